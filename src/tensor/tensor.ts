@@ -93,6 +93,15 @@ export class Tensor {
     return new Tensor(dtype, dims, writeNumbers(dtype, numbers));
   }
 
+  /**
+   * A tensor computed from others: numbers rounded once to `dtype`, row-major. When a source is lazy the result is
+   * lazy too and computes on every read, so that folding the weights of a large external model keeps none in memory.
+   */
+  static derived(dtype: DType, dims: readonly number[], sources: readonly Tensor[], compute: () => ArrayLike<number>): Tensor {
+    if (!sources.some((source) => source.isLazy)) return Tensor.fromNumbers(dtype, dims, compute());
+    return new Tensor(dtype, dims, { byteLength: storageBytes(dtype, elementCount(dims)), read: () => writeNumbers(dtype, compute()) });
+  }
+
   /** A one-dimensional int64 tensor: shapes, axes, pads. */
   static int64s(numbers: readonly number[]): Tensor {
     return Tensor.fromNumbers('int64', [numbers.length], numbers);

@@ -1,0 +1,208 @@
+// Dimensions that may be symbolic: integer polynomials over atoms, kept in a canonical form, so that two expressions
+// for the same size compare equal. Atoms are symbols (`batch`) and operations that do not expand (floor division,
+// minimum, maximum). floor((n*q + r)/n) is written q + floor(r/n) with the constant part of r in [0, n).
+
+export type Dim = number | SymbolicDim;
+
+/** A sum of terms; `key` is canonical: equal keys mean equal dimensions for every value of the symbols. */
+export interface SymbolicDim {
+  readonly terms: readonly Term[];
+  readonly key: string;
+}
+
+interface Term {
+  readonly coefficient: number;
+  /** Sorted by key; empty for the constant term. */
+  readonly atoms: readonly Atom[];
+}
+
+type Operation = 'floordiv' | 'min' | 'max';
+
+type Atom =
+  | { readonly kind: 'symbol'; readonly name: string; readonly key: string }
+  | { readonly kind: Operation; readonly left: Dim; readonly right: Dim; readonly key: string };
+
+/** The dimension called `name`. Symbols are taken to be at least 1 where a rule says so, never negative. */
+export function symbolDim(name: string): SymbolicDim {
+  return { terms: [{ coefficient: 1, atoms: [{ kind: 'symbol', name, key: name }] }], key: name };
+}
+
+export function isStatic(dim: Dim | undefined): dim is number {
+  return typeof dim === 'number';
+}
+
+/** Equal for every value of the symbols. */
+export function sameDim(a: Dim | undefined, b: Dim | undefined): boolean {
+  if (typeof a === 'number' || typeof b === 'number') return a === b;
+  return a !== undefined && b !== undefined && a.key === b.key;
+}
+
+export function sameDims(a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): boolean {
+  return a !== undefined && b !== undefined && a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]));
+}
+
+/** All of `dims` as numbers, or undefined when one is symbolic or missing. */
+export function staticDims(dims: readonly Dim[] | undefined): number[] | undefined {
+  return dims?.every(isStatic) ? [...(dims as readonly number[])] : undefined;
+}
+
+/** Text of a dimension: `3`, `batch`, `2*batch + 1`, `floor((h + 1)/2)`. */
+export function formatDim(dim: Dim): string {
+  return typeof dim === 'number' ? String(dim) : dim.key;
+}
+
+export function addDims(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return a + b;
+  return fromTerms([...termsOf(a), ...termsOf(b)]);
+}
+
+export function subDims(a: Dim, b: Dim): Dim {
+  return addDims(a, mulDims(b, -1));
+}
+
+export function mulDims(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  const products = termsOf(a).flatMap((x) => termsOf(b).map((y) => ({ coefficient: x.coefficient * y.coefficient, atoms: sortAtoms([...x.atoms, ...y.atoms]) })));
+  return fromTerms(products);
+}
+
+export function productOf(dims: readonly Dim[]): Dim {
+  return dims.reduce<Dim>((product, dim) => mulDims(product, dim), 1);
+}
+
+/** floor(a / b); exact where the terms divide. A zero divisor gives 0 for numbers. */
+export function floorDivDims(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return b === 0 ? 0 : Math.floor(a / b);
+  if (sameDim(a, b)) return 1;
+  const exact = divideExactly(a, b);
+  if (exact !== undefined) return exact;
+  if (typeof b !== 'number' || b <= 0) return operation('floordiv', a, b);
+  const whole: Term[] = [];
+  const rest: Term[] = [];
+  for (const term of termsOf(a)) {
+    const quotient = term.atoms.length === 0 ? Math.floor(term.coefficient / b) : Math.trunc(term.coefficient / b);
+    const remainder = term.coefficient - quotient * b;
+    if (quotient !== 0) whole.push({ coefficient: quotient, atoms: term.atoms });
+    if (remainder !== 0) rest.push({ coefficient: remainder, atoms: term.atoms });
+  }
+  const remainder = fromTerms(rest);
+  const floored = typeof remainder === 'number' ? Math.floor(remainder / b) : operation('floordiv', remainder, b);
+  return addDims(fromTerms(whole), floored);
+}
+
+/** ceil(a / b) = -floor(-a / b), written as floor((a + b - 1)/b). */
+export function ceilDivDims(a: Dim, b: Dim): Dim {
+  return floorDivDims(addDims(a, subDims(b, 1)), b);
+}
+
+/** a / b when it is a polynomial again, else undefined. */
+export function divideExactly(a: Dim, b: Dim): Dim | undefined {
+  if (sameDim(a, b)) return 1;
+  const divisors = termsOf(b);
+  const divisor = divisors[0];
+  if (divisors.length !== 1 || divisor === undefined || divisor.coefficient === 0) return undefined;
+  const quotients: Term[] = [];
+  for (const term of termsOf(a)) {
+    const coefficient = term.coefficient / divisor.coefficient;
+    const atoms = removeAtoms(term.atoms, divisor.atoms);
+    if (!Number.isInteger(coefficient) || atoms === undefined) return undefined;
+    quotients.push({ coefficient, atoms });
+  }
+  return fromTerms(quotients);
+}
+
+export function minDims(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return Math.min(a, b);
+  return sameDim(a, b) ? a : operation('min', a, b);
+}
+
+export function maxDims(a: Dim, b: Dim): Dim {
+  if (typeof a === 'number' && typeof b === 'number') return Math.max(a, b);
+  return sameDim(a, b) ? a : operation('max', a, b);
+}
+
+/** The number a dimension takes when symbols have these values; undefined when one is missing. */
+export function evaluateDim(dim: Dim, values: ReadonlyMap<string, number>): number | undefined {
+  if (typeof dim === 'number') return dim;
+  let sum = 0;
+  for (const term of dim.terms) {
+    let product = term.coefficient;
+    for (const atom of term.atoms) {
+      const factor = evaluateAtom(atom, values);
+      if (factor === undefined) return undefined;
+      product *= factor;
+    }
+    sum += product;
+  }
+  return sum;
+}
+
+/** Names of all symbols in `dim`. */
+export function symbolsOf(dim: Dim): Set<string> {
+  const names = new Set<string>();
+  const visit = (d: Dim): void => {
+    if (typeof d === 'number') return;
+    for (const atom of d.terms.flatMap((term) => term.atoms)) {
+      if (atom.kind === 'symbol') names.add(atom.name);
+      else [atom.left, atom.right].forEach(visit);
+    }
+  };
+  visit(dim);
+  return names;
+}
+
+const OPERATIONS: Readonly<Record<Operation, (a: number, b: number) => number>> = {
+  floordiv: (a, b) => (b === 0 ? 0 : Math.floor(a / b)),
+  min: Math.min,
+  max: Math.max,
+};
+
+function evaluateAtom(atom: Atom, values: ReadonlyMap<string, number>): number | undefined {
+  if (atom.kind === 'symbol') return values.get(atom.name);
+  const left = evaluateDim(atom.left, values);
+  const right = evaluateDim(atom.right, values);
+  return left === undefined || right === undefined ? undefined : OPERATIONS[atom.kind](left, right);
+}
+
+function operation(kind: Operation, left: Dim, right: Dim): SymbolicDim {
+  const [a, b] = kind !== 'floordiv' && formatDim(left) > formatDim(right) ? [right, left] : [left, right];
+  const key = kind === 'floordiv' ? `floor((${formatDim(a)})/(${formatDim(b)}))` : `${kind}(${formatDim(a)}, ${formatDim(b)})`;
+  return { terms: [{ coefficient: 1, atoms: [{ kind, left: a, right: b, key }] }], key };
+}
+
+function termsOf(dim: Dim): readonly Term[] {
+  if (typeof dim !== 'number') return dim.terms;
+  return dim === 0 ? [] : [{ coefficient: dim, atoms: [] }];
+}
+
+function sortAtoms(atoms: Atom[]): Atom[] {
+  return atoms.sort((x, y) => (x.key < y.key ? -1 : x.key > y.key ? 1 : 0));
+}
+
+const atomsKey = (atoms: readonly Atom[]): string => atoms.map((atom) => atom.key).join('*');
+
+/** Collects equal terms, drops zeros, sorts (constant last) and names the sum. */
+function fromTerms(terms: readonly Term[]): Dim {
+  const byAtoms = new Map<string, Term>();
+  for (const term of terms) {
+    const key = atomsKey(term.atoms);
+    const coefficient = (byAtoms.get(key)?.coefficient ?? 0) + term.coefficient;
+    byAtoms.set(key, { coefficient, atoms: term.atoms });
+  }
+  const kept = [...byAtoms].filter(([, term]) => term.coefficient !== 0).sort(([x], [y]) => (x === '' ? 1 : y === '' ? -1 : x < y ? -1 : 1));
+  const only = kept[0];
+  if (only === undefined) return 0;
+  if (kept.length === 1 && only[0] === '') return only[1].coefficient;
+  const words = kept.map(([key, { coefficient }]) => (key === '' ? String(coefficient) : coefficient === 1 ? key : `${coefficient}*${key}`));
+  return { terms: kept.map(([, term]) => term), key: words.join(' + ') };
+}
+
+function removeAtoms(atoms: readonly Atom[], divisor: readonly Atom[]): Atom[] | undefined {
+  const left = [...atoms];
+  for (const atom of divisor) {
+    const at = left.findIndex((candidate) => candidate.key === atom.key);
+    if (at < 0) return undefined;
+    left.splice(at, 1);
+  }
+  return left;
+}

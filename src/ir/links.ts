@@ -1,0 +1,75 @@
+// The pointer work behind the mutators of Graph: nothing outside src/ir may import this file.
+import type { Graph } from './graph.js';
+import type { Node } from './node.js';
+import type { Value } from './value.js';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The same object with its fields open to assignment: for the mutators only. */
+export function writable<T extends object>(object: T): Writable<T> {
+  return object as Writable<T>;
+}
+
+/** Counts (sign 1) or uncounts (sign -1) the input slots of `node` at the values it reads. */
+export function addSlots(node: Node, sign: 1 | -1): void {
+  for (const value of node.inputs) if (value) count(value.slots as Map<Node, number>, node, sign);
+}
+
+export function countOutput(value: Value, graph: Graph, sign: 1 | -1): void {
+  count(value.outputOf as Map<Graph, number>, graph, sign);
+}
+
+function count<K>(counts: Map<K, number>, key: K, sign: 1 | -1): void {
+  const next = (counts.get(key) ?? 0) + sign;
+  if (next === 0) counts.delete(key);
+  else counts.set(key, next);
+}
+
+/** Puts `value` into the scope of `graph`. */
+export function linkValue(value: Value, graph: Graph): void {
+  writable(value).graph = graph;
+  graph.model.names.take(value.name);
+}
+
+export function unlinkValue(value: Value): void {
+  value.graph?.model.names.release(value.name);
+  writable(value).graph = undefined;
+}
+
+/** Links `node` into the list of `graph` in front of `anchor` (undefined: at the end) and numbers it. */
+export function linkNode(graph: Graph, node: Node, anchor: Node | undefined): void {
+  const list = writable(graph);
+  const entry = writable(node);
+  const previous = anchor ? anchor.previous : graph.last;
+  entry.graph = graph;
+  entry.previous = previous;
+  entry.next = anchor;
+  if (previous) writable(previous).next = node;
+  else list.first = node;
+  if (anchor) writable(anchor).previous = node;
+  else list.last = node;
+  list.nodeCount++;
+  const low = previous?.order ?? (anchor ? anchor.order - 2 : 0);
+  entry.order = anchor ? (low + anchor.order) / 2 : low + 1;
+  if (entry.order <= low || (anchor && entry.order >= anchor.order)) renumber(graph);
+}
+
+export function unlinkNode(node: Node): void {
+  const graph = node.graph;
+  if (graph === undefined) return;
+  const list = writable(graph);
+  if (node.previous) writable(node.previous).next = node.next;
+  else list.first = node.next;
+  if (node.next) writable(node.next).previous = node.previous;
+  else list.last = node.previous;
+  list.nodeCount--;
+  const entry = writable(node);
+  entry.graph = undefined;
+  entry.previous = undefined;
+  entry.next = undefined;
+}
+
+function renumber(graph: Graph): void {
+  let order = 0;
+  for (let node = graph.first; node !== undefined; node = node.next) writable(node).order = ++order;
+}
