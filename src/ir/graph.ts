@@ -121,7 +121,10 @@ export class Graph {
     this.#apply(
       () => {
         for (const value of created) linkValue(value, this);
-        for (const value of present) writable(value).producer = node;
+        for (const value of present) {
+          writable(value).producer = node;
+          for (const reader of value.slots.keys()) this.model.touched.add(reader);
+        }
         for (const [giver, slots] of givers) writable(giver).outputs = slots.map((value) => (value && present.includes(value) ? undefined : value));
         linkNode(this, node, before);
         addSlots(node, 1);
@@ -187,6 +190,7 @@ export class Graph {
     if (attribute) after.set(name, attribute);
     else after.delete(name);
     this.#apply(() => { writable(node).attributes = after; }, () => { writable(node).attributes = before; });
+    this.model.touched.add(node);
     if (attribute?.kind === 'graph') writable(attribute.value).owner = node;
   }
 

@@ -12,7 +12,13 @@ export function writable<T extends object>(object: T): Writable<T> {
 
 /** Counts (sign 1) or uncounts (sign -1) the input slots of `node` at the values it reads. */
 export function addSlots(node: Node, sign: 1 | -1): void {
-  for (const value of node.inputs) if (value) count(value.slots as Map<Node, number>, node, sign);
+  const touched = node.graph?.model.touched;
+  touched?.add(node);
+  for (const value of node.inputs) {
+    if (!value) continue;
+    count(value.slots as Map<Node, number>, node, sign);
+    if (value.producer) touched?.add(value.producer);
+  }
 }
 
 export function countOutput(value: Value, graph: Graph, sign: 1 | -1): void {
@@ -49,6 +55,7 @@ export function linkNode(graph: Graph, node: Node, anchor: Node | undefined): vo
   if (anchor) writable(anchor).previous = node;
   else list.last = node;
   list.nodeCount++;
+  writable(graph.model).nodeTotal++;
   const low = previous?.order ?? (anchor ? anchor.order - 2 : 0);
   entry.order = anchor ? (low + anchor.order) / 2 : low + 1;
   if (entry.order <= low || (anchor && entry.order >= anchor.order)) renumber(graph);
@@ -63,6 +70,7 @@ export function unlinkNode(node: Node): void {
   if (node.next) writable(node.next).previous = node.previous;
   else list.last = node.previous;
   list.nodeCount--;
+  writable(graph.model).nodeTotal--;
   const entry = writable(node);
   entry.graph = undefined;
   entry.previous = undefined;

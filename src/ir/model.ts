@@ -28,6 +28,10 @@ export class Model {
   readonly keepOverridable: boolean;
   readonly journal = new Journal();
   readonly names = new NameTable();
+  /** Nodes in all graphs, subgraphs and function bodies counted. */
+  readonly nodeTotal: number = 0;
+  /** Nodes whose operands, users or attributes changed since someone last emptied the set: work for local rewrites. */
+  readonly touched = new Set<Node>();
 
   constructor(fields: { graphName: string; opsets: ReadonlyMap<string, number>; irVersion: number; keepOverridable?: boolean }) {
     this.opsets = fields.opsets;
