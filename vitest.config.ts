@@ -1,9 +1,10 @@
+// Test runner settings. `npm test` builds dist first; test/setup.mjs says so where that was forgotten.
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/runtime/build-worker.ts'],
+    globalSetup: ['test/setup.mjs'],
     testTimeout: 60_000,
     maxWorkers: 2,
   },

@@ -55,7 +55,8 @@ export function sourceHash() {
   return hash.digest('hex');
 }
 
-function isBuilt() {
+/** Whether dist is there and was made from the sources as they are. */
+export function isBuilt() {
   return builtFiles.every((file) => existsSync(join(root, file)))
     && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === sourceHash();
 }
