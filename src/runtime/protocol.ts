@@ -13,14 +13,15 @@ export type WireTensors = Readonly<Record<string, WireTensor>>;
 /** ONNX Runtime's graph optimizations; `disabled` runs the graph as it is written. */
 export type OptimizationLevel = 'disabled' | 'basic' | 'extended' | 'layout' | 'all';
 
-/** How a session is created. Every field has a default in `worker-session.ts`. */
+/**
+ * How a session is created. There is no field for fixed dimensions: onnxruntime-node 1.30 takes `freeDimensionOverrides`
+ * and does nothing with it, so dimensions are fixed in the model.
+ */
 export interface SessionOptions {
   /** Default `all`, as applications run. */
   readonly optimization?: OptimizationLevel;
   /** Threads inside one operator; default 1. */
   readonly threads?: number;
-  /** Symbolic dimension to size, fixed before the graph is optimized. */
-  readonly freeDimensions?: Readonly<Record<string, number>>;
   /** Names of ONNX Runtime optimizers to leave out, such as `NchwcTransformer`. */
   readonly disabledOptimizers?: readonly string[];
   /** Memory arena: `on` (default) is what applications use, `off` returns memory to the system after each run. */

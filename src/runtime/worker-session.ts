@@ -43,7 +43,6 @@ function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOpt
     enableMemPattern: arena,
     logSeverityLevel: FATAL_ONLY,
     extra: entries,
-    ...(options.freeDimensions === undefined ? {} : { freeDimensionOverrides: options.freeDimensions }),
     ...(options.profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
     ...(options.optimizedModelPath === undefined ? {} : { optimizedModelFilePath: options.optimizedModelPath }),
   };

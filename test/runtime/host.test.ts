@@ -101,16 +101,6 @@ describe('run', () => {
     const results = await Promise.all([10, 20, 30].map((value) => host.run(model, new Map([['x', floats([1], [value])]]))));
     expect(results.map((outputs) => outputs.get('y')?.scalar())).toEqual([11, 21, 31]);
   });
-
-  it('fixes a symbolic dimension when asked, so that the shape is folded', async () => {
-    const model = tinyModel({
-      nodes: [{ op: 'Shape', inputs: ['x'], outputs: ['s'] }, { op: 'Neg', inputs: ['s'], outputs: ['y'] }],
-      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }], outputs: [{ name: 'y', type: TYPE.int64, dims: [1] }],
-    });
-    const feeds = new Map([['x', floats([3], [1, 2, 3])]]);
-    expect((await host.run(model, feeds)).get('y')?.toNumbers()).toEqual([-3]);
-    expect((await host.run(model, feeds, { freeDimensions: { n: 2 } })).get('y')?.toNumbers()).toEqual([-2]);
-  });
 });
 
 describe('evaluate and describe', () => {
