@@ -1,0 +1,50 @@
+// The values of flags as the parser leaves them, and the shapes and numbers read from them.
+import { UsageError } from '../base/errors.js';
+import { FLAGS, type FlagKey } from './flags.js';
+
+/** Strings for flags with a value, string lists for repeatable ones, booleans for switches. */
+export type FlagValues = { readonly [K in FlagKey]?: FlagValue<K> };
+type FlagValue<K extends FlagKey> = (typeof FLAGS)[K] extends { value: string } ? ((typeof FLAGS)[K] extends { repeatable: true } ? readonly string[] : string) : boolean;
+
+/** A whole number of at least `min` from a flag. @throws UsageError bad-value */
+export function wholeNumber(flag: FlagKey, text: string | undefined, fallback: number, min = 0): number {
+  if (text === undefined) return fallback;
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number < min || !Number.isSafeInteger(number)) {
+    throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: `give a whole number of at least ${min}` });
+  }
+  return number;
+}
+
+/** A positive number from a flag. @throws UsageError bad-value */
+export function positiveNumber(flag: FlagKey, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  const number = Number(text);
+  if (!(number > 0) || !Number.isFinite(number)) throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: 'give a positive number' });
+  return number;
+}
+
+/** One of the declared choices of a flag. @throws UsageError bad-value */
+export function choiceOf<C extends string>(flag: FlagKey, choices: readonly C[], text: string | undefined, fallback: C): C {
+  if (text === undefined) return fallback;
+  const choice = choices.find((candidate) => candidate === text);
+  if (choice === undefined) throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: `choose one of: ${choices.join(', ')}` });
+  return choice;
+}
+
+/**
+ * Sizes per input from `NAME:1x3x224x224` (or `1x3x224x224`, filed under '' for the only input). Names may hold colons.
+ * @throws UsageError bad-value
+ */
+export function inputShapes(flag: FlagKey, texts: readonly string[] | undefined): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  for (const text of texts ?? []) {
+    const colon = text.lastIndexOf(':');
+    const shape = text.slice(colon + 1);
+    if (!/^\d+([x,]\d+)*$|^scalar$/.test(shape)) {
+      throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: 'write NAME:SIZExSIZEx..., for example --input x:1x3x224x224' });
+    }
+    shapes.set(colon < 0 ? '' : text.slice(0, colon), shape === 'scalar' ? [] : shape.split(/[x,]/).map(Number));
+  }
+  return shapes;
+}

@@ -1,0 +1,105 @@
+// What the program shows: results on stdout, talk on stderr, colour and spinner where a person looks on.
+import { Chalk, type ChalkInstance, type ColorSupportLevel } from 'chalk';
+import type { Ora } from 'ora';
+import type { AppError } from '../base/errors.js';
+import type { Line, Style } from '../report/span.js';
+
+export interface TerminalOptions {
+  readonly color: 'auto' | 'always' | 'never';
+  readonly verbosity: 'quiet' | 'normal' | 'verbose';
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+const STYLES: Readonly<Record<Style, (chalk: ChalkInstance) => ChalkInstance>> = {
+  bold: (chalk) => chalk.bold,
+  dim: (chalk) => chalk.dim,
+  good: (chalk) => chalk.green,
+  bad: (chalk) => chalk.red,
+  warn: (chalk) => chalk.yellow,
+  accent: (chalk) => chalk.cyan,
+};
+
+export class Terminal {
+  readonly #out: ChalkInstance;
+  readonly #err: ChalkInstance;
+  readonly #options: TerminalOptions;
+  #spinner: Ora | undefined;
+
+  constructor(options: TerminalOptions) {
+    this.#options = options;
+    this.#out = new Chalk({ level: colorLevel(options.stdout, options) });
+    this.#err = new Chalk({ level: colorLevel(options.stderr, options) });
+  }
+
+  /** Columns of stdout; 80 when it is no terminal. */
+  get width(): number {
+    return this.#options.stdout.columns ?? 80;
+  }
+
+  get verbosity(): TerminalOptions['verbosity'] {
+    return this.#options.verbosity;
+  }
+
+  /** Styled lines of the result, on stdout. Nothing with `--quiet`. */
+  print(lines: readonly Line[]): void {
+    if (this.#options.verbosity === 'quiet') return;
+    this.stopSpinner();
+    for (const line of lines) this.#options.stdout.write(`${line.map(({ text, style }) => (style ? STYLES[style](this.#out)(text) : text)).join('').trimEnd()}\n`);
+  }
+
+  /** Bytes or text that is the result itself (a model, a JSON document), on stdout. */
+  async write(data: string | Uint8Array): Promise<void> {
+    this.stopSpinner();
+    await new Promise<void>((resolve, reject) => this.#options.stdout.write(data, (error) => (error ? reject(error) : resolve())));
+  }
+
+  /** One line of talk on stderr. */
+  note(text: string): void {
+    if (this.#options.verbosity === 'quiet') return;
+    this.stopSpinner();
+    this.#options.stderr.write(`${this.#err.dim(text)}\n`);
+  }
+
+  warn(text: string): void {
+    this.stopSpinner();
+    this.#options.stderr.write(`${this.#err.yellow('warning')}: ${text}\n`);
+  }
+
+  /** What went wrong, where, and what to do. */
+  error(error: AppError, file?: string): void {
+    this.stopSpinner();
+    const at = { ...(file === undefined ? {} : { file }), ...error.at };
+    const place = [at.file, at.offset === undefined ? undefined : `byte ${at.offset}`, at.graph && `graph ${at.graph}`, at.node && `node ${at.node}`, at.tensor && `tensor ${at.tensor}`];
+    const where = place.filter((part) => part !== undefined && part !== '').join(', ');
+    const lines = [`${this.#err.red.bold(`error[${error.code}]`)}: ${error.message}`];
+    if (where !== '') lines.push(`  ${this.#err.dim('at')}:  ${where}`);
+    if (error.fix !== undefined && error.fix !== '') lines.push(`  ${this.#err.dim('fix')}: ${error.fix}`);
+    this.#options.stderr.write(`${lines.join('\n')}\n`);
+  }
+
+  /** Shows what is being done: a spinner on a terminal, nothing elsewhere. */
+  async progress(text: string): Promise<void> {
+    if (this.#options.verbosity === 'quiet' || !this.#options.stderr.isTTY || this.#options.env['TERM'] === 'dumb' || this.#options.env['CI'] !== undefined) return;
+    if (!this.#spinner) {
+      const { default: ora } = await import('ora');
+      this.#spinner ??= ora({ stream: this.#options.stderr, discardStdin: false }).start();
+    }
+    this.#spinner.text = text;
+  }
+
+  stopSpinner(): void {
+    this.#spinner?.stop();
+    this.#spinner = undefined;
+  }
+}
+
+/** Levels of chalk: 0 none, 1 sixteen colours. NO_COLOR and FORCE_COLOR as no-color.org and Node have them. */
+function colorLevel(stream: NodeJS.WriteStream, { color, env }: TerminalOptions): ColorSupportLevel {
+  if (color === 'never') return 0;
+  if (color === 'always') return 1;
+  if (env['FORCE_COLOR'] !== undefined && env['FORCE_COLOR'] !== '0') return 1;
+  if ((env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb' || env['FORCE_COLOR'] === '0') return 0;
+  return stream.isTTY ? 1 : 0;
+}

@@ -1,0 +1,155 @@
+// A recipe: what a run does to a model, as data. Flags build one, `--recipe` loads one, and the report prints the one
+// that ran. It holds nothing about files, measuring or checking.
+import { UsageError } from '../base/errors.js';
+import { optionSchema } from '../base/option.js';
+import { suggestion } from '../base/suggest.js';
+import type { AnyPass } from '../passes/pass.js';
+import { ALL_PASSES, findPass } from '../passes/registry.js';
+import { configure, type ConfiguredPass } from './configured-pass.js';
+import { PRESETS, type PresetName } from './presets.js';
+
+export const RECIPE_VERSION = 1;
+
+export interface Recipe {
+  /** Dynamic dimensions fixed in the model: sizes per graph input. */
+  readonly freeze: Readonly<Record<string, readonly number[]>>;
+  /** Operator set to convert the model to first; undefined leaves it. */
+  readonly opset: number | undefined;
+  readonly passes: readonly ConfiguredPass[];
+}
+
+/** A recipe as JSON: `passes` and `preset` exclude each other; without either the preset is `exact`. */
+export interface RecipeDocument {
+  readonly version: typeof RECIPE_VERSION;
+  readonly preset?: PresetName;
+  readonly passes?: readonly (string | { readonly pass: string; readonly options?: Readonly<Record<string, unknown>> })[];
+  readonly freeze?: Readonly<Record<string, readonly number[]>>;
+  readonly opset?: number;
+}
+
+/** The passes of a preset, with default options. */
+export function presetPasses(name: PresetName): ConfiguredPass[] {
+  return PRESETS[name].passes.map((pass) => configure(pass));
+}
+
+/**
+ * A pass from the form of `-p`: `name`, or `name:option=value,option=value`. A flag may stand without `=value`.
+ * @throws UsageError unknown-pass, unknown-option, bad-value
+ */
+export function parsePass(text: string): ConfiguredPass {
+  const colon = text.indexOf(':');
+  const name = colon < 0 ? text : text.slice(0, colon);
+  const given: Record<string, string> = {};
+  for (const part of colon < 0 ? [] : text.slice(colon + 1).split(',')) {
+    const equals = part.indexOf('=');
+    if (part !== '') given[equals < 0 ? part : part.slice(0, equals)] = equals < 0 ? '' : part.slice(equals + 1);
+  }
+  return configure(requirePass(name), given);
+}
+
+/** The text `parsePass` reads, with the options that differ from their defaults. */
+export function formatPass({ pass, options }: ConfiguredPass): string {
+  const changed = Object.entries(options).filter(([key, value]) => value !== pass.options[key]?.default);
+  return changed.length === 0 ? pass.name : `${pass.name}:${changed.map(([key, value]) => `${key}=${value}`).join(',')}`;
+}
+
+/** The passes are those of this preset with default options. */
+export function matchingPreset(passes: readonly ConfiguredPass[]): PresetName | undefined {
+  const text = passes.map(formatPass).join(' ');
+  return (Object.keys(PRESETS) as PresetName[]).find((name) => PRESETS[name].passes.map((pass) => pass.name).join(' ') === text);
+}
+
+/** The recipe as JSON, shortest form: what the report prints and `--recipe` reads. */
+export function recipeDocument(recipe: Recipe): RecipeDocument {
+  const preset = matchingPreset(recipe.passes);
+  const passes = recipe.passes.map((step) => {
+    const options = Object.fromEntries(Object.entries(step.options).filter(([key, value]) => value !== step.pass.options[key]?.default));
+    return Object.keys(options).length === 0 ? step.pass.name : { pass: step.pass.name, options };
+  });
+  return {
+    version: RECIPE_VERSION,
+    ...(preset ? { preset } : { passes }),
+    ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
+    ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
+  };
+}
+
+/**
+ * A recipe from parsed JSON. `file` names it in errors.
+ * @throws UsageError bad-recipe, unknown-pass, unknown-option, bad-value
+ */
+export function parseRecipe(json: unknown, file: string): Recipe {
+  const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
+  if (!isRecord(json)) throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
+  const known = ['version', 'preset', 'passes', 'freeze', 'opset', '$schema'];
+  for (const key of Object.keys(json)) {
+    if (!known.includes(key)) throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
+  }
+  const { version, preset, passes, freeze, opset } = json;
+  if (version !== RECIPE_VERSION) throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
+  if (preset !== undefined && passes !== undefined) throw bad('the recipe has both "preset" and "passes"', 'keep one of them');
+  if (preset !== undefined && !(typeof preset === 'string' && Object.hasOwn(PRESETS, preset))) {
+    throw bad(`there is no preset ${JSON.stringify(preset)}`, suggestion(String(preset), Object.keys(PRESETS)) ?? '');
+  }
+  if (passes !== undefined && !Array.isArray(passes)) throw bad('"passes" is not a list', 'write "passes": ["pass-name", ...]');
+  if (opset !== undefined && !(typeof opset === 'number' && Number.isInteger(opset) && opset > 0)) throw bad('"opset" is not a positive whole number', 'write "opset": 17');
+  return {
+    freeze: parseFreeze(freeze, bad),
+    opset: opset === undefined ? undefined : Number(opset),
+    passes: passes === undefined ? presetPasses((preset ?? 'exact') as PresetName) : passes.map((step: unknown) => parseStep(step, bad)),
+  };
+}
+
+function parseStep(step: unknown, bad: (what: string, fix: string) => UsageError): ConfiguredPass {
+  if (typeof step === 'string') return parsePass(step);
+  if (!isRecord(step) || typeof step['pass'] !== 'string') throw bad(`a pass is ${JSON.stringify(step)}`, 'write "name" or {"pass": "name", "options": {...}}');
+  const options = step['options'] ?? {};
+  if (!isRecord(options)) throw bad(`the options of ${step['pass']} are not an object`, 'write "options": {"key": value}');
+  return configure(requirePass(step['pass']), options);
+}
+
+function parseFreeze(freeze: unknown, bad: (what: string, fix: string) => UsageError): Recipe['freeze'] {
+  if (freeze === undefined) return {};
+  const isDims = (dims: unknown): dims is number[] => Array.isArray(dims) && dims.every((dim) => Number.isInteger(dim) && Number(dim) > 0);
+  if (!isRecord(freeze) || !Object.values(freeze).every(isDims)) throw bad('"freeze" does not map inputs to sizes', 'write "freeze": {"input": [1, 3, 224, 224]}');
+  return freeze as Recipe['freeze'];
+}
+
+function requirePass(name: string): AnyPass {
+  const pass = findPass(name);
+  if (!pass) {
+    const names = ALL_PASSES.map((candidate) => candidate.name);
+    throw new UsageError('unknown-pass', `there is no pass "${name}"`, { fix: suggestion(name, names) ?? 'see: mcompress passes' });
+  }
+  return pass;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** JSON Schema (2020-12) of a recipe document. */
+export function recipeSchema(): Record<string, unknown> {
+  const step = (pass: AnyPass): Record<string, unknown> => ({
+    type: 'object', required: ['pass'], additionalProperties: false, description: pass.summary,
+    properties: {
+      pass: { const: pass.name },
+      options: { type: 'object', additionalProperties: false, properties: Object.fromEntries(Object.entries(pass.options).map(([key, option]) => [key, optionSchema(option)])) },
+    },
+  });
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'mcompress recipe',
+    type: 'object',
+    required: ['version'],
+    additionalProperties: false,
+    properties: {
+      $schema: { type: 'string' },
+      version: { const: RECIPE_VERSION },
+      preset: { enum: Object.keys(PRESETS), description: 'A named list of passes' },
+      passes: { type: 'array', items: { anyOf: [{ type: 'string', description: 'name, or name:option=value,...' }, ...ALL_PASSES.map(step)] } },
+      freeze: { type: 'object', additionalProperties: { type: 'array', items: { type: 'integer', minimum: 1 } }, description: 'Sizes to fix, per graph input' },
+      opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
+    },
+  };
+}
