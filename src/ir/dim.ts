@@ -19,12 +19,19 @@ interface Term {
 type Operation = 'floordiv' | 'min' | 'max';
 
 type Atom =
-  | { readonly kind: 'symbol'; readonly name: string; readonly key: string }
+  | { readonly kind: 'symbol'; readonly name: string; readonly least: 0 | 1; readonly key: string }
   | { readonly kind: Operation; readonly left: Dim; readonly right: Dim; readonly key: string };
 
-/** The dimension called `name`. Symbols are taken to be at least 1 where a rule says so, never negative. */
-export function symbolDim(name: string): SymbolicDim {
-  return { terms: [{ coefficient: 1, atoms: [{ kind: 'symbol', name, key: name }] }], key: name };
+/** Names that cannot be mistaken for a formula; others (`batch + 1` is a legal name in a file) are quoted. */
+const PLAIN_NAME = /^[\p{L}_?][\p{L}\p{N}_.:$?[\]/-]*$/u;
+
+/**
+ * The dimension called `name`. It is at least `least`: 1 for the sizes a caller chooses, 0 for those that data decides
+ * (how many boxes were found).
+ */
+export function symbolDim(name: string, least: 0 | 1 = 1): SymbolicDim {
+  const key = PLAIN_NAME.test(name) ? name : JSON.stringify(name);
+  return { terms: [{ coefficient: 1, atoms: [{ kind: 'symbol', name, least, key }] }], key };
 }
 
 export function isStatic(dim: Dim | undefined): dim is number {
@@ -44,6 +51,11 @@ export function sameDims(a: readonly Dim[] | undefined, b: readonly Dim[] | unde
 /** All of `dims` as numbers, or undefined when one is symbolic or missing. */
 export function staticDims(dims: readonly Dim[] | undefined): number[] | undefined {
   return dims?.every(isStatic) ? [...(dims as readonly number[])] : undefined;
+}
+
+/** All coefficients are integers, so the value is one for every value of the symbols. Shape arithmetic in floats has others. */
+export function isIntegral(dim: Dim): boolean {
+  return termsOf(dim).every((term) => Number.isInteger(term.coefficient));
 }
 
 /** Text of a dimension: `3`, `batch`, `2*batch + 1`, `floor((h + 1)/2)`. */
@@ -76,7 +88,7 @@ export function floorDivDims(a: Dim, b: Dim): Dim {
   if (sameDim(a, b)) return 1;
   const exact = divideExactly(a, b);
   if (exact !== undefined) return exact;
-  if (typeof b !== 'number' || b <= 0) return operation('floordiv', a, b);
+  if (typeof b !== 'number' || b <= 0 || !isIntegral(a)) return operation('floordiv', a, b);
   const whole: Term[] = [];
   const rest: Term[] = [];
   for (const term of termsOf(a)) {
@@ -85,9 +97,19 @@ export function floorDivDims(a: Dim, b: Dim): Dim {
     if (quotient !== 0) whole.push({ coefficient: quotient, atoms: term.atoms });
     if (remainder !== 0) rest.push({ coefficient: remainder, atoms: term.atoms });
   }
-  const remainder = fromTerms(rest);
-  const floored = typeof remainder === 'number' ? Math.floor(remainder / b) : operation('floordiv', remainder, b);
-  return addDims(fromTerms(whole), floored);
+  return addDims(fromTerms(whole), reducedFloor(rest, b));
+}
+
+/** floor(sum of `terms` / divisor) with the common factor g of divisor and atoms taken out: floor((g x + c)/(g n)) = floor((x + floor(c/g))/n). */
+function reducedFloor(terms: readonly Term[], divisor: number): Dim {
+  const factor = terms.reduce((g, term) => (term.atoms.length === 0 ? g : gcd(g, term.coefficient)), divisor);
+  const remainder = fromTerms(terms.map(({ coefficient, atoms }) => ({ coefficient: Math.floor(coefficient / factor), atoms })));
+  if (typeof remainder === 'number') return Math.floor((remainder * factor) / divisor);
+  return factor === divisor ? remainder : operation('floordiv', remainder, divisor / factor);
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? Math.abs(a) : gcd(b, a % b);
 }
 
 /** ceil(a / b) = -floor(-a / b), written as floor((a + b - 1)/b). */
@@ -113,12 +135,54 @@ export function divideExactly(a: Dim, b: Dim): Dim | undefined {
 
 export function minDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return Math.min(a, b);
-  return sameDim(a, b) ? a : operation('min', a, b);
+  if (isAtLeast(a, b)) return b;
+  return isAtLeast(b, a) ? a : operation('min', a, b);
 }
 
 export function maxDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return Math.max(a, b);
-  return sameDim(a, b) ? a : operation('max', a, b);
+  if (isAtLeast(a, b)) return a;
+  return isAtLeast(b, a) ? b : operation('max', a, b);
+}
+
+/** a >= b for every value of the symbols, as far as interval arithmetic can tell. */
+export function isAtLeast(a: Dim, b: Dim): boolean {
+  return boundsOf(subDims(a, b)).low >= 0;
+}
+
+interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** An interval that holds every value of `dim`. */
+export function boundsOf(dim: Dim): Bounds {
+  if (typeof dim === 'number') return { low: dim, high: dim };
+  let low = 0;
+  let high = 0;
+  for (const { coefficient, atoms } of dim.terms) {
+    const product = atoms.map(atomBounds).reduce(productBounds, { low: 1, high: 1 });
+    low += coefficient * (coefficient > 0 ? product.low : product.high);
+    high += coefficient * (coefficient > 0 ? product.high : product.low);
+  }
+  return { low, high };
+}
+
+const ANYTHING: Bounds = { low: -Infinity, high: Infinity };
+
+function productBounds(a: Bounds, b: Bounds): Bounds {
+  if (a.low < 0 || b.low < 0) return ANYTHING;
+  return { low: a.low * b.low, high: a.high === 0 || b.high === 0 ? 0 : a.high * b.high };
+}
+
+function atomBounds(atom: Atom): Bounds {
+  if (atom.kind === 'symbol') return { low: atom.least, high: Infinity };
+  const left = boundsOf(atom.left);
+  const right = boundsOf(atom.right);
+  if (atom.kind === 'min') return { low: Math.min(left.low, right.low), high: Math.min(left.high, right.high) };
+  if (atom.kind === 'max') return { low: Math.max(left.low, right.low), high: Math.max(left.high, right.high) };
+  if (typeof atom.right === 'number' && atom.right > 0) return { low: Math.floor(left.low / atom.right), high: Math.floor(left.high / atom.right) };
+  return left.low >= 0 && right.low >= 1 ? { low: 0, high: left.high } : ANYTHING;
 }
 
 /** The number a dimension takes when symbols have these values; undefined when one is missing. */

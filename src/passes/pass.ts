@@ -2,11 +2,11 @@
 // the page in docs/passes, and the counts in the report.
 import type { OptionTable, OptionValues } from '../base/option.js';
 import type { Rng } from '../base/rng.js';
+import type { Facts } from '../analysis/facts.js';
 import type { Graph } from '../ir/graph.js';
 import type { Model } from '../ir/model.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
-import type { CostSite, OpRecord, ValueInfo } from '../ops/record.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Folder under src/passes that the pass stands in. */
@@ -63,21 +63,6 @@ export type Pass<O extends OptionTable = OptionTable, D extends DeclineTable = D
 
 /** A pass of any option table: what registries and the runner hold. Its options were parsed with its own table. */
 export type AnyPass = Pass;
-
-/** Facts about values and nodes. Valid across rewrites that keep the meaning of values. */
-export interface Facts {
-  /** What is known of `value`; computed on demand for values that rewrites made. */
-  of(value: Value): ValueInfo;
-  /** The dims as numbers, when all are known. */
-  staticShape(value: Value): readonly number[] | undefined;
-  /** A view of `node` for records and cost formulas. */
-  site(node: Node): CostSite;
-  record(node: Node): OpRecord | undefined;
-  /** Multiply-accumulates of one execution of `node`, with symbolic dims taken as the model's assumed sizes. */
-  macs(node: Node): number;
-  /** A dimension as a number: itself, or with symbols at the sizes assumed for costs (`--input`, else 1). */
-  assumed(value: Value): readonly number[] | undefined;
-}
 
 /** Computes the outputs of nodes whose inputs are all constants, on ONNX Runtime, in one batch. */
 export interface Evaluator {
