@@ -1,4 +1,5 @@
 // A model: the main graph, local functions, operator sets, and the journal of changes.
+import type { Attribute } from './attribute.js';
 import { Graph } from './graph.js';
 import { Journal } from './journal.js';
 import { writable } from './links.js';
@@ -14,6 +15,8 @@ export interface LocalFunction {
   readonly graph: Graph;
   /** Attributes without a default that a call may give. */
   readonly attributeNames: readonly string[];
+  /** Attributes that a call may leave out, with their defaults. */
+  readonly attributeDefaults?: ReadonlyMap<string, Attribute>;
   /** Operator sets its body is written in. */
   readonly opsets: ReadonlyMap<string, number>;
 }
