@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/setup.mjs'],
+    globalSetup: ['test/setup.mjs', 'test/runtime/build-worker.ts'],
     testTimeout: 60_000,
     maxWorkers: 2,
   },

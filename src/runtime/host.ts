@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InputError, InterruptError } from '../base/errors.js';
-import { modelFolders, modelKey, modelName, withWireModel, type ModelSource } from './model-source.js';
+import { modelFolders, modelKey, modelName, withWireModel, type DigestMemo, type ModelSource } from './model-source.js';
 import type { Ask, ModelSignature, ReplyTo, RequestKind, SessionOptions, WireModel } from './protocol.js';
 import { runtimeError } from './runtime-errors.js';
 import { fromWire, toWire, type TensorMap } from './wire-tensor.js';
@@ -58,6 +58,7 @@ export class RuntimeHost {
   #child: WorkerProcess | undefined;
   /** Open sessions of the present child, least recently used first. */
   #sessions = new Map<string, OpenedModel>();
+  readonly #digests: DigestMemo = new WeakMap();
   #last: Promise<unknown> = Promise.resolve();
   #folder: string | undefined;
   #disposed = false;
@@ -165,7 +166,7 @@ export class RuntimeHost {
       withWire,
       folder: () => this.#privateFolder(),
       open: async (model, options) => {
-        const session = createHash('sha1').update(JSON.stringify([modelKey(model), options])).digest('hex');
+        const session = createHash('sha1').update(JSON.stringify([modelKey(model, this.#digests), Object.entries(options).sort()])).digest('hex');
         this.#worker();
         const open = this.#sessions.get(session);
         this.#sessions.delete(session);

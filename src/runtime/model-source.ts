@@ -1,6 +1,6 @@
 // A model as the runtime layer takes it: a file path, or bytes. Paths are preferred; larger byte models go to the child
 // through a private file, since a message of that size is slower and doubles the memory.
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -12,22 +12,23 @@ export type ModelSource = string | Uint8Array;
 
 const MESSAGE_LIMIT = 2 ** 21;
 
-const digests = new WeakMap<Uint8Array, string>();
+/** Digests already computed, by the identity of the bytes. */
+export type DigestMemo = WeakMap<Uint8Array, string>;
 
 /**
  * A key that is equal for equal models: of the content for bytes; of path, size and time of change for a file.
  * @throws InputError not-found, not-readable
  */
-export function modelKey(model: ModelSource): string {
+export function modelKey(model: ModelSource, memo: DigestMemo): string {
   if (typeof model === 'string') {
     const path = resolve(model);
     const { size, mtimeMs } = statModel(path);
     return `${path}|${size}|${mtimeMs}`;
   }
-  const known = digests.get(model);
+  const known = memo.get(model);
   if (known !== undefined) return known;
   const digest = createHash('sha1').update(model).digest('hex');
-  digests.set(model, digest);
+  memo.set(model, digest);
   return digest;
 }
 
@@ -59,7 +60,7 @@ export function modelFolders(model: ModelSource): readonly string[] {
 export async function withWireModel<T>(model: ModelSource, options: SessionOptions, folder: () => string, use: (wire: WireModel) => Promise<T>): Promise<T> {
   if (typeof model === 'string') return use({ path: resolve(model) });
   if (model.byteLength <= MESSAGE_LIMIT || options.externalFolder !== undefined) return use({ bytes: model });
-  const path = join(folder(), `${modelKey(model)}.onnx`);
+  const path = join(folder(), `${randomUUID()}.onnx`);
   try {
     await writeFile(path, model);
     return await use({ path });
