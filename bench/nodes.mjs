@@ -15,6 +15,8 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
 });
 const tools = ['onnxslim', 'onnxsim'];
+// Where both peers leave much that can go, the bar is lower than theirs.
+const stricterBars = { 'resnet20-cifar10-dynamo-raw': 54, 'ppocrv4-det': 299 };
 const peersScript = join(root, 'bench/peers.py');
 
 function runPython(...args) {
@@ -49,8 +51,8 @@ function measureModel(model, versions, scratch) {
   for (const tool of tools) row[tool] = peerResult(tool, model, versions[tool], scratch);
   if (!options['peers-only']) row.mcompress = ourResult(model, scratch);
   const counts = tools.map((tool) => row[tool].nodes).filter((count) => count !== null);
-  row.bestPeer = counts.length > 0 ? Math.min(...counts) : null;
-  row.met = row.mcompress ? row.mcompress.nodes !== null && row.mcompress.nodes <= (row.bestPeer ?? row.original.nodes) : undefined;
+  row.bar = Math.min(row.original.nodes, ...counts, stricterBars[row.model] ?? Infinity);
+  row.met = row.mcompress ? row.mcompress.nodes !== null && row.mcompress.nodes <= row.bar : undefined;
   return row;
 }
 
@@ -68,8 +70,8 @@ try {
   const cell = (result) => (result ? (result.nodes ?? 'fails') : '');
   const verdict = (row) => (row.met === undefined ? '' : row.met ? 'yes' : 'NO');
   console.log(formatTable([
-    ['model', 'original', ...tools, 'mcompress', 'bar met'],
-    ...rows.map((row) => [row.model, row.original.nodes, ...tools.map((tool) => cell(row[tool])), cell(row.mcompress), verdict(row)]),
+    ['model', 'original', ...tools, 'bar', 'mcompress', 'met'],
+    ...rows.map((row) => [row.model, row.original.nodes, ...tools.map((tool) => cell(row[tool])), row.bar, cell(row.mcompress), verdict(row)]),
   ]));
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ versions, rows }, null, 2)}\n`);
   if (rows.some((row) => row.met === false)) process.exitCode = 1;
