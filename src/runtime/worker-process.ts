@@ -21,12 +21,12 @@ interface Pending {
 const STDERR_KEPT = 2000;
 
 /**
- * The compiled worker: beside this module; under `runtime/` when this module is bundled into dist/cli.js; in the
- * package's dist when the sources run as TypeScript (tests).
+ * The compiled worker: beside this module (dist/runtime, and dist/bin where both are bundled), else in the package's dist
+ * when the sources run as TypeScript (tests).
  * @throws InternalError unexpected when there is none
  */
 export function findWorker(base: string): URL {
-  const places = ['./worker.js', './runtime/worker.js', '../../dist/runtime/worker.js'].map((place) => new URL(place, base));
+  const places = ['./worker.js', '../../dist/runtime/worker.js'].map((place) => new URL(place, base));
   const found = places.find((place) => existsSync(place));
   if (!found) throw new InternalError('unexpected', 'the compiled runtime worker is missing', { fix: 'build the package: npm run build' });
   return found;

@@ -58,7 +58,7 @@ describe('readNpz', () => {
 
   it('answers every damaged file with bad-feed, and nothing else', () => {
     const rng = createRng(1);
-    let refused = 0;
+    const errors: unknown[] = [];
     for (let i = 0; i < 2000; i++) {
       const bytes = load(rng.pick(['deflated.npz', 'stored.npz', 'fortran.npy', 'unicode.npy'])).slice();
       for (let k = rng.int(1, 4); k > 0; k--) bytes[rng.int(0, bytes.length - 1)] = rng.int(0, 255);
@@ -67,12 +67,11 @@ describe('readNpz', () => {
         try {
           read(cut, 'damaged');
         } catch (error) {
-          expect(error).toBeInstanceOf(InputError);
-          expect((error as InputError).code).toBe('bad-feed');
-          refused++;
+          errors.push(error);
         }
       }
     }
-    expect(refused).toBeGreaterThan(2000);
+    expect(errors.filter((error) => !(error instanceof InputError && error.code === 'bad-feed'))).toEqual([]);
+    expect(errors.length).toBeGreaterThan(2000);
   });
 });
