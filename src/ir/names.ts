@@ -33,6 +33,12 @@ export class NameTable {
     return this.#counts.has(name);
   }
 
+  /** Frees names that were handed out and are not in use: after a roll-back, so that a second run names alike. */
+  forgetIssued(): void {
+    this.#issued.clear();
+    this.#suffixes.clear();
+  }
+
   /** `hint` when it is free, else `hint_1`, `hint_2`, ...; never the same name twice. */
   unique(hint: string): string {
     const base = hint === '' ? 'value' : hint;
