@@ -35,7 +35,7 @@ if (source === undefined) {
 const images = readIdx(join(source, 't10k-images-idx3-ubyte'), 3);
 const labels = readIdx(join(source, 't10k-labels-idx1-ubyte'), 1);
 const [, rows, columns] = images.dims;
-const taken = new Array(DIGITS).fill(0);
+const taken = Array.from({ length: DIGITS }, () => 0);
 const chosen = [...labels.data.keys()].filter((index) => taken[labels.data[index]]++ < PER_DIGIT);
 
 const target = join(root, 'fixtures/mnist-300');

@@ -17,10 +17,10 @@ function walk(folder: string): string[] {
   });
 }
 
-/** Paths from the package folder: what git tracks or would add, or every file where there is no git. */
+/** Paths from the package folder: what git tracks, or every file where there is no git. */
 export function listFiles(): string[] {
   try {
-    const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: packageFolder, encoding: 'utf8', stdio: 'pipe' });
+    const list = execFileSync('git', ['ls-files', '-z'], { cwd: packageFolder, encoding: 'utf8', stdio: 'pipe' });
     const onDisk = new Set(walk(packageFolder));
     return list.split('\0').filter((path) => onDisk.has(path));
   } catch {
