@@ -47,10 +47,21 @@ export class Graph {
 
   /** A formal input, appended. */
   addInput(name: string, type: ValueType | undefined): Value {
-    const value = new Value(name, this, type);
-    writable(value).isInput = true;
-    this.#apply(() => { this.#setInputs([...this.inputs, value]); linkValue(value, this); }, () => { this.#setInputs(this.inputs.slice(0, -1)); unlinkValue(value); });
+    const [value] = this.addInputs([{ name, type }]);
+    invariant(value, 'an input was not made');
     return value;
+  }
+
+  /** Formal inputs, appended in one step: one by one would copy the list of inputs each time. */
+  addInputs(inputs: ReadonlyArray<{ readonly name: string; readonly type: ValueType | undefined }>): readonly Value[] {
+    const before = this.inputs;
+    const values = inputs.map(({ name, type }) => new Value(name, this, type));
+    for (const value of values) writable(value).isInput = true;
+    this.#apply(
+      () => { this.#setInputs([...before, ...values]); for (const value of values) linkValue(value, this); },
+      () => { this.#setInputs(before); for (const value of values) unlinkValue(value); },
+    );
+    return values;
   }
 
   /** Removes formal inputs (subgraphs and function bodies only: the inputs of a model are its signature). */
@@ -181,6 +192,19 @@ export class Graph {
     const after = trimmed(index < before.length ? before.with(index, value) : [...before, ...Array<undefined>(index - before.length).fill(undefined), value]);
     const change = (inputs: readonly (Value | undefined)[]): void => { addSlots(node, -1); writable(node).inputs = inputs; addSlots(node, 1); };
     this.#apply(() => change(after), () => change(before));
+  }
+
+  /** Leaves only some of the output slots of `node`, or empties some. Values left out must be unused; they go. */
+  setNodeOutputs(node: Node, outputs: readonly (Value | undefined)[]): void {
+    const before = node.outputs;
+    const dropped = before.filter((value) => value !== undefined && !outputs.includes(value)) as Value[];
+    invariant(outputs.every((value) => value === undefined || before.includes(value)), `setNodeOutputs: ${node.label} does not compute these`);
+    for (const value of dropped) invariant(value.isUnused, `setNodeOutputs: ${value.name} is still used`, { node: node.label });
+    this.#apply(
+      () => { writable(node).outputs = outputs; dropped.forEach(unlinkValue); },
+      () => { writable(node).outputs = before; dropped.forEach((value) => linkValue(value, this)); },
+    );
+    this.model.touched.add(node);
   }
 
   /** Sets or (undefined) removes an attribute. */

@@ -1,5 +1,6 @@
 // An immutable tensor. Its bytes stay where they are (a slice of the model file, a region of an external file) until
 // someone reads numbers, so that a model can be loaded, changed and written without touching its weights.
+import { createHash } from 'node:crypto';
 import { invariant } from '../base/errors.js';
 import { DTYPES, storageBytes, type DType } from './dtype.js';
 import { readBigInts, readNumbers, writeNumbers } from './elements.js';
@@ -9,6 +10,8 @@ export interface LazyBytes {
   readonly byteLength: number;
   /** All bytes, `raw_data` layout. @throws InputError when the place they stand in cannot be read */
   read(): Uint8Array;
+  /** The same bytes in order, in pieces of bounded size: each must be used before the next is asked for. */
+  pieces?(): Iterable<Uint8Array>;
 }
 
 export type TensorPayload = Uint8Array | LazyBytes | readonly Uint8Array[];
@@ -19,6 +22,7 @@ export class Tensor {
   /** Number of elements; 1 for a scalar (no dims). */
   readonly size: number;
   readonly #payload: TensorPayload;
+  #fingerprint: string | undefined;
 
   /**
    * `payload`: little-endian `raw_data` layout, row-major (bytes, or a lazy source of them); for dtype `string` one
@@ -53,6 +57,13 @@ export class Tensor {
     return payload.read();
   }
 
+  /** `bytes()` in pieces, so that writing a large tensor needs no room for all of it. Use each before the next. */
+  pieces(): Iterable<Uint8Array> {
+    const payload = this.#payload;
+    if (payload instanceof Uint8Array || isStringPayload(payload)) return [this.bytes()];
+    return payload.pieces?.() ?? [payload.read()];
+  }
+
   /** The elements of a string tensor, UTF-8. */
   strings(): readonly Uint8Array[] {
     invariant(isStringPayload(this.#payload), `a ${this.dtype} tensor has no strings`);
@@ -81,6 +92,22 @@ export class Tensor {
   scalar(): number {
     invariant(this.size === 1, `tensor [${this.dims.join(',')}] is not a scalar`);
     return this.toFloat64()[0] ?? Number.NaN;
+  }
+
+  /**
+   * A text that is the same for tensors of the same type, dims and bytes, and differs for others (SHA-256). Computed once:
+   * asking again reads nothing.
+   */
+  fingerprint(): string {
+    this.#fingerprint ??= this.#hash();
+    return this.#fingerprint;
+  }
+
+  #hash(): string {
+    const hash = createHash('sha256').update(`${this.dtype}[${this.dims.join(',')}]`);
+    if (this.dtype === 'string') for (const bytes of this.strings()) hash.update(`${bytes.length}:`).update(bytes);
+    else for (const piece of this.pieces()) hash.update(piece);
+    return hash.digest('base64');
   }
 
   /** The same elements under other dims of equal size. */
