@@ -1,0 +1,103 @@
+// Seeded random CNN graphs that ONNX Runtime runs: layers, branches, no-ops, shape computations, shared weights,
+// subgraphs, in 1, 2 or 3 spatial dimensions, with a fixed or dynamic batch.
+import { createRng, type Rng } from '../../src/base/rng.js';
+import type { Model } from '../../src/ir/model.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import { concat, conditional, constantArithmetic, convNorm, convPair, duplicate, join, parallelConvs, split } from './branch-moves.js';
+import { DYNAMIC_BATCH, GraphBuilder, type Tracked } from './graph-builder.js';
+import { activation, activationPieces, batchNorm, conv, convTranspose, dense, gate, globalPool, pool, softmax, tail } from './layer-moves.js';
+import { channelShuffle, constantChain, noOp, pad, reshape, shapeChain, slice, squeeze, transpose, upsample } from './shape-moves.js';
+
+export interface RandomGraph {
+  readonly model: Model;
+  /** Batch sizes the graph runs with. */
+  readonly batches: readonly number[];
+}
+
+type Move = (b: GraphBuilder) => unknown;
+
+/** Moves with how often each is taken. */
+const MOVES: readonly (readonly [number, Move])[] = [
+  [6, (b) => { const x = b.image(); return x && conv(b, x); }],
+  [6, convNorm],
+  [4, convPair],
+  [4, parallelConvs],
+  [2, (b) => batchNorm(b)],
+  [5, activation],
+  [3, activationPieces],
+  [4, pool],
+  [2, globalPool],
+  [1, gate],
+  [1, convTranspose],
+  [5, constantArithmetic],
+  [3, join],
+  [3, concat],
+  [2, split],
+  [2, pad],
+  [3, transpose],
+  [3, reshape],
+  [1, squeeze],
+  [4, noOp],
+  [2, shapeChain],
+  [1, constantChain],
+  [1, slice],
+  [1, upsample],
+  [1, channelShuffle],
+  [2, duplicate],
+  [2, conditional],
+  [3, dense],
+  [1, softmax],
+  [3, tail],
+];
+
+const TOTAL = MOVES.reduce((sum, [weight]) => sum + weight, 0);
+const OPSETS = [9, 11, 12, 13, 14, 16, 17, 18, 20, 21];
+
+/** The graph of this seed. */
+export function randomGraph(seed: number | string): RandomGraph {
+  const rng = createRng(`graph/${seed}`);
+  const b = new GraphBuilder(rng, { opset: rng.pick(OPSETS), spatial: rng.pick([1, 2, 2, 2, 2, 3]) });
+  const isDynamic = b.chance(0.4);
+  const batch = isDynamic ? DYNAMIC_BATCH : rng.int(1, 2);
+  const sizes = Array.from({ length: b.spatial }, () => (b.spatial === 3 ? rng.int(4, 5) : rng.pick([5, 6, 8, 9])));
+  const shape = [batch, rng.int(1, 4), ...sizes];
+  const declared = shape.map((size, i) => (i === 0 && isDynamic ? 'N' : size));
+  const x = b.graph.addInput('x', { kind: 'tensor', dtype: 'float32', shape: declared });
+  b.pool.push({ value: x, shape });
+  for (let moves = rng.int(2, 14); moves > 0; moves--) pickMove(rng)(b);
+  setOutputs(b, isDynamic);
+  b.model.journal.commit();
+  b.model.touched.clear();
+  return { model: b.model, batches: !isDynamic ? [batch, batch] : b.isBatchFixed ? [DYNAMIC_BATCH, DYNAMIC_BATCH] : [1, 3] };
+}
+
+function pickMove(rng: Rng): Move {
+  let left = rng.uniform() * TOTAL;
+  for (const [weight, move] of MOVES) {
+    left -= weight;
+    if (left < 0) return move;
+  }
+  return activation;
+}
+
+/** The last value, and sometimes values in the middle: those must survive. The rest may be dead. */
+function setOutputs(b: GraphBuilder, isDynamic: boolean): void {
+  const computed = b.pool.filter(({ value }) => value.producer !== undefined);
+  if (computed.length === 0) computed.push(b.node('Relu', b.pool.slice(0, 1), b.pool[0]?.shape ?? []));
+  const chosen = new Set<Tracked>([...computed.slice(-1), ...(b.chance(0.4) ? [b.rng.pick(computed)] : []), ...(b.chance(0.2) ? [b.rng.pick(computed)] : [])]);
+  for (const { value, shape } of chosen) b.graph.setType(value, { kind: 'tensor', dtype: 'float32', shape: shape.map((size) => (isDynamic && size % DYNAMIC_BATCH === 0 ? undefined : size)) });
+  b.graph.setOutputs([...chosen].map(({ value }) => value));
+}
+
+/** Inputs for the graph: normal numbers, and a feed of zeros, where padding and dead units show. */
+export function randomFeed(graph: RandomGraph, seed: number): Map<string, Tensor> {
+  const rng = createRng(`feed/${seed}`);
+  const batch = graph.batches[seed % graph.batches.length] ?? 1;
+  const feeds = new Map<string, Tensor>();
+  for (const { name, type } of graph.model.graph.inputs) {
+    const dims = type?.kind === 'tensor' ? (type.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : batch)) : [];
+    const size = dims.reduce((product, dim) => product * dim, 1);
+    feeds.set(name, Tensor.fromNumbers('float32', dims, Array.from({ length: size }, () => rng.normal())));
+  }
+  return feeds;
+}
