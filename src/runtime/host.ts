@@ -39,9 +39,10 @@ export interface OpenedModel {
 
 /** The child during one call: what the measuring functions of this folder are built on. */
 export interface RuntimeLink {
-  /** A session for this model and these options, created unless it is open. */
-  open(model: ModelSource, options: SessionOptions): Promise<OpenedModel>;
+  /** A session for this model and these options, created unless it is open; `instance` tells twins apart. */
+  open(model: ModelSource, options: SessionOptions, instance?: string): Promise<OpenedModel>;
   close(opened: OpenedModel): Promise<void>;
+  closeAll(): Promise<void>;
   /** Asks the child; `model` names the model in errors. */
   ask<K extends RequestKind>(kind: K, body: Ask<K>, model: ModelSource): Promise<ReplyTo<K>>;
   /** The model in message form for the time of `use`. */
@@ -165,8 +166,9 @@ export class RuntimeHost {
       ask,
       withWire,
       folder: () => this.#privateFolder(),
-      open: async (model, options) => {
-        const session = createHash('sha1').update(JSON.stringify([modelKey(model, this.#digests), Object.entries(options).sort()])).digest('hex');
+      open: async (model, options, instance = '') => {
+        const identity = [modelKey(model, this.#digests), Object.entries(options).sort(), instance];
+        const session = createHash('sha1').update(JSON.stringify(identity)).digest('hex');
         this.#worker();
         const open = this.#sessions.get(session);
         this.#sessions.delete(session);
@@ -179,6 +181,7 @@ export class RuntimeHost {
         this.#sessions.delete(opened.session);
         if (this.#child?.alive && !stopped()) await this.#child.ask('close', { session: opened.session });
       },
+      closeAll: () => this.#closeSessions(0),
     };
   }
 
