@@ -6,13 +6,14 @@ import { DTYPES, storageBytes, type DType } from '../../tensor/dtype.js';
 import { elementCount, Tensor, type LazyBytes } from '../../tensor/tensor.js';
 import { describe, type Lexer, type Token } from './lexer.js';
 
-/** `full`: every element. `brief`: tensors of more than 16 elements by count and hash only. */
-export type WeightText = 'full' | 'brief';
+/** `full`: every element. `brief`: tensors of more than 16 elements by count and hash only. `none`: `_` for all contents. */
+export type WeightText = 'full' | 'brief' | 'none';
 
 const BRIEF_LIMIT = 16;
 
 /** The contents of `tensor` in braces. @throws InputError when they stand in a file that cannot be read */
 export function formatContents(tensor: Tensor, weights: WeightText): string {
+  if (weights === 'none') return '_';
   if (weights === 'brief' && tensor.size > BRIEF_LIMIT) return `{... ${tensor.size} values${tensor.isLazy ? '' : `, hash ${hash(tensor)}`}}`;
   return `{${formatElements(tensor).join(', ')}}`;
 }
