@@ -258,12 +258,15 @@ export class Graph {
   }
 
   #setInitializer(value: Value, initializer: Initializer | undefined): void {
+    writable(this.model).parameterTotal += parameterCount(initializer) - parameterCount(value.initializer);
     writable(value).initializer = initializer;
     const initializers = this.initializers as Set<Value>;
     if (initializer) initializers.add(value);
     else initializers.delete(value);
   }
 }
+
+const parameterCount = (initializer: Initializer | undefined): number => (initializer?.kind === 'dense' ? initializer.tensor.size : 0);
 
 /** Whether `replaceUses(from, to)` keeps the signature of every graph. */
 export function canReplace(from: Value, to: Value): boolean {

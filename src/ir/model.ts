@@ -33,6 +33,8 @@ export class Model {
   readonly names = new NameTable();
   /** Nodes in all graphs, subgraphs and function bodies counted. */
   readonly nodeTotal: number = 0;
+  /** Elements of all dense initializers. */
+  readonly parameterTotal: number = 0;
   /** Nodes whose operands, users or attributes changed since someone last emptied the set: work for local rewrites. */
   readonly touched = new Set<Node>();
 

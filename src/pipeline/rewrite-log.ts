@@ -26,6 +26,8 @@ export interface PassTally {
   rewrites: number;
   /** Change of the number of nodes, subgraphs counted. */
   nodes: number;
+  /** Change of the number of elements in initializers. */
+  parameters: number;
   milliseconds: number;
   readonly stats: Map<string, number>;
 }
@@ -38,7 +40,7 @@ export class RewriteLog {
   tally(pass: string): PassTally {
     let tally = this.tallies.get(pass);
     if (!tally) {
-      tally = { rewrites: 0, nodes: 0, milliseconds: 0, stats: new Map() };
+      tally = { rewrites: 0, nodes: 0, parameters: 0, milliseconds: 0, stats: new Map() };
       this.tallies.set(pass, tally);
     }
     return tally;
@@ -65,6 +67,21 @@ export class RewriteLog {
 
   forgetPass(pass: string): void {
     for (const node of this.#declines.keys()) this.forget(pass, node);
+  }
+
+  /** Adds what a later run of passes over the same model did. */
+  absorb(other: RewriteLog): void {
+    this.rewrites.push(...other.rewrites);
+    for (const [pass, added] of other.tallies) {
+      const tally = this.tally(pass);
+      tally.rewrites += added.rewrites;
+      tally.nodes += added.nodes;
+      tally.parameters += added.parameters;
+      tally.milliseconds += added.milliseconds;
+      for (const [stat, by] of added.stats) this.count(pass, stat, by);
+      this.forgetPass(pass);
+    }
+    for (const [node, ofNode] of other.#declines) this.#declines.set(node, new Map([...(this.#declines.get(node) ?? []), ...ofNode]));
   }
 
   /** Declines at nodes that are still there. */

@@ -67,21 +67,22 @@ async function runStage(model: Model, stage: readonly ConfiguredPass[], facts: F
   for (const configured of stage) {
     const context = createContext(model, configured, facts, environment, log);
     if (configured.pass.kind === 'local') locals.push({ pass: configured.pass, context });
-    else await runGlobal(model, configured.pass, context, log);
+    else if (!environment.vetoes?.has(rewriteKey(configured.pass.name, model.graph.name))) await runGlobal(model, configured.pass, context, log);
   }
   if (locals.length > 0) await runWorklist(model, locals, { log, signal: environment.signal, vetoes: environment.vetoes ?? new Set() });
 }
 
 async function runGlobal(model: Model, pass: GlobalPass, context: PassContext, log: RewriteLog): Promise<void> {
   const tally = log.tally(pass.name);
-  const nodes = model.nodeTotal;
+  const { nodeTotal, parameterTotal } = model;
   const mark = model.journal.mark();
   const rewrites = log.rewrites.length;
   const start = performance.now();
   log.forgetPass(pass.name);
   await pass.run(model, context);
   tally.milliseconds += performance.now() - start;
-  tally.nodes += model.nodeTotal - nodes;
+  tally.nodes += model.nodeTotal - nodeTotal;
+  tally.parameters += model.parameterTotal - parameterTotal;
   if (model.journal.mark() !== mark && log.rewrites.length === rewrites) {
     log.rewrites.push({ pass: pass.name, site: model.graph.name, before: mark });
   }

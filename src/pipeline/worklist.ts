@@ -69,7 +69,7 @@ function tryPasses(model: Model, node: Node, byRoot: (node: Node) => readonly Bo
     if (vetoes.size > 0 && vetoes.has(rewriteKey(pass.name, site))) continue;
     log.forget(pass.name, node);
     const before = model.journal.mark();
-    const nodes = model.nodeTotal;
+    const { nodeTotal, parameterTotal } = model;
     const start = performance.now();
     const done = pass.rewrite(node, context);
     const tally = log.tally(pass.name);
@@ -79,7 +79,8 @@ function tryPasses(model: Model, node: Node, byRoot: (node: Node) => readonly Bo
       continue;
     }
     tally.rewrites++;
-    tally.nodes += model.nodeTotal - nodes;
+    tally.nodes += model.nodeTotal - nodeTotal;
+    tally.parameters += model.parameterTotal - parameterTotal;
     log.rewrites.push({ pass: pass.name, site, before });
     return true;
   }

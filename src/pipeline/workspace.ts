@@ -1,0 +1,63 @@
+// A private folder for what is being made: beside the output, so that publishing is a rename within one file system.
+// Nothing appears under its own name before it is whole, and nothing is left behind when a run ends early.
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { InputError } from '../base/errors.js';
+
+export class Workspace {
+  readonly folder: string;
+  readonly #onExit = (): void => rmSync(this.folder, { recursive: true, force: true });
+
+  private constructor(folder: string) {
+    this.folder = folder;
+    process.once('exit', this.#onExit);
+  }
+
+  /**
+   * A fresh folder beside `output` (whose own folder is made when missing), or among the system's temporary files when
+   * nothing will be published. @throws InputError not-writable
+   */
+  static async create(output: string | undefined): Promise<Workspace> {
+    if (output === undefined) return new Workspace(await mkdtemp(join(tmpdir(), 'mcompress-')));
+    const folder = join(dirname(output), `.${basename(output)}.${randomBytes(6).toString('hex')}`);
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw new InputError('not-writable', 'the folder of the output cannot be written to', { at: { file: output }, cause, fix: 'choose another place with -o' });
+    }
+    return new Workspace(folder);
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Moves files out of the folder to their own names, in order. @throws InputError not-writable */
+  async publish(moves: readonly { readonly from: string; readonly to: string }[]): Promise<void> {
+    for (const { from, to } of moves) {
+      try {
+        await mkdir(dirname(to), { recursive: true });
+        await rename(from, to);
+      } catch (cause) {
+        throw new InputError('not-writable', 'the output cannot be written', { at: { file: to }, cause, fix: 'choose another place with -o' });
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    process.removeListener('exit', this.#onExit);
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Size of a file in bytes; undefined when there is none. */
+export async function fileSize(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return undefined;
+  }
+}
