@@ -23,7 +23,7 @@ type Atom =
   | { readonly kind: Operation; readonly left: Dim; readonly right: Dim; readonly key: string };
 
 /** Names that cannot be mistaken for a formula; others (`batch + 1` is a legal name in a file) are quoted. */
-const PLAIN_NAME = /^[\p{L}_?][\p{L}\p{N}_.:$?[\]/-]*$/u;
+const PLAIN_NAME = /^[\p{L}_?][\p{L}\p{N}_.:$?[\]-]*$/u;
 
 /**
  * The dimension called `name`. It is at least `least`: 1 for the sizes a caller chooses, 0 for those that data decides
@@ -230,8 +230,14 @@ function evaluateAtom(atom: Atom, values: ReadonlyMap<string, number>): number |
 
 function operation(kind: Operation, left: Dim, right: Dim): SymbolicDim {
   const [a, b] = kind !== 'floordiv' && formatDim(left) > formatDim(right) ? [right, left] : [left, right];
-  const key = kind === 'floordiv' ? `floor((${formatDim(a)})/(${formatDim(b)}))` : `${kind}(${formatDim(a)}, ${formatDim(b)})`;
+  const key = kind === 'floordiv' ? `floor(${operand(a)}/${operand(b)})` : `${kind}(${formatDim(a)}, ${formatDim(b)})`;
   return { terms: [{ coefficient: 1, atoms: [{ kind, left: a, right: b, key }] }], key };
+}
+
+/** A number or a symbol as it is, formulas in parentheses. */
+function operand(dim: Dim): string {
+  const text = formatDim(dim);
+  return /^\w+$/.test(text) ? text : `(${text})`;
 }
 
 function termsOf(dim: Dim): readonly Term[] {
@@ -257,8 +263,12 @@ function fromTerms(terms: readonly Term[]): Dim {
   const only = kept[0];
   if (only === undefined) return 0;
   if (kept.length === 1 && only[0] === '') return only[1].coefficient;
-  const words = kept.map(([key, { coefficient }]) => (key === '' ? String(coefficient) : coefficient === 1 ? key : `${coefficient}*${key}`));
-  return { terms: kept.map(([, term]) => term), key: words.join(' + ') };
+  const words = kept.map(([key, { coefficient }], i) => {
+    const sign = coefficient < 0 ? (i === 0 ? '-' : ' - ') : i === 0 ? '' : ' + ';
+    const size = Math.abs(coefficient);
+    return sign + (key === '' ? String(size) : size === 1 ? key : `${size}*${key}`);
+  });
+  return { terms: kept.map(([, term]) => term), key: words.join('') };
 }
 
 function removeAtoms(atoms: readonly Atom[], divisor: readonly Atom[]): Atom[] | undefined {

@@ -1,0 +1,78 @@
+// Einstein summation: the equation read, the shape of its result and its MACs (the product of all index sizes, counted
+// once per element of the full index space, as one pairwise product of two operands costs).
+import { productOf, type Dim } from '../ir/dim.js';
+import { broadcastDims } from './broadcast.js';
+import { shapeOf, type Dims } from './inputs.js';
+import type { CostSite, OpSite } from './record.js';
+
+interface Subscripts {
+  /** Sizes per index letter. */
+  readonly sizes: ReadonlyMap<string, Dim>;
+  /** Broadcast sizes of the axes under the ellipsis. */
+  readonly ellipsis: Dims;
+  readonly output: string;
+}
+
+const ELLIPSIS = '.';
+
+/** Undefined when the equation and the shapes disagree, or a shape is unknown. */
+function readEquation(site: OpSite): Subscripts | undefined {
+  const equation = site.node.string('equation', '').replaceAll(' ', '').replaceAll('...', ELLIPSIS);
+  const [left = '', right] = equation.split('->');
+  const terms = left.split(',');
+  const sizes = new Map<string, Dim>();
+  let ellipsis: Dim[] = [];
+  for (const [index, term] of terms.entries()) {
+    const shape = shapeOf(site, index);
+    if (shape === undefined) return undefined;
+    const letters = [...term];
+    const hidden = shape.length - letters.filter((letter) => letter !== ELLIPSIS).length;
+    if (hidden < 0 || (hidden > 0 && !letters.includes(ELLIPSIS))) return undefined;
+    let axis = 0;
+    for (const letter of letters) {
+      if (letter === ELLIPSIS) {
+        ellipsis = mergeTail(site, ellipsis, shape.slice(axis, axis + hidden));
+        axis += hidden;
+        continue;
+      }
+      const size = shape[axis++];
+      const before = sizes.get(letter);
+      if (size !== undefined) sizes.set(letter, before === undefined ? size : (broadcastDims(site, before, size) ?? size));
+    }
+  }
+  return { sizes, ellipsis, output: right ?? implicitOutput(left) };
+}
+
+function mergeTail(site: OpSite, a: Dim[], b: Dims): Dim[] {
+  const [long, short] = a.length >= b.length ? [a, b] : [[...b], a];
+  return long.map((dim, i) => {
+    const other = short[i - long.length + short.length];
+    return other === undefined ? dim : (broadcastDims(site, dim, other) ?? dim);
+  });
+}
+
+/** Without an arrow: the ellipsis, then the letters that occur once, in alphabetical order. */
+function implicitOutput(left: string): string {
+  const letters = [...left].filter((letter) => letter !== ',' && letter !== ELLIPSIS);
+  const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter)).sort();
+  return (left.includes(ELLIPSIS) ? ELLIPSIS : '') + once.join('');
+}
+
+export function einsumShape(site: OpSite): Dims | undefined {
+  const read = readEquation(site);
+  if (read === undefined) return undefined;
+  const shape: Dim[] = [];
+  for (const letter of read.output) {
+    const size = read.sizes.get(letter);
+    if (letter === ELLIPSIS) shape.push(...read.ellipsis);
+    else if (size === undefined) return undefined;
+    else shape.push(size);
+  }
+  return shape;
+}
+
+/** Counted for two operands; longer chains depend on the order of products. */
+export function einsumMacs(site: CostSite): Dim | undefined {
+  const read = site.node.inputs.length === 2 ? readEquation(site) : undefined;
+  return read && productOf([...read.sizes.values(), ...read.ellipsis]);
+}
