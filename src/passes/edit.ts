@@ -37,6 +37,20 @@ export function removeNode(node: Node): void {
 }
 
 /**
+ * Removes the nodes that compute `values` and are read by nobody any more, and so on upwards: what a rewrite left behind.
+ * Nodes that still have a reader stay.
+ */
+export function removeDead(values: readonly (Value | undefined)[]): void {
+  const pending = [...values];
+  for (let value = pending.pop(); value !== undefined || pending.length > 0; value = pending.pop()) {
+    const node = value?.producer;
+    if (!node || node.isRemoved || node.outputs.some((output) => output && !output.isUnused)) continue;
+    pending.push(...node.inputs);
+    removeNode(node);
+  }
+}
+
+/**
  * Removes a node that passes `source` through unchanged, making readers of its output read `source`.
  * False (and nothing changed) when a graph output's name could not be kept.
  */

@@ -1,0 +1,130 @@
+// Constant folding: nodes that read only constants are computed once, on ONNX Runtime, and become initializers. What
+// merely gives a constant another shape needs no computing: the new initializer shares the bytes.
+import type { Facts } from '../../analysis/facts.js';
+import { int, type OptionValues } from '../../base/option.js';
+import { staticDims } from '../../ir/dim.js';
+import type { Graph } from '../../ir/graph.js';
+import type { Model } from '../../ir/model.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { storageBytes } from '../../tensor/dtype.js';
+import { elementCount, type Tensor } from '../../tensor/tensor.js';
+import { becomeConstants, usedOutputs } from '../constants.js';
+import { isDeterministic, isQuantization } from '../node-kinds.js';
+import { defineGlobalPass, type PassContext } from '../pass.js';
+
+const OPTIONS = {
+  growth: int({ default: 64, min: 0, help: 'KiB by which one folded result may exceed the constants that it frees' }),
+  limit: int({ default: 128, min: 1, help: 'MiB of constants that one folded node may read or make' }),
+} as const;
+
+const DECLINES = {
+  'too-large': 'The result takes {bytes} bytes and frees {freed}: folding would make the model larger.',
+  'unknown-size': 'The size of the result is not known in advance, and the operator can make it large.',
+  'over-limit': 'The node reads or makes {bytes} bytes of constants, more than the limit.',
+  'graph-output': 'The result is an output of a graph, and an output must be computed by a node.',
+  'not-computed': 'ONNX Runtime could not compute the node by itself.',
+} as const;
+
+type Context = PassContext<typeof OPTIONS, typeof DECLINES>;
+
+export const foldConstants = defineGlobalPass({
+  name: 'fold-constants',
+  category: 'exact',
+  exactness: 'exact',
+  needs: [],
+  summary: 'Compute nodes whose inputs are all constants',
+  details: `Any deterministic operator of the ONNX and \`com.microsoft\` domains is folded, in subgraphs too, wave after wave until
+nothing is left. ONNX Runtime computes the results, with its own optimizations off, so they are what the model would have
+computed. Not folded: random operators, nodes with subgraphs, calls of local functions, and QuantizeLinear and
+DequantizeLinear, which would undo the quantization of weights. A result may exceed the constants that it frees by
+\`growth\` KiB, so that Tile, Expand and ConstantOfShape do not inflate the file. Reshape, Squeeze, Unsqueeze, Flatten and
+Identity of a constant need no runtime: the bytes stay the same.`,
+  options: OPTIONS,
+  declines: DECLINES,
+  stats: { folded: 'nodes folded to constants' },
+  async run(model, ctx) {
+    const settled = new Set<Node>();
+    for (let wave = nextWave(model, ctx, settled); wave.length > 0; wave = nextWave(model, ctx, settled)) {
+      const views = wave.filter((node) => sharedBytes(node, ctx.facts));
+      const computed = wave.filter((node) => !views.includes(node));
+      for (const node of views) fold(node, ctx, (value) => sharedBytes(node, ctx.facts)?.reshaped(ctx.facts.staticShape(value) ?? []));
+      const results = computed.length > 0 && ctx.evaluator ? await ctx.evaluator.evaluate(computed) : new Map<Value, Tensor>();
+      for (const node of computed) fold(node, ctx, (value) => results.get(value));
+      for (const node of wave) settled.add(node);
+    }
+  },
+});
+
+/** Nodes that can be folded now and were not tried before. */
+function nextWave(model: Model, ctx: Context, settled: ReadonlySet<Node>): Node[] {
+  return model.graphs().flatMap((graph: Graph) => graph.nodes()).filter((node) => !settled.has(node) && isCandidate(node, ctx));
+}
+
+function isCandidate(node: Node, ctx: Context): boolean {
+  const inputs = node.inputs.filter((value) => value !== undefined);
+  if (inputs.some((value) => value.constant === undefined) || node.is('Constant') || isQuantization(node)) return false;
+  const outputs = usedOutputs(node);
+  if (outputs.length === 0 || !isDeterministic(node, ctx.facts)) return false;
+  if (!ctx.evaluator && !sharedBytes(node, ctx.facts)) return false;
+  if (outputs.some((value) => value.isGraphOutput)) return ctx.decline(node, 'graph-output');
+  return fitsBudget(node, inputs, outputs, ctx);
+}
+
+/** Operators whose result may be far larger than their inputs. */
+const INFLATING: ReadonlySet<string> = new Set(['ConstantOfShape', 'Expand', 'Tile', 'Range', 'OneHot', 'Resize', 'Upsample', 'Pad', 'EyeLike']);
+
+function fitsBudget(node: Node, inputs: readonly Value[], outputs: readonly Value[], ctx: Context): boolean {
+  const read = inputs.reduce((sum, value) => sum + (value.constant?.byteLength ?? 0), 0);
+  const sizes = outputs.map((value) => resultBytes(value, ctx.facts));
+  if (INFLATING.has(node.opType) && sizes.includes(undefined)) return ctx.decline(node, 'unknown-size');
+  const made = sizes.reduce((sum: number, size) => sum + (size ?? 0), 0);
+  if (Math.max(read, made) > ctx.options.limit * 2 ** 20 && !sharedBytes(node, ctx.facts)) return ctx.decline(node, 'over-limit', { bytes: Math.max(read, made) });
+  return fitsGrowth(node, made, ctx.options) || ctx.decline(node, 'too-large', { bytes: made, freed: freedBytes(node) });
+}
+
+function fitsGrowth(node: Node, made: number, options: OptionValues<typeof OPTIONS>): boolean {
+  return made <= freedBytes(node) + options.growth * 1024;
+}
+
+/** Bytes of the constants that nobody else reads. */
+function freedBytes(node: Node): number {
+  const owned = [...new Set(node.inputs)].filter((value) => value?.slots.size === 1 && !value.isGraphOutput);
+  return owned.reduce((sum, value) => sum + (value?.constant?.byteLength ?? 0), 0);
+}
+
+function resultBytes(value: Value, facts: Facts): number | undefined {
+  const { dtype, shape } = facts.of(value);
+  const dims = staticDims(shape);
+  return dtype && dtype !== 'string' && dims ? storageBytes(dtype, elementCount(dims)) : undefined;
+}
+
+const SAME_BYTES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+
+/** The constant whose bytes are those of the result. */
+function sharedBytes(node: Node, facts: Facts): Tensor | undefined {
+  if (node.domain !== '' || !SAME_BYTES.has(node.opType)) return undefined;
+  const tensor = node.inputs[0]?.constant;
+  const dims = node.output && facts.staticShape(node.output);
+  return tensor && dims && elementCount(dims) === tensor.size ? tensor : undefined;
+}
+
+function fold(node: Node, ctx: Context, resultOf: (value: Value) => Tensor | undefined): void {
+  const results = new Map<Value, Tensor>();
+  for (const value of usedOutputs(node)) {
+    const tensor = resultOf(value);
+    if (tensor) results.set(value, tensor);
+  }
+  if (results.size === 0) {
+    ctx.decline(node, 'not-computed');
+    return;
+  }
+  const made = [...results.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+  if (!fitsGrowth(node, made, ctx.options)) {
+    ctx.decline(node, 'too-large', { bytes: made, freed: freedBytes(node) });
+    return;
+  }
+  if (!ctx.permit(node)) return;
+  becomeConstants(node, results);
+  ctx.count('folded');
+}
