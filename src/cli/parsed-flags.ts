@@ -31,20 +31,3 @@ export function choiceOf<C extends string>(flag: FlagKey, choices: readonly C[],
   if (choice === undefined) throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: `choose one of: ${choices.join(', ')}` });
   return choice;
 }
-
-/**
- * Sizes per input from `NAME:1x3x224x224` (or `1x3x224x224`, filed under '' for the only input). Names may hold colons.
- * @throws UsageError bad-value
- */
-export function inputShapes(flag: FlagKey, texts: readonly string[] | undefined): Map<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  for (const text of texts ?? []) {
-    const colon = text.lastIndexOf(':');
-    const shape = text.slice(colon + 1);
-    if (!/^\d+([x,]\d+)*$|^scalar$/.test(shape)) {
-      throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: 'write NAME:SIZExSIZEx..., for example --input x:1x3x224x224' });
-    }
-    shapes.set(colon < 0 ? '' : text.slice(0, colon), shape === 'scalar' ? [] : shape.split(/[x,]/).map(Number));
-  }
-  return shapes;
-}

@@ -1,0 +1,47 @@
+// The recipe that the flags of a command line ask for.
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { UsageError } from '../base/errors.js';
+import { parsePass, parseRecipe, presetPasses, type Recipe } from '../pipeline/recipe.js';
+import { wholeNumber, type FlagValues } from './parsed-flags.js';
+import { shapeFlags } from './shape-flags.js';
+
+/** Read without being named, where it lies in the working directory. */
+const LOCAL_RECIPE = 'mcompress.recipe.json';
+
+/**
+ * Passes from `-p`, else from `--recipe`, else from a recipe in the working directory (announced), else the preset.
+ * `--freeze` and `--opset` come on top.
+ * @throws UsageError conflict, bad-recipe, unknown-pass, unknown-option, bad-value
+ */
+export async function recipeFromFlags(flags: FlagValues, announce: (text: string) => void): Promise<Recipe> {
+  if (flags.pass && flags.recipe !== undefined) throw new UsageError('conflict', '-p and --recipe cannot be given together', { fix: 'put the pass into the recipe' });
+  const base = flags.pass ? { freeze: {}, opset: undefined, passes: flags.pass.map(parsePass) } : await baseRecipe(flags, announce);
+  const opset = flags.opset === undefined ? base.opset : wholeNumber('opset', flags.opset, 0, 1);
+  return { ...base, freeze: { ...base.freeze, ...Object.fromEntries(shapeFlags('freeze', flags.freeze)) }, opset };
+}
+
+async function baseRecipe(flags: FlagValues, announce: (text: string) => void): Promise<Recipe> {
+  if (flags.recipe !== undefined) return readRecipe(flags.recipe);
+  if (!flags.noRecipe && existsSync(LOCAL_RECIPE)) {
+    announce(`using ${LOCAL_RECIPE} (--no-recipe leaves it)`);
+    return readRecipe(LOCAL_RECIPE);
+  }
+  return { freeze: {}, opset: undefined, passes: presetPasses('exact') };
+}
+
+async function readRecipe(file: string): Promise<Recipe> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UsageError('bad-recipe', 'the recipe cannot be read', { at: { file }, cause, fix: 'check its name' });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new UsageError('bad-recipe', `the recipe is not JSON: ${cause instanceof Error ? cause.message : ''}`, { at: { file }, cause });
+  }
+  return parseRecipe(json, file);
+}
