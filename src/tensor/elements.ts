@@ -1,6 +1,6 @@
 // Reading and writing the elements of a tensor's bytes (little-endian `raw_data` layout) as numbers or bigints.
 import { DTYPES, type DType } from './dtype.js';
-import { decodeFloat, encodeFloat, FLOAT_FORMATS, roundHalfEven, type SmallFloat } from './float-formats.js';
+import { decodeFloat, decodeScale, encodeFloat, encodeScale, FLOAT_FORMATS, roundHalfEven, type SmallFloat } from './float-formats.js';
 
 type Access = { readonly get: (view: DataView, i: number) => number; readonly set: (view: DataView, i: number, x: number) => void };
 
@@ -26,15 +26,21 @@ const NUMBERS: Partial<Record<DType, Access>> = {
   int32: { get: (v, i) => v.getInt32(4 * i, true), set: (v, i, x) => v.setInt32(4 * i, int32(x), true) },
   uint32: { get: (v, i) => v.getUint32(4 * i, true), set: (v, i, x) => v.setUint32(4 * i, uint32(x), true) },
   int64: { get: (v, i) => Number(v.getBigInt64(8 * i, true)), set: (v, i, x) => v.setBigInt64(8 * i, toInt64(x), true) },
-  uint64: { get: (v, i) => Number(v.getBigUint64(8 * i, true)), set: (v, i, x) => v.setBigUint64(8 * i, BigInt(Math.max(0, Math.round(x))), true) },
-  float8e8m0: { get: (v, i) => (v.getUint8(i) === 255 ? Number.NaN : 2 ** (v.getUint8(i) - 127)), set: (v, i, x) => v.setUint8(i, uint8(Math.log2(x) + 127)) },
+  uint64: { get: (v, i) => Number(v.getBigUint64(8 * i, true)), set: (v, i, x) => v.setBigUint64(8 * i, toUint64(x), true) },
+  float8e8m0: { get: (v, i) => decodeScale(v.getUint8(i)), set: (v, i, x) => v.setUint8(i, encodeScale(x)) },
 };
 
-/** An int64 from a number; beyond the range of int64 it saturates, so that 2^63 from a file comes back as 2^63-1. */
+/** An int64 from a number; beyond the range of int64 it saturates, so that 2^63 from a file comes back as 2^63-1. NaN is 0. */
 export function toInt64(x: number): bigint {
+  if (Number.isNaN(x)) return 0n;
   if (x >= 2 ** 63) return 2n ** 63n - 1n;
   if (x <= -(2 ** 63)) return -(2n ** 63n);
   return BigInt(x < 0 ? -roundHalfEven(-x) : roundHalfEven(x));
+}
+
+function toUint64(x: number): bigint {
+  if (x >= 2 ** 64) return 2n ** 64n - 1n;
+  return x > 0 ? BigInt(roundHalfEven(x)) : 0n;
 }
 
 const isSmallFloat = (dtype: DType): dtype is DType & SmallFloat => dtype in FLOAT_FORMATS;

@@ -47,7 +47,8 @@ export function encodeFloat(name: SmallFloat, value: number): number {
   const signBit = 1 << (eBits + mBits);
   const top = (1 << eBits) - 1;
   if (Number.isNaN(value)) {
-    if (specials === 'fnuz') return signBit;
+    // Without a NaN: -0, as ml_dtypes (the reference of ONNX) has it.
+    if (specials === 'fnuz' || specials === 'finite') return signBit;
     return specials === 'ieee' ? (top << mBits) | (1 << (mBits - 1)) : (top << mBits) | ((1 << mBits) - 1);
   }
   const sign = value < 0 || Object.is(value, -0) ? signBit : 0;
@@ -64,6 +65,20 @@ export function encodeFloat(name: SmallFloat, value: number): number {
     if (code > largest) code = specials === 'ieee' ? top << mBits : largest;
   }
   return specials === 'fnuz' && code === 0 ? 0 : sign | code;
+}
+
+/** float8e8m0, a scale without sign or mantissa: code c stands for 2^(c - 127), 255 for NaN. */
+export function decodeScale(code: number): number {
+  return code === 255 ? Number.NaN : 2 ** (code - 127);
+}
+
+/** The code nearest to `value`, halves up; what is below or above all powers of two becomes the smallest or largest. */
+export function encodeScale(value: number): number {
+  if (Number.isNaN(value)) return 255;
+  if (value <= 2 ** -127) return 0;
+  if (value >= 2 ** 127) return 254;
+  const e = exponentOf(value);
+  return e + 127 + (value >= 1.5 * 2 ** e ? 1 : 0);
 }
 
 /** The integer nearest to a non-negative `value`, halves to the even one. */

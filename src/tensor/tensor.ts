@@ -2,7 +2,7 @@
 // someone reads numbers, so that a model can be loaded, changed and written without touching its weights.
 import { createHash } from 'node:crypto';
 import { invariant } from '../base/errors.js';
-import { DTYPES, storageBytes, type DType } from './dtype.js';
+import { DTYPES, isNumeric, storageBytes, type DType } from './dtype.js';
 import { readBigInts, readNumbers, writeNumbers } from './elements.js';
 
 /** Bytes that are fetched when asked for, and not kept: each `read` may touch the disk. */
@@ -117,6 +117,7 @@ export class Tensor {
 
   /** Numbers rounded once to `dtype` (half to even, integers saturate), row-major. */
   static fromNumbers(dtype: DType, dims: readonly number[], numbers: ArrayLike<number>): Tensor {
+    invariant(isNumeric(dtype), `a ${dtype} tensor is not made of real numbers`);
     return new Tensor(dtype, dims, writeNumbers(dtype, numbers));
   }
 
