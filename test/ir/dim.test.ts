@@ -1,78 +1,153 @@
-// Symbolic dimensions: canonical forms, exact division, bounds; checked against plain numbers at random sizes.
+// Symbolic dimensions: random expressions against their values, canonical forms by hand, bounds.
 import { describe, expect, it } from 'vitest';
-import { createRng } from '../../src/base/rng.js';
+import { createRng, type Rng } from '../../src/base/rng.js';
 import {
-  addDims, boundsOf, ceilDivDims, divideExactly, evaluateDim, floorDivDims, formatDim, isAtLeast, maxDims, minDims, mulDims, sameDim, subDims, symbolDim, type Dim,
+  addDims, boundsOf, ceilDivDims, divideExactly, evaluateDim, floorDivDims, formatDim, isAtLeast, isIntegral, maxDims, minDims, mulDims, productOf, sameDim,
+  sameDims, staticDims, subDims, symbolDim, symbolsOf, type Dim,
 } from '../../src/ir/dim.js';
 
-const h = symbolDim('h');
-const w = symbolDim('w');
-const found = symbolDim('?1', 0);
+const N = symbolDim('N');
+const H = symbolDim('H');
 
-describe('canonical form', () => {
-  it.each([
-    ['sum', addDims(addDims(h, 2), subDims(h, 5)), '2*h - 3'],
-    ['product', mulDims(addDims(h, 1), addDims(w, 1)), 'h + h*w + w + 1'],
-    ['cancelled', subDims(mulDims(h, w), mulDims(w, h)), '0'],
-    ['floor, constant taken out', floorDivDims(addDims(h, 5), 2), 'floor((h + 1)/2) + 2'],
-    ['floor, common factor taken out', floorDivDims(addDims(mulDims(h, 2), 3), 4), 'floor((h + 1)/2)'],
-    ['floor of half a symbol', floorDivDims(h, 2), 'floor(h/2)'],
-    ['ceil', ceilDivDims(h, 2), 'floor((h + 1)/2)'],
-    ['max with less', maxDims(0, subDims(h, 1)), 'h - 1'],
-    ['max that depends', maxDims(0, subDims(h, 2)), 'max(0, h - 2)'],
-    ['min with more', minDims(addDims(h, 3), h), 'h'],
-    ['a size that may be zero', maxDims(found, 1), 'max(1, ?1)'],
-    ['a name like a formula', addDims(symbolDim('h + 1'), 1), '"h + 1" + 1'],
-  ])('%s', (_, dim, text) => expect(formatDim(dim)).toBe(text));
+/** A dimension with the function it must compute. */
+interface Pair {
+  readonly dim: Dim;
+  readonly value: (symbols: ReadonlyMap<string, number>) => number;
+}
 
-  it('tells a symbol whose name reads like a formula from the formula', () => {
-    expect(sameDim(symbolDim('h + 1'), addDims(h, 1))).toBe(false);
-  });
+const SYMBOLS = ['a', 'b', 'c'];
 
-  it('divides products exactly, or not at all', () => {
-    expect(divideExactly(mulDims(mulDims(h, w), 6), mulDims(w, 2))).toEqual(mulDims(h, 3));
-    expect(divideExactly(addDims(h, 1), w)).toBeUndefined();
-  });
-});
-
-describe('bounds', () => {
-  it.each([
-    ['h - 1', subDims(h, 1), 0, Infinity],
-    ['1 - h', subDims(1, h), -Infinity, 0],
-    ['floor((h + 1)/2)', floorDivDims(addDims(h, 1), 2), 1, Infinity],
-    ['min(h, 7)', minDims(h, 7), 1, 7],
-    ['h*?1', mulDims(h, found), 0, Infinity],
-  ])('%s', (_, dim, low, high) => expect(boundsOf(dim)).toEqual({ low, high }));
-
-  it('compares only where every value agrees', () => {
-    expect(isAtLeast(addDims(h, w), 2)).toBe(true);
-    expect(isAtLeast(h, w)).toBe(false);
-    expect(isAtLeast(w, h)).toBe(false);
-  });
-});
-
-it('agrees with arithmetic on numbers, for random formulas at random sizes', () => {
-  const rng = createRng('dim');
-  const binary: readonly (readonly [(a: Dim, b: Dim) => Dim, (a: number, b: number) => number])[] = [
-    [addDims, (a, b) => a + b], [subDims, (a, b) => a - b], [mulDims, (a, b) => a * b], [minDims, Math.min], [maxDims, Math.max],
-    [floorDivDims, (a, b) => (b === 0 ? 0 : Math.floor(a / b))],
-  ];
-  for (let round = 0; round < 3000; round++) {
-    const sizes = new Map([['h', rng.int(1, 40)], ['w', rng.int(1, 40)], ['?1', rng.int(0, 5)]]);
-    const leaves: Dim[] = [h, w, found, rng.int(-9, 9), rng.int(1, 12)];
-    const pool = leaves.map((dim) => ({ dim, value: evaluateDim(dim, sizes) ?? Number.NaN }));
-    for (let step = 0; step < 5; step++) {
-      const [combine, compute] = rng.pick(binary);
-      const a = rng.pick(pool);
-      const b = combine === floorDivDims ? { dim: 1 + rng.int(1, 6), value: 0 } : rng.pick(pool);
-      const divisor = combine === floorDivDims ? Number(b.dim) : b.value;
-      pool.push({ dim: combine(a.dim, b.dim), value: compute(a.value, divisor) });
+function randomPair(rng: Rng, depth: number): Pair {
+  if (depth === 0 || rng.uniform() < 0.15) {
+    if (rng.uniform() < 0.5) {
+      const constant = rng.int(-4, 9);
+      return { dim: constant, value: () => constant };
     }
-    for (const { dim, value } of pool) {
-      const evaluated = evaluateDim(dim, sizes);
-      expect(evaluated === value || Math.abs(value) > 2 ** 50, `${formatDim(dim)} = ${evaluated}, not ${value}`).toBe(true);
-      const { low, high } = boundsOf(dim);
-      expect(low <= value && value <= high, `${formatDim(dim)} = ${value} outside [${low}, ${high}]`).toBe(true);
-    }
+    const name = rng.pick(SYMBOLS);
+    return { dim: symbolDim(name), value: (symbols) => symbols.get(name) ?? Number.NaN };
   }
+  const x = randomPair(rng, depth - 1);
+  const y = randomPair(rng, depth - 1);
+  const divisor = rng.int(1, 6);
+  return rng.pick<() => Pair>([
+    () => ({ dim: addDims(x.dim, y.dim), value: (s) => x.value(s) + y.value(s) }),
+    () => ({ dim: subDims(x.dim, y.dim), value: (s) => x.value(s) - y.value(s) }),
+    () => ({ dim: mulDims(x.dim, y.dim), value: (s) => x.value(s) * y.value(s) }),
+    () => ({ dim: minDims(x.dim, y.dim), value: (s) => Math.min(x.value(s), y.value(s)) }),
+    () => ({ dim: maxDims(x.dim, y.dim), value: (s) => Math.max(x.value(s), y.value(s)) }),
+    () => ({ dim: floorDivDims(x.dim, divisor), value: (s) => Math.floor(x.value(s) / divisor) }),
+    () => ({ dim: ceilDivDims(x.dim, divisor), value: (s) => Math.ceil(x.value(s) / divisor) }),
+    () => ({ dim: floorDivDims(mulDims(x.dim, symbolDim('a')), symbolDim('a')), value: (s) => x.value(s) }),
+  ])();
+}
+
+/** Values for all symbols, at least 1 as `symbolDim` promises. */
+function assignments(rng: Rng, count: number): Map<string, number>[] {
+  return Array.from({ length: count }, () => new Map(SYMBOLS.map((name) => [name, rng.int(1, 12)])));
+}
+
+describe('random expressions', () => {
+  const rng = createRng('dims');
+  const pairs = Array.from({ length: 1500 }, () => randomPair(rng, rng.int(1, 4)));
+  const values = assignments(rng, 12);
+
+  it('have the values of the arithmetic they stand for', () => {
+    const wrong = pairs.flatMap(({ dim, value }) => values.filter((s) => (evaluateDim(dim, s) ?? Number.NaN) - value(s) !== 0).map((s) => `${formatDim(dim)} at ${[...s]}`));
+    expect(wrong).toEqual([]);
+  });
+
+  it('lie within their bounds', () => {
+    const wrong = pairs.filter(({ dim, value }) => values.some((s) => value(s) < boundsOf(dim).low || value(s) > boundsOf(dim).high));
+    expect(wrong.map(({ dim }) => `${formatDim(dim)} in ${JSON.stringify(boundsOf(dim))}`)).toEqual([]);
+  });
+
+  it('are equal only where their values are', () => {
+    const byKey = new Map<string, Pair>();
+    const wrong: string[] = [];
+    for (const pair of pairs) {
+      const twin = byKey.get(formatDim(pair.dim));
+      if (twin && values.some((s) => pair.value(s) !== twin.value(s))) wrong.push(formatDim(pair.dim));
+      byKey.set(formatDim(pair.dim), pair);
+    }
+    expect(wrong).toEqual([]);
+    expect(byKey.size).toBeGreaterThan(500);
+  });
+
+  it('are integral, and name their symbols', () => {
+    for (const { dim } of pairs) {
+      expect(isIntegral(dim)).toBe(true);
+      const missing = new Map([...symbolsOf(dim)].slice(1).map((name) => [name, 1]));
+      expect(evaluateDim(dim, missing) === undefined).toBe(symbolsOf(dim).size > 0);
+    }
+  });
+
+  it('obey the laws of rings', () => {
+    const wrong: string[] = [];
+    for (let i = 0; i + 2 < pairs.length; i += 3) {
+      const [x = 0, y = 0, z = 0] = pairs.slice(i, i + 3).map(({ dim }) => dim);
+      const laws: [Dim, Dim][] = [
+        [addDims(x, y), addDims(y, x)], [mulDims(x, y), mulDims(y, x)], [subDims(addDims(x, y), y), x],
+        [addDims(addDims(x, y), z), addDims(x, addDims(y, z))], [mulDims(x, addDims(y, z)), addDims(mulDims(x, y), mulDims(x, z))],
+        [minDims(x, y), minDims(y, x)], [maxDims(x, y), maxDims(y, x)], [productOf([x, y, z]), mulDims(mulDims(x, y), z)],
+      ];
+      laws.forEach(([left, right], law) => { if (!sameDim(left, right)) wrong.push(`law ${law}: ${formatDim(left)} and ${formatDim(right)}`); });
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('canonical forms', () => {
+  it.each<[string, Dim | undefined]>([
+    ['H + 2*N', addDims(N, addDims(H, N))],
+    ['N', subDims(mulDims(2, N), N)],
+    ['0', subDims(N, N)],
+    ['N*N - 1', mulDims(addDims(N, 1), addDims(N, -1))],
+    ['N + 2', floorDivDims(addDims(mulDims(2, N), 5), 2)],
+    ['floor((H + 1)/2)', floorDivDims(addDims(H, 1), 2)],
+    ['floor((H + 1)/2) + 1', floorDivDims(addDims(H, 3), 2)],
+    ['floor((H + 1)/2) - 1', floorDivDims(addDims(H, -1), 2)],
+    ['floor((H + 1)/2)', floorDivDims(addDims(mulDims(2, H), 3), 4)],
+    ['N', floorDivDims(mulDims(N, H), H)],
+    ['floor(N/H)', floorDivDims(N, H)],
+    ['2*N', divideExactly(mulDims(6, mulDims(N, H)), mulDims(3, H))],
+    ['N', maxDims(N, 1)],
+    ['N', maxDims(N, 0)],
+    ['N', minDims(addDims(N, 2), N)],
+    ['max(1, boxes)', maxDims(symbolDim('boxes', 0), 1)],
+    ['"batch + 1"', symbolDim('batch + 1')],
+  ])('case %#: %s', (text, dim) => {
+    expect(dim === undefined ? dim : formatDim(dim)).toBe(text);
+  });
+
+  it('tell a size called like a formula from the formula', () => {
+    expect(sameDim(symbolDim('N + 1'), addDims(N, 1))).toBe(false);
+  });
+
+  it('are undefined for what cannot be divided', () => {
+    expect(divideExactly(N, H)).toBeUndefined();
+    expect(divideExactly(addDims(N, 1), N)).toBeUndefined();
+    expect(divideExactly(mulDims(3, N), 2)).toBeUndefined();
+    expect(divideExactly(N, 0)).toBeUndefined();
+    expect(divideExactly(N, addDims(N, H))).toBeUndefined();
+  });
+});
+
+describe('comparisons', () => {
+  it('hold for every size or not at all', () => {
+    expect([isAtLeast(addDims(N, 1), 2), isAtLeast(N, 2), isAtLeast(mulDims(N, H), 1), isAtLeast(subDims(N, H), 0), isAtLeast(symbolDim('k', 0), 1)])
+      .toEqual([true, false, true, false, false]);
+    expect(isAtLeast(floorDivDims(addDims(H, 1), 2), 1)).toBe(true);
+  });
+
+  it('of lists need equal lengths and known sizes', () => {
+    expect(sameDims([N, 3], [symbolDim('N'), 3])).toBe(true);
+    expect(sameDims([N], [N, 1])).toBe(false);
+    expect(sameDims(undefined, undefined)).toBe(false);
+    expect([sameDim(undefined, undefined), sameDim(3, 3), sameDim(3, N)]).toEqual([false, true, false]);
+    expect([staticDims([1, 2]), staticDims([N]), staticDims(undefined)]).toEqual([[1, 2], undefined, undefined]);
+  });
+
+  it('of numbers divided by zero are zero', () => {
+    expect([floorDivDims(5, 0), floorDivDims(-5, 2), ceilDivDims(-5, 2), ceilDivDims(5, 2)]).toEqual([0, -3, -2, 3]);
+  });
 });
