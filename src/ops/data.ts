@@ -77,7 +77,8 @@ export function roundTo(value: Dim, dtype: DType): Dim | undefined {
   if (isFloat(dtype)) return Tensor.scalar(dtype, value).scalar();
   if (dtype === 'bool') return value === 0 ? 0 : 1;
   if (!Number.isSafeInteger(value)) return undefined;
-  return dtype === 'int64' || dtype === 'uint64' || Tensor.scalar(dtype, value).scalar() === value ? value : undefined;
+  if (dtype !== 'int64' && dtype !== 'uint64' && Tensor.scalar(dtype, value).scalar() !== value) return undefined;
+  return value === 0 ? 0 : value;
 }
 
 /** Largest power of two that a coefficient may have below the line. */

@@ -31,7 +31,8 @@ function readEquation(site: OpSite): Subscripts | undefined {
     let axis = 0;
     for (const letter of letters) {
       if (letter === ELLIPSIS) {
-        ellipsis = mergeTail(site, ellipsis, shape.slice(axis, axis + hidden));
+        const axes = shape.slice(axis, axis + hidden);
+        ellipsis = axes.map((dim, i) => broadcastDims(site, dim, ellipsis[i] ?? 1) ?? dim);
         axis += hidden;
         continue;
       }
@@ -41,14 +42,6 @@ function readEquation(site: OpSite): Subscripts | undefined {
     }
   }
   return { sizes, ellipsis, output: right ?? implicitOutput(left) };
-}
-
-function mergeTail(site: OpSite, a: Dim[], b: Dims): Dim[] {
-  const [long, short] = a.length >= b.length ? [a, b] : [[...b], a];
-  return long.map((dim, i) => {
-    const other = short[i - long.length + short.length];
-    return other === undefined ? dim : (broadcastDims(site, dim, other) ?? dim);
-  });
 }
 
 /** Without an arrow: the ellipsis, then the letters that occur once, in alphabetical order. */

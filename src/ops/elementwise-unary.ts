@@ -127,12 +127,6 @@ const castLike = defineOp({
   infer: (site) => [castTo(site, dtypeOf(site, 1))],
 });
 
-const bitCast = defineOp({
-  opType: 'BitCast',
-  traits: { layer: 'plumbing', elementwise: true },
-  infer: (site) => [{ dtype: dtypeAttribute(site, 'to'), shape: shapeOf(site, 0) }],
-});
-
 function castTo(site: OpSite, to: DType | undefined): ValueInfo {
   const shape = shapeOf(site, 0);
   const from = dtypeOf(site, 0);
@@ -167,4 +161,4 @@ function numeric(fn: (x: number) => number): (x: Dim) => Dim | undefined {
   return (x) => (typeof x === 'number' ? fn(x) : undefined);
 }
 
-export const ELEMENTWISE_UNARY: readonly OpRecord[] = [...ACTIVATIONS, ...FUNCTIONS, clip, dropout, identity('Identity'), cast, castLike, bitCast];
+export const ELEMENTWISE_UNARY: readonly OpRecord[] = [...ACTIVATIONS, ...FUNCTIONS, clip, dropout, identity('Identity'), cast, castLike];

@@ -51,7 +51,7 @@ const gatherNd = defineOp({
   },
 });
 
-const sameAsData = (opType: string, domain = ''): OpRecord => defineOp({ opType, domain, traits: PLUMBING, infer: (site) => [like(site)] });
+const sameAsData = (opType: string): OpRecord => defineOp({ opType, traits: PLUMBING, infer: (site) => [like(site)] });
 
 /** Values and indices; k is an attribute until opset 9. */
 const topK = defineOp({
@@ -152,12 +152,12 @@ const affineGrid = defineOp({
   },
 });
 
-const cumulative = (opType: string): OpRecord => defineOp({ opType, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
+const cumSum = defineOp({ opType: 'CumSum', traits: { layer: 'non-tensor', positivelyHomogeneous: () => true }, infer: (site) => [like(site)] });
 
 export const GATHERS: readonly OpRecord[] = [
   gather, gatherElements, gatherNd, topK, nonZero, compress, oneHot, unique, nonMaxSuppression, affineGrid,
-  sameAsData('Scatter'), sameAsData('ScatterElements'), sameAsData('ScatterND'), sameAsData('Trilu'), sameAsData('TensorScatter'),
-  cumulative('CumSum'), cumulative('CumProd'),
+  sameAsData('Scatter'), sameAsData('ScatterElements'), sameAsData('ScatterND'), sameAsData('Trilu'),
+  cumSum,
   gridSample(''), gridSample('com.microsoft'),
   regionPool('RoiAlign', (site) => [site.node.int('output_height', 1), site.node.int('output_width', 1)]),
   regionPool('MaxRoiPool', (site) => site.node.ints('pooled_shape') ?? []),

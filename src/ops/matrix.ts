@@ -101,19 +101,6 @@ const determinant = defineOp({
   infer: (site) => [{ dtype: dtypeOf(site, 0), shape: shapeOf(site, 0)?.slice(0, -2) }],
 });
 
-/** Attention of one fused node: the width of the result is that of the values, times the heads for 3-D inputs. */
-const attention = defineOp({
-  opType: 'Attention',
-  traits: { layer: 'non-tensor' },
-  infer: (site) => {
-    const query = shapeOf(site, 0);
-    const value = shapeOf(site, 2);
-    const width = value?.at(-1);
-    if (query === undefined || width === undefined || query.length !== value?.length || query.length !== 4) return [{ dtype: dtypeOf(site, 0) }];
-    return [{ dtype: dtypeOf(site, 0), shape: [...query.slice(0, 3), width] }];
-  },
-});
-
 export const MATRIX_PRODUCTS: readonly OpRecord[] = [
-  matMul('MatMul', { traits: { positivelyHomogeneous: always } }), gemm, einsum, fusedMatMul, determinant, attention,
+  matMul('MatMul', { traits: { positivelyHomogeneous: always } }), gemm, einsum, fusedMatMul, determinant,
 ];

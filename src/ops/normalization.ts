@@ -2,7 +2,7 @@
 import { axisOf, dtypeOf, like, shapeOf, UNKNOWN, type Dims } from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type ValueInfo } from './record.js';
 
-const sameAsInput = (opType: string, domain = ''): OpRecord => defineOp({ opType, domain, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
+const sameAsInput = (opType: string): OpRecord => defineOp({ opType, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
 
 /** [C]: the shape of a per-channel vector, from the scale or the second axis of the data. */
 function channelShape(site: OpSite): Dims | undefined {
@@ -21,9 +21,9 @@ const batchNormalization = defineOp({
 });
 
 /** Axes from `axis` on are normalized; mean and inverse deviation keep the others. */
-function layerNormalization(opType: string, domain = ''): OpRecord {
+function layerNormalization(opType: string): OpRecord {
   return defineOp({
-    opType, domain,
+    opType,
     traits: { layer: 'non-tensor' },
     infer: (site) => {
       const shape = shapeOf(site, 0);
@@ -45,6 +45,6 @@ export const NORMALIZATIONS: readonly OpRecord[] = [
   batchNormalization,
   sameAsInput('InstanceNormalization'), sameAsInput('GroupNormalization'), sameAsInput('LRN'), sameAsInput('LpNormalization'),
   sameAsInput('MeanVarianceNormalization'), sameAsInput('RMSNormalization'), layerNormalization('LayerNormalization'),
-  layerNormalization('SimplifiedLayerNormalization'), sameAsInput('GroupNorm', 'com.microsoft'),
+  layerNormalization('SimplifiedLayerNormalization'),
   skipLayerNormalization('SkipLayerNormalization'), skipLayerNormalization('SkipSimplifiedLayerNormalization'),
 ];

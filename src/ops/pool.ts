@@ -1,5 +1,5 @@
 // Pooling: windows (MaxPool, AveragePool, LpPool) and whole maps (Global*). Data is [N, C, spatial...].
-import type { Dim } from '../ir/dim.js';
+import { addDims, mulDims, subDims, type Dim } from '../ir/dim.js';
 import { dtypeOf, shapeOf, unknownDims, type Dims } from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type OpTraits } from './record.js';
 import { windowOf, windowOutput } from './window.js';
@@ -53,9 +53,8 @@ const maxUnpool = defineOp({
     const window = windowOf(site, data.length - 2);
     if (window === undefined || kernel.length !== data.length - 2) return [{ dtype }];
     const spatial = kernel.map((size, i) => {
-      const given = data[i + 2];
-      if (typeof given !== 'number') return site.unknownDim();
-      return (given - 1) * (window.strides[i] ?? 1) + size - (window.pads[i] ?? 0) - (window.pads[kernel.length + i] ?? 0);
+      const reach = mulDims(subDims(data[i + 2] ?? 1, 1), window.strides[i] ?? 1);
+      return addDims(reach, size - (window.pads[i] ?? 0) - (window.pads[kernel.length + i] ?? 0));
     });
     return [{ dtype, shape: [...data.slice(0, 2), ...spatial] }];
   },

@@ -17,7 +17,7 @@ function recurrent(opType: string, gates: number, states: number): OpRecord {
     traits: { layer: 'tensor' },
     infer: (site) => {
       const dtype = dtypeOf(site, 0);
-      const unknown = Array<ValueInfo>(states + 1).fill({ dtype });
+      const unknown = Array.from({ length: states + 1 }, (): ValueInfo => ({ dtype }));
       const [first, second] = shapeOf(site, 0) ?? [];
       if (first === undefined || second === undefined) return unknown;
       const hidden = hiddenSize(site, gates);
@@ -25,7 +25,7 @@ function recurrent(opType: string, gates: number, states: number): OpRecord {
       const batchFirst = site.node.int('layout', 0) === 1;
       const all: Dims = batchFirst ? [first, second, directions, hidden] : [first, directions, second, hidden];
       const last: Dims = batchFirst ? [first, directions, hidden] : [directions, second, hidden];
-      return [{ dtype, shape: all }, ...Array<ValueInfo>(states).fill({ dtype, shape: last })];
+      return [{ dtype, shape: all }, ...Array.from({ length: states }, (): ValueInfo => ({ dtype, shape: last }))];
     },
     macs: (site) => {
       const [data, input, recurrence] = [shapeOf(site, 0), shapeOf(site, 1), shapeOf(site, 2)];

@@ -14,6 +14,7 @@ import { RECURRENT } from './recurrent.js';
 import { REDUCTIONS } from './reduce.js';
 import { RESIZES } from './resize.js';
 import { SHAPES } from './shape.js';
+import { SIGNALS } from './signal.js';
 import { SLICES } from './slice.js';
 import { SOFTMAX } from './softmax.js';
 
@@ -39,6 +40,7 @@ export const OP_FAMILIES: readonly OpFamily[] = [
   { title: 'Resizing', records: RESIZES },
   { title: 'Constants, ranges, random numbers', records: GENERATORS },
   { title: 'Quantization', records: QUANTIZED },
+  { title: 'Signal processing', records: SIGNALS },
   { title: 'Control flow', records: CONTROL_FLOW },
 ];
 
