@@ -1,0 +1,85 @@
+// A point convolution commutes with interpolation, whose weights add up to one: it runs in front of an enlarging Resize.
+import type { Facts } from '../../analysis/facts.js';
+import { sameDim } from '../../ir/dim.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { elementCount, Tensor } from '../../tensor/tensor.js';
+import { knownNumbers } from '../constants.js';
+import { isPointwise, windowGeometry } from '../conv-geometry.js';
+import { graphOf, removeNode, replaceNode } from '../edit.js';
+import { defineLocalPass } from '../pass.js';
+import { isRefusal, refuse, type Planned } from '../plan.js';
+import { fusedActivation } from '../runtime-fusion.js';
+
+type Code = 'shared-output' | 'dearer' | 'sizes';
+
+interface SwapPlan {
+  readonly resize: Node;
+  readonly data: Value;
+  /** Inputs of the Resize behind its data; the sizes are those of the new channels. */
+  readonly rest: readonly (Value | Tensor | undefined)[];
+}
+
+export const swapResizeConv = defineLocalPass({
+  name: 'swap-resize-conv',
+  category: 'exact',
+  exactness: 'rounding',
+  needs: [],
+  summary: 'Run a 1x1 convolution in front of the Resize that enlarges its input',
+  details: `Nearest and linear interpolation give weighted means of their input, with weights that add up to one, so a convolution with a
+point kernel commutes with them, bias included: it then runs at the low resolution. It must not give more channels than it
+reads, as the Resize would have more to do; and an activation that the runtime runs inside the convolution would come to
+stand by itself behind the Resize, so such sites are declined.`,
+  options: {},
+  declines: {
+    'shared-output': 'The resized data is also read by others, or is an output of the graph.',
+    'dearer': '{reason}',
+    'sizes': 'The sizes given to the Resize are not constant, and hold the number of channels.',
+  },
+  stats: { swapped: 'point convolutions moved in front of a Resize' },
+  roots: ['Conv'],
+  rewrite(node, ctx) {
+    const plan = planSwap(node, ctx.facts);
+    if (!plan) return false;
+    if (isRefusal(plan)) return ctx.decline(node, plan.refused, plan.details);
+    const graph = graphOf(node);
+    const { resize, data, rest } = plan;
+    const inputs = rest.map((value) => (value instanceof Tensor ? graph.addInitializer(value, `${node.output?.name ?? 'resize'}_sizes`) : value));
+    const conv = graph.addNode({ opType: 'Conv', name: node.name, inputs: [data, ...node.inputs.slice(1)], attributes: node.attributes, outputs: [`${node.output?.name ?? 'conv'}_small`] }, node);
+    replaceNode(node, { opType: resize.opType, inputs: [conv.output, ...inputs], attributes: resize.attributes });
+    removeNode(resize);
+    ctx.count('swapped');
+    return true;
+  },
+});
+
+function planSwap(node: Node, facts: Facts): Planned<SwapPlan, Code> {
+  const middle = node.inputs[0];
+  const resize = middle?.producer;
+  const data = resize?.inputs[0];
+  if (!middle || !data || !resize || resize.graph !== node.graph || !interpolates(resize, facts)) return undefined;
+  const geometry = windowGeometry(node, facts);
+  const [small, large, result] = [data, middle, node.output].map((value) => value && facts.assumed(value));
+  if (!geometry || !isPointwise(geometry) || !small || !large || !result || elementCount(large) <= elementCount(small)) return undefined;
+  if (middle.soleConsumer !== node) return refuse('shared-output');
+  if ((result[1] ?? 1) > (large[1] ?? 1)) return refuse('dearer', { reason: 'The Conv gives more channels than it reads, so the Resize would have more to do.' });
+  if (fusedActivation(node)) return refuse('dearer', { reason: 'The activation that runs inside the Conv would run by itself behind the Resize.' });
+  const rest = renewedSizes(resize, result[1] ?? 1, facts);
+  return rest ? { resize, data, rest } : refuse('sizes');
+}
+
+/** Resize or Upsample along spatial axes, by means of neighbours. */
+function interpolates(resize: Node, facts: Facts): boolean {
+  if (!resize.is('Resize') && !resize.is('Upsample')) return false;
+  if (!['nearest', 'linear'].includes(resize.string('mode', 'nearest')) || resize.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize') return false;
+  const [before, after] = [resize.inputs[0], resize.output].map((value) => value && facts.of(value).shape);
+  return before !== undefined && after !== undefined && resize.attribute('axes') === undefined && sameDim(before[0], after[0]) && sameDim(before[1], after[1]);
+}
+
+function renewedSizes(resize: Node, channels: number, facts: Facts): (Value | Tensor | undefined)[] | undefined {
+  const sizes = resize.inputs[3];
+  const rest = resize.inputs.slice(1);
+  if (sizes === undefined) return rest;
+  const numbers = knownNumbers(facts, sizes);
+  return numbers && [...rest.slice(0, 2), Tensor.int64s(numbers.with(1, channels))];
+}
