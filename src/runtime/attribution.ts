@@ -133,7 +133,7 @@ function namedSource(node: GraphNode, { byName, source: { nodes } }: Index): Gra
   if (exact) return exact;
   const [, opType, position] = /^(.*)_(\d+)$/.exec(node.name) ?? [];
   const unnamed = opType === node.opType ? nodes[Number(position)] : undefined;
-  if (unnamed?.opType === opType) return unnamed;
+  if (unnamed && unnamed.opType === opType) return unnamed;
   // `Transpose_token_19` is an inserted node, also where a source node is called `Transpose`.
   if (LAYOUT_OPS.has(node.opType) || node.opType === 'Transpose') return undefined;
   return byName.get(node.name.replace(/_token_\d+$/, '').replace(/\/(?:\w+Fusion|duplicated)$/, ''));

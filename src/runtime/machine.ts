@@ -1,0 +1,41 @@
+// The machine that figures were measured on, as a report may show it: no host name, no user, no paths.
+import { createHash } from 'node:crypto';
+import { createRequire } from 'node:module';
+import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
+
+export interface Machine {
+  /** As the system names it, such as `AMD EPYC 7B13`; `unknown` where it does not. */
+  readonly cpu: string;
+  /** Processors that this process may use. */
+  readonly cores: number;
+  /** Bytes of memory. */
+  readonly memory: number;
+  /** `linux`, `darwin`, `win32`; and its release. */
+  readonly os: string;
+  readonly arch: string;
+  readonly node: string;
+  readonly onnxruntime: string;
+}
+
+export function describeMachine(): Machine {
+  return {
+    cpu: cpus()[0]?.model.replace(/\s+/g, ' ').trim() || 'unknown',
+    cores: availableParallelism(),
+    memory: totalmem(),
+    os: `${platform()} ${release()}`,
+    arch: arch(),
+    node: process.versions.node,
+    onnxruntime: runtimeVersion(),
+  };
+}
+
+/** Version of onnxruntime-node, without loading it. */
+export function runtimeVersion(): string {
+  const manifest = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  return manifest.version;
+}
+
+/** What decides how fast a layer runs here, apart from the runtime and its threads: equal for equal machines. */
+export function machineFingerprint({ cpu, cores, arch: architecture, os }: Machine): string {
+  return createHash('sha256').update([cpu, cores, architecture, os.split(' ')[0]].join('|')).digest('hex').slice(0, 16);
+}
