@@ -3,7 +3,7 @@
 // uses right and go through the model's journal. A node of a subgraph may read values of enclosing graphs directly.
 import { invariant } from '../base/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
-import type { Attribute } from './attribute.js';
+import { subgraphsOf, type Attribute } from './attribute.js';
 import type { Model } from './model.js';
 import { Node } from './node.js';
 import { Value, type Initializer, type ValueType } from './value.js';
@@ -128,9 +128,12 @@ export class Graph {
     });
     const present = outputs.filter((value) => value !== undefined);
     const producers = present.map((value) => value.producer);
+    for (const value of present) invariant(value.graph === this, `addNode: ${value.name} is not in graph ${this.name}`);
     const givers = new Map(producers.filter((giver) => giver !== undefined).map((giver) => [giver, giver.outputs]));
+    const adopt = adoption(node.subgraphs(), node);
     this.#apply(
       () => {
+        adopt.redo();
         for (const value of created) linkValue(value, this);
         for (const value of present) {
           writable(value).producer = node;
@@ -146,9 +149,9 @@ export class Graph {
         for (const [giver, slots] of givers) writable(giver).outputs = slots;
         present.forEach((value, i) => { writable(value).producer = producers[i]; });
         for (const value of created) unlinkValue(value);
+        adopt.undo();
       },
     );
-    for (const graph of node.subgraphs()) writable(graph).owner = node;
     return node;
   }
 
@@ -158,7 +161,7 @@ export class Graph {
     const after = node.next;
     const outputs = node.outputs.filter((value) => value !== undefined);
     for (const value of outputs) invariant(value.isUnused, `removeNode: ${value.name} is still used`, { node: node.label });
-    for (const graph of node.subgraphs()) graph.clear();
+    for (const graph of node.subgraphs()) if (graph.owner === node) graph.clear();
     this.#apply(
       () => { addSlots(node, -1); unlinkNode(node); outputs.forEach(unlinkValue); },
       () => { outputs.forEach((value) => linkValue(value, this)); linkNode(this, node, after); addSlots(node, 1); },
@@ -207,15 +210,17 @@ export class Graph {
     this.model.touched.add(node);
   }
 
-  /** Sets or (undefined) removes an attribute. */
+  /** Sets or (undefined) removes an attribute. Graphs that the node no longer holds are cleared. */
   setAttribute(node: Node, name: string, attribute: Attribute | undefined): void {
     const before = node.attributes;
     const after = new Map(before);
     if (attribute) after.set(name, attribute);
     else after.delete(name);
-    this.#apply(() => { writable(node).attributes = after; }, () => { writable(node).attributes = before; });
+    const kept = new Set([...after.values()].flatMap(subgraphsOf));
+    for (const graph of node.subgraphs()) if (graph.owner === node && !kept.has(graph)) graph.clear();
+    const adopt = adoption([...kept], node);
+    this.#apply(() => { adopt.redo(); writable(node).attributes = after; }, () => { writable(node).attributes = before; adopt.undo(); });
     this.model.touched.add(node);
-    if (attribute?.kind === 'graph') writable(attribute.value).owner = node;
   }
 
   /**
@@ -268,11 +273,20 @@ export class Graph {
 
 const parameterCount = (initializer: Initializer | undefined): number => (initializer?.kind === 'dense' ? initializer.tensor.size : 0);
 
+/** Makes `node` the owner of `graphs`, and back. A graph that goes from one node to another is then not cleared with the first. */
+function adoption(graphs: readonly Graph[], node: Node): { redo(): void; undo(): void } {
+  const owners = graphs.map((graph) => graph.owner);
+  return {
+    redo: () => { for (const graph of graphs) writable(graph).owner = node; },
+    undo: () => graphs.forEach((graph, i) => { writable(graph).owner = owners[i]; }),
+  };
+}
+
 /** Whether `replaceUses(from, to)` keeps the signature of every graph. */
 export function canReplace(from: Value, to: Value): boolean {
   if (from === to) return false;
   if (from.outputOf.size === 0) return true;
-  return from.outputOf.size === 1 && to.producer !== undefined && to.graph === from.graph && !to.isGraphOutput && from.outputOf.get(from.graph as Graph) === 1;
+  return from.outputOf.size === 1 && !from.isInput && to.producer !== undefined && to.graph === from.graph && !to.isGraphOutput && from.outputOf.get(from.graph as Graph) === 1;
 }
 
 function trimmed(inputs: readonly (Value | undefined)[]): readonly (Value | undefined)[] {

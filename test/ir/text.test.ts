@@ -23,6 +23,7 @@ main (float[N,3,"h w",?] x, bool cond, tensor[] any, other s, float[] r, int64[2
   string[2] names = {"a\\"b\\\\", "ü\\n"},
   float[0] none = {},
   float[] sp = sparse,
+  float[3] later = opaque,
   float[N,4,8,8] t
 >
 {

@@ -139,9 +139,10 @@ function initialize(lexer: Lexer, { graph, values }: Scope, { name, type, token 
   const value = values.get(name);
   if (value?.initializer) throw lexer.error(`"${name}" is given contents twice`, token, 'duplicate-name');
   if (!value) return;
-  if (lexer.peek().text === 'sparse') {
+  const kept = lexer.peek().text;
+  if (kept === 'sparse' || kept === 'opaque') {
     lexer.next();
-    graph.setInitializer(value, { kind: 'sparse' });
+    graph.setInitializer(value, kept === 'sparse' ? { kind: 'sparse' } : { kind: 'opaque', bytes: new Uint8Array() });
     return;
   }
   const dims = type?.kind === 'tensor' ? type.shape : undefined;

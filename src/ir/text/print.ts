@@ -50,7 +50,7 @@ function typed(value: Value): string {
 }
 
 function initialized(value: Value, options: PrintOptions): string {
-  if (value.initializer?.kind !== 'dense') return `${typed(value)} = sparse`;
+  if (value.initializer?.kind !== 'dense') return `${typed(value)} = ${value.initializer?.kind}`;
   const { tensor } = value.initializer;
   return `${formatTensorType(tensor)} ${valueName(value.name)} = ${formatContents(tensor, options.weights)}`;
 }
