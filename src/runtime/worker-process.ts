@@ -116,7 +116,9 @@ export class WorkerProcess {
   }
 
   #crash(how: string): InternalError {
-    const said = this.#stderr.split('\n').find((line) => line.trim() !== '');
+    const lines = this.#stderr.split('\n').filter((line) => line.trim() !== '');
+    // Node prints where it was before it says what happened.
+    const said = (lines.find((line) => /error|fatal|terminate/i.test(line)) ?? lines[0])?.replace(/(?:[A-Za-z]:)?(?:[\\/][^\s\\/'"]+)+(?=[\\/])[\\/]/g, '');
     const fix = 'the model may need more memory than there is, or make ONNX Runtime crash; run without checking, or feed smaller shapes';
     return new InternalError('runtime-crashed', `ONNX Runtime's process ended ${how}${said === undefined ? '' : ` (${said.trim().slice(0, 200)})`}`, { fix });
   }
