@@ -1,7 +1,7 @@
 // Einstein summation: the equation read, the shape of its result and its MACs (the product of all index sizes, counted
 // once per element of the full index space, as one pairwise product of two operands costs).
 import { productOf, type Dim } from '../ir/dim.js';
-import { broadcastDims } from './broadcast.js';
+import { broadcastDims, broadcastShapes } from './broadcast.js';
 import { shapeOf, type Dims } from './inputs.js';
 import type { CostSite, OpSite } from './record.js';
 
@@ -21,7 +21,7 @@ function readEquation(site: OpSite): Subscripts | undefined {
   const [left = '', right] = equation.split('->');
   const terms = left.split(',');
   const sizes = new Map<string, Dim>();
-  let ellipsis: Dim[] = [];
+  let ellipsis: Dims = [];
   for (const [index, term] of terms.entries()) {
     const shape = shapeOf(site, index);
     if (shape === undefined) return undefined;
@@ -31,8 +31,7 @@ function readEquation(site: OpSite): Subscripts | undefined {
     let axis = 0;
     for (const letter of letters) {
       if (letter === ELLIPSIS) {
-        const axes = shape.slice(axis, axis + hidden);
-        ellipsis = axes.map((dim, i) => broadcastDims(site, dim, ellipsis[i] ?? 1) ?? dim);
+        ellipsis = broadcastShapes(site, [ellipsis, shape.slice(axis, axis + hidden)]) ?? [];
         axis += hidden;
         continue;
       }

@@ -9,6 +9,7 @@ const always = (): boolean => true;
 
 /** Any f with f(s x) = s f(x), s > 0. */
 const HOMOGENEOUS = { positivelyHomogeneous: always } as const;
+/** On all real numbers: functions that give NaN for some are none, since NaN has no order. */
 const MONOTONE = { nonDecreasing: always } as const;
 
 interface UnaryOptions {
@@ -45,7 +46,7 @@ const ACTIVATIONS: readonly OpRecord[] = [
   unary('HardSwish'),
   unary('Elu', { traits: { nonDecreasing: whenNonNegative('alpha', 1) } }),
   unary('Selu', { traits: { nonDecreasing: (site) => site.node.float('alpha', 1.67326) >= 0 && site.node.float('gamma', 1.0507) >= 0 } }),
-  unary('Celu', { traits: { nonDecreasing: (site) => site.node.float('alpha', 1) > 0 } }),
+  unary('Celu', { traits: MONOTONE }),
   unary('ThresholdedRelu', { traits: { nonDecreasing: whenNonNegative('alpha', 1) } }),
   unary('Softplus', { traits: MONOTONE }),
   unary('Softsign', { traits: MONOTONE }),
@@ -65,12 +66,13 @@ const FUNCTIONS: readonly OpRecord[] = [
   unary('Floor', { traits: MONOTONE, value: floorOf }),
   unary('Ceil', { traits: MONOTONE, value: ceilOf }),
   unary('Round', { traits: MONOTONE, value: roundHalfToEven }),
-  unary('Sqrt', { traits: MONOTONE, value: numeric(Math.sqrt) }),
+  unary('Sqrt', { value: numeric(Math.sqrt) }),
   unary('Reciprocal', { value: numeric((x) => 1 / x) }),
   unary('Exp', { traits: MONOTONE }),
-  unary('Log', { traits: MONOTONE }),
+  unary('Log'),
   unary('Erf', { traits: MONOTONE }),
-  ...['Sin', 'Cos', 'Tan', 'Asin', 'Acos', 'Atan', 'Sinh', 'Cosh', 'Asinh', 'Acosh', 'Atanh'].map((name) => unary(name)),
+  ...['Atan', 'Sinh', 'Asinh'].map((name) => unary(name, { traits: MONOTONE })),
+  ...['Sin', 'Cos', 'Tan', 'Asin', 'Acos', 'Cosh', 'Acosh', 'Atanh'].map((name) => unary(name)),
   unary('IsNaN', { dtype: 'bool' }),
   unary('IsInf', { dtype: 'bool' }),
   unary('Not', { value: (x) => (x === 0 ? 1 : 0) }),

@@ -110,7 +110,7 @@ const split = defineOp({
 
 const concat = defineOp({
   opType: 'Concat',
-  traits: MOVES,
+  traits: { layer: 'plumbing' },
   infer: (site) => {
     const inputs = site.node.inputs.map((_, index) => site.input(index));
     const dtype = inputs.find((input) => input?.dtype !== undefined)?.dtype;

@@ -308,3 +308,20 @@ case('STFT', [var(2, 128, 1), const(8), var(16), const(16)])
 case('STFT', [var(2, 128, 1), const(8), None, const(16)], {'onesided': 0})
 case('STFT', [var(2, 128, 1), const(8), var(16)])
 case('MelWeightMatrix', [const(8), const(16), const(8192), const(0.0, 'float32'), const(4096.0, 'float32')])
+
+# Slopes, factors and bounds that decide whether an activation rises.
+for alpha in [-0.5, 0.0, 0.5]:
+    for op in ['LeakyRelu', 'Elu', 'HardSigmoid', 'ThresholdedRelu', 'Selu']:
+        case(op, [var(16)], {'alpha': alpha}, opsets=versions(op, '')[-1:])
+    case('PRelu', [var(16), const(alpha, 'float32')], opsets=[16])
+    case('Mul', [var(16), const(alpha, 'float32')], opsets=[14])
+    case('Add', [var(16), const(alpha, 'float32')], opsets=[14])
+    if alpha:
+        case('Div', [var(16), const(alpha, 'float32')], opsets=[14])
+        case('Celu', [var(16)], {'alpha': alpha}, opsets=[12])
+for bias in [0.0, 0.5, 2.0]:
+    case('Shrink', [var(16)], {'bias': bias, 'lambd': 0.5})
+case('Selu', [var(16)], {'gamma': -1.0}, opsets=[6 + 1])
+case('Conv', [var(1, 2, 5), const([[[1.0, -1.0], [0.5, 2.0]]], 'float32')], opsets=[11])
+case('Gemm', [var(2, 3), const([[1.0], [-2.0], [0.5]], 'float32')], opsets=[13])
+case('Gemm', [var(2, 3), const([[1.0], [-2.0], [0.5]], 'float32'), const([1.0], 'float32')], opsets=[13])

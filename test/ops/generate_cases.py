@@ -80,11 +80,34 @@ def infer(model, outputs):
     return results
 
 
-def execute(model, inputs):
+def open_session(model):
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=['CPUExecutionProvider'])
-    return session.run(None, {f'x{i}': feed_of(s) for i, s in enumerate(inputs) if s and 'data' not in s})
+    return ort.InferenceSession(model.SerializeToString(), options, providers=['CPUExecutionProvider'])
+
+
+def execute(model, inputs):
+    return open_session(model).run(None, {f'x{i}': feed_of(s) for i, s in enumerate(inputs) if s and 'data' not in s})
+
+
+def observe(model, inputs):
+    """'m' when the first output never falls as the first input grows, 'h' when f(3 x) = 3 f(x); other inputs stay."""
+    first = inputs[0] if inputs else None
+    if not first or 'data' in first or first['dtype'] != 'float32':
+        return None
+    session = open_session(model)
+    others = {f'x{i}': feed_of(s) for i, s in enumerate(inputs) if s and 'data' not in s}
+    grows = scales = True
+    for _ in range(8):
+        x = rng.normal(0, 2, first['dims']).astype(np.float32)
+        more = x + rng.choice([0, 0.25, 1, 3], first['dims']).astype(np.float32)
+        y, y_more, y_scaled = (session.run(None, {**others, 'x0': np.asarray(value, np.float32)})[0] for value in (x, more, 3 * x))
+        if not isinstance(y, np.ndarray) or y.dtype.kind not in 'fiu':
+            return None
+        with np.errstate(invalid='ignore'):
+            grows &= bool(np.all(y_more >= y - 1e-6 * np.abs(y)))
+            scales &= y.dtype == np.float32 and bool(np.allclose(y_scaled, 3 * y, rtol=1e-4, atol=1e-5, equal_nan=True))
+    return ('m' if grows else '') + ('h' if scales else '')
 
 
 def numpy_name(array):
@@ -123,6 +146,10 @@ def case(op, inputs, attributes=None, outputs=1, opsets=None, domain=''):
             for value, out in zip(values, entry['out']):
                 if value.dtype.kind in 'iub' and value.size <= 64:
                     out.append(value.astype(np.int64).flatten().tolist())
+        if by_runtime:
+            entry['is'] = observe(model, inputs)
+            if entry['is'] is None:
+                del entry['is']
         cases.append(entry)
 
 

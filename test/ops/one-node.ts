@@ -19,6 +19,8 @@ export interface OperatorCase {
   readonly attr?: Readonly<Record<string, readonly [string, ...unknown[]]>>;
   /** Element type, dims, and elements where all inputs are constants. */
   readonly out: readonly (readonly [DType, Numbers, Numbers?])[];
+  /** What the runtime shows of the first output as a function of the first input: `m` non-decreasing, `h` homogeneous. */
+  readonly is?: string;
 }
 
 /** Sizes as they stand, or each dim of each input that is no constant as a symbol of its own. */
