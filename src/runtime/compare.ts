@@ -91,7 +91,8 @@ function incomparable(name: string, reason: Disagreement): OutputAgreement {
 
 function compareTensors(name: string, reference: Tensor, candidate: Tensor, { tolerance, scales }: CompareOptions): OutputAgreement {
   if (reference.dtype !== candidate.dtype) return incomparable(name, 'dtype');
-  if (reference.dims.length !== candidate.dims.length || reference.dims.some((dim, i) => dim !== candidate.dims[i])) return incomparable(name, 'shape');
+  const sameShape = reference.dims.length === candidate.dims.length && reference.dims.every((dim, i) => dim === candidate.dims[i]);
+  if (!sameShape) return incomparable(name, 'shape');
   if (!isFloat(reference.dtype)) return compareExact(name, reference, candidate);
   const { specialsDiffer, ...figures } = floatFigures(reference.toFloat64(), candidate.toFloat64(), scales?.get(name));
   const agrees = tolerance.mode === 'bits' ? sameTensor(reference, candidate) : !specialsDiffer && figures.relativeError <= tolerance.limit;

@@ -57,7 +57,7 @@ export function randomFeeds(specs: readonly InputSpec[], recipe: FeedRecipe): Ma
     }
     const dims = spec.dims.map((dim, axis) => (typeof dim === 'number' ? dim : sizeOf(recipe.sizes, symbolKey(spec, axis), spec.name)));
     const count = elementCount(dims);
-    if (count > ELEMENT_LIMIT) throw new InputError('bad-feed', `an input of [${dims.join(', ')}] is too large to feed`, { at: { tensor: spec.name } });
+    if (count > ELEMENT_LIMIT) throw badFeed(spec.name, `an input of [${dims.join(', ')}] is too large to feed`);
     const rng = createRng(recipe.seed).fork(`${recipe.kind}/${spec.name}`);
     feeds.set(spec.name, fixed ? Tensor.fromNumbers(spec.dtype, dims, constant(count, fixed.fill)) : draw(spec.dtype, dims, { rng, recipe }));
   }
@@ -66,8 +66,12 @@ export function randomFeeds(specs: readonly InputSpec[], recipe: FeedRecipe): Ma
 
 function sizeOf(sizes: Sizes, symbol: string, input: string): number {
   const size = sizes[symbol];
-  if (size === undefined) throw new InputError('bad-feed', `dimension "${symbol}" has no size`, { at: { tensor: input }, fix: 'give the shape: --input name:1x3x224x224' });
+  if (size === undefined) throw badFeed(input, `dimension "${symbol}" has no size`, 'give the shape: --input name:1x3x224x224');
   return size;
+}
+
+function badFeed(input: string, message: string, fix?: string): InputError {
+  return new InputError('bad-feed', message, { at: { tensor: input }, ...(fix === undefined ? {} : { fix }) });
 }
 
 function constant(count: number, value: number): Float64Array {
@@ -114,9 +118,9 @@ export function bindSizes(specs: readonly InputSpec[], shapes: ReadonlyMap<strin
   for (const [name, dims] of shapes) {
     const spec = specs.find((candidate) => candidate.name === name);
     if (!spec) {
-      throw new InputError('bad-feed', `the model has no input "${name}"`, { fix: `its inputs: ${specs.map((known) => known.name).join(', ')}` });
+      throw badFeed(name, `the model has no input "${name}"`, `its inputs: ${specs.map((known) => known.name).join(', ')}`);
     }
-    const wrong = (why: string): InputError => new InputError('bad-feed', `the shape [${dims.join(', ')}] does not fit: ${why}`, { at: { tensor: name } });
+    const wrong = (why: string): InputError => badFeed(name, `the shape [${dims.join(', ')}] does not fit: ${why}`);
     if (dims.length !== spec.dims.length) throw wrong(`the input has ${spec.dims.length} dimensions`);
     spec.dims.forEach((dim, axis) => {
       const size = dims[axis] ?? 0;

@@ -81,7 +81,10 @@ export async function findFeeds(host: RuntimeHost, model: ModelSource, options: 
     return unverified(error);
   }
   const odd = signature.inputs.find((port) => port.dtype === undefined || !isCarried(port.dtype));
-  if (odd) return unverified(new InputError('unsupported', `input "${odd.name}" is ${odd.dtype ?? 'not a tensor'}, which cannot be fed from Node`, { at: { tensor: odd.name } }));
+  if (odd) {
+    const why = `input "${odd.name}" is ${odd.dtype ?? 'not a tensor'}, which cannot be fed from Node`;
+    return unverified(new InputError('unsupported', why, { at: { tensor: odd.name } }));
+  }
   const specs = signature.inputs.flatMap((port) => (port.dtype === undefined ? [] : [{ ...port, dtype: port.dtype }]));
   const search = { host, model, specs, options };
   const known = knownSizes(specs, options, options.given?.[0]);
@@ -151,7 +154,10 @@ function plannedSamples({ specs, options }: Search, base: Base): Attempt[] {
 async function sizeSamples(search: Search, base: Base): Promise<FeedSample[]> {
   const { specs, options } = search;
   const { all, each } = otherSizes(specs, knownSizes(specs, options, undefined), base.sizes);
-  const label = (sizes: Sizes): string => `normal, ${Object.entries(sizes).filter(([symbol, size]) => base.sizes[symbol] !== size).map(([symbol, size]) => `${symbol}=${size}`).join(' ')}`;
+  const label = (sizes: Sizes): string => {
+    const changed = Object.entries(sizes).filter(([symbol, size]) => base.sizes[symbol] !== size);
+    return `normal, ${changed.map(([symbol, size]) => `${symbol}=${size}`).join(' ')}`;
+  };
   const firstThatRuns = async (choices: readonly Sizes[]): Promise<FeedSample[]> => {
     for (const sizes of choices) {
       const sample = await tryRun(search, { ...base, kind: 'normal', label: label(sizes), sizes });

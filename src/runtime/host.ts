@@ -224,7 +224,8 @@ function sessionPart<T extends CallOptions>({ signal: _signal, timeout: _timeout
 function checkFeedNames(feeds: TensorMap, { name, signature }: OpenedModel): void {
   const known = new Set(signature.inputs.map((port) => port.name));
   for (const feed of feeds.keys()) {
-    if (!known.has(feed)) throw new InputError('bad-feed', `the model has no input "${feed}"`, { at: { file: name }, fix: `its inputs: ${[...known].join(', ')}` });
+    if (known.has(feed)) continue;
+    throw new InputError('bad-feed', `the model has no input "${feed}"`, { at: { file: name }, fix: `its inputs: ${[...known].join(', ')}` });
   }
 }
 

@@ -157,7 +157,8 @@ function readTable(file: string, identity: TableIdentity): Stored {
 }
 
 function invalid(file: string, why: string): InputError {
-  return new InputError('bad-report', `the file is not a latency table: ${why}`, { at: { file: basename(file) }, fix: 'write one with --latency-table NEWFILE' });
+  const details = { at: { file: basename(file) }, fix: 'write one with --latency-table NEWFILE' };
+  return new InputError('bad-report', `the file is not a latency table: ${why}`, details);
 }
 
 function parseTable(text: string, file: string): Stored {
@@ -170,12 +171,15 @@ function parseTable(text: string, file: string): Stored {
   if (!isRecord(json) || json['schema'] !== SCHEMA) throw invalid(file, `"schema" is not "${SCHEMA}"`);
   if (json['version'] !== VERSION) throw invalid(file, `its version is ${String(json['version'])}, this program reads ${VERSION}`);
   const { cpu, fingerprint, runtime, threads, microseconds } = json;
-  if (typeof cpu !== 'string' || typeof fingerprint !== 'string' || typeof runtime !== 'string') throw invalid(file, '"cpu", "fingerprint" or "runtime" is not text');
+  if (typeof cpu !== 'string' || typeof fingerprint !== 'string' || typeof runtime !== 'string') {
+    throw invalid(file, '"cpu", "fingerprint" or "runtime" is not text');
+  }
   if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1) throw invalid(file, '"threads" is not a whole number from 1');
   if (!isRecord(microseconds)) throw invalid(file, '"microseconds" is not an object');
   const entries = new Map<string, number>();
   for (const [signature, us] of Object.entries(microseconds)) {
-    if (typeof us !== 'number' || !(us > 0) || us === Infinity) throw invalid(file, `the time of "${signature.slice(0, 80)}" is not a positive number`);
+    const usable = typeof us === 'number' && us > 0 && us < Infinity;
+    if (!usable) throw invalid(file, `the time of "${signature.slice(0, 80)}" is not a positive number`);
     entries.set(signature, us);
   }
   if (entries.size > ENTRY_LIMIT) throw invalid(file, `it has more than ${ENTRY_LIMIT} entries`);
@@ -190,7 +194,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function writeTable(file: string, { identity, entries }: Stored): void {
   const microseconds = Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
   const draft = `${file}.${randomUUID()}`;
-  const failed = (cause: unknown): InputError => new InputError('not-writable', 'the latency table cannot be written', { at: { file: basename(file) }, cause });
+  const failed = (cause: unknown): InputError => (
+    new InputError('not-writable', 'the latency table cannot be written', { at: { file: basename(file) }, cause }));
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (cause) {

@@ -85,8 +85,11 @@ export interface TimedBlock {
  * Times `after` against `before` on the same feeds.
  * @throws what `RuntimeHost.run` throws
  */
-export async function compareLatency(host: RuntimeHost, before: ModelSource, after: ModelSource, feeds: TensorMap, options: TimingOptions = {}): Promise<TimingComparison> {
-  const { blocks, batch } = await collect(host, [before, after], feeds, { options, precisionOf: (taken) => halfWidth(deciding(taken, options).interval) });
+export async function compareLatency(
+  host: RuntimeHost, before: ModelSource, after: ModelSource, feeds: TensorMap, options: TimingOptions = {},
+): Promise<TimingComparison> {
+  const precisionOf = (taken: readonly TimedBlock[]): number => halfWidth(deciding(taken, options).interval);
+  const { blocks, batch } = await collect(host, [before, after], feeds, { options, precisionOf });
   return summarize(blocks, batch, options);
 }
 
@@ -147,7 +150,8 @@ function timeSummary(blocks: readonly TimedBlock[], which: number): TimeSummary 
 
 function measured(blocks: readonly TimedBlock[], batch: number, width: number, options: TimingOptions): Measured {
   const threads = options.threads ?? TIMING_DEFAULTS.threads;
-  const total = (clock: 'wall' | 'cpu'): number => blocks.reduce((sum, { models }) => sum + models.flatMap((times) => times[clock]).reduce((a, b) => a + b, 0), 0);
+  const total = (clock: 'wall' | 'cpu'): number => (
+    blocks.flatMap(({ models }) => models.flatMap((times) => times[clock])).reduce((sum, time) => sum + time, 0));
   const cpuShare = total('cpu') / total('wall');
   return {
     threads,
@@ -165,8 +169,13 @@ interface CollectOptions {
   readonly precisionOf: (blocks: readonly TimedBlock[]) => number;
 }
 
+interface Collected {
+  readonly blocks: TimedBlock[];
+  readonly batch: number;
+}
+
 /** Blocks of rounds until the precision, the time or the number of rounds is reached. */
-function collect(host: RuntimeHost, models: readonly ModelSource[], feeds: TensorMap, { options, precisionOf }: CollectOptions): Promise<{ blocks: TimedBlock[]; batch: number }> {
+function collect(host: RuntimeHost, models: readonly ModelSource[], feeds: TensorMap, { options, precisionOf }: CollectOptions): Promise<Collected> {
   const settings = { ...TIMING_DEFAULTS, ...options };
   return host.exclusive(async (link) => {
     await link.closeAll();

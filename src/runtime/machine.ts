@@ -17,6 +17,7 @@ export interface Machine {
   readonly onnxruntime: string;
 }
 
+/** This machine. */
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model.replace(/\s+/g, ' ').trim() || 'unknown',

@@ -57,7 +57,9 @@ export function modelFolders(model: ModelSource): readonly string[] {
  * The model in the form of a message, passed to `use`; a private file written for it in `folder` is removed afterwards.
  * Bytes with external data are never put in a file: the runtime would look for the data beside that file.
  */
-export async function withWireModel<T>(model: ModelSource, options: SessionOptions, folder: () => string, use: (wire: WireModel) => Promise<T>): Promise<T> {
+export async function withWireModel<T>(
+  model: ModelSource, options: SessionOptions, folder: () => string, use: (wire: WireModel) => Promise<T>,
+): Promise<T> {
   if (typeof model === 'string') return use({ path: resolve(model) });
   if (model.byteLength <= MESSAGE_LIMIT || options.externalFolder !== undefined) return use({ bytes: model });
   const path = join(folder(), `${randomUUID()}.onnx`);

@@ -21,14 +21,17 @@ export interface NodeTime {
   readonly calls: number;
 }
 
-export interface Profile {
-  readonly threads: number;
-  readonly optimization: OptimizationLevel;
+export interface ProfileTimes {
   readonly runs: number;
   /** Median time of a whole run, microseconds. */
   readonly totalUs: number;
   /** In the order in which they first finished. */
   readonly nodes: readonly NodeTime[];
+}
+
+export interface Profile extends ProfileTimes {
+  readonly threads: number;
+  readonly optimization: OptimizationLevel;
   /** The graph that ran, as an ONNX model; it is tied to this processor and must not be shipped. */
   readonly optimizedModel: Uint8Array | undefined;
 }
@@ -110,7 +113,7 @@ interface Totals {
  * Times from the lines of a profile, one event a line; the first `skipped` runs are left out. An event is written when it
  * ends, so a node of a subgraph comes before the node that holds it, and a run after its nodes.
  */
-export async function readProfile(lines: AsyncIterable<string> | Iterable<string>, skipped: number): Promise<Pick<Profile, 'runs' | 'totalUs' | 'nodes'>> {
+export async function readProfile(lines: AsyncIterable<string> | Iterable<string>, skipped: number): Promise<ProfileTimes> {
   const totals = new Map<string, Totals>();
   const runTimes: number[] = [];
   let finished: ProfileEvent[] = [];

@@ -14,10 +14,15 @@ const LOAD_RULES: readonly Rule[] = [
   { pattern: /external data/i, code: 'external-data', fix: 'keep the data files beside the model' },
   { pattern: /File doesn't exist/, code: 'not-found' },
   { pattern: /max supported IR version|till opset/, code: 'runtime-rejects', fix: 'save the model with an older IR version or opset' },
-  { pattern: /No Op registered for|is not a registered function\/op|Could not find an implementation/, code: 'runtime-rejects', fix: 'ONNX Runtime lacks this operator or type: the model cannot be run here' },
+  {
+    pattern: /No Op registered for|is not a registered function\/op|Could not find an implementation/,
+    code: 'runtime-rejects',
+    fix: 'ONNX Runtime lacks this operator or type: the model cannot be run here',
+  },
 ];
 const RUN_RULES: readonly Rule[] = [
-  { pattern: /is missing in 'feeds'|Missing Input|Invalid rank for input|invalid dimensions for input|Unexpected input data type|Invalid input name|Invalid Feed/i, code: 'bad-feed' },
+  { pattern: /is missing in 'feeds'|Missing Input|Invalid input name|Invalid Feed/i, code: 'bad-feed' },
+  { pattern: /Invalid rank for input|invalid dimensions for input|Unexpected input data type/i, code: 'bad-feed' },
   { pattern: /Tensor\.type is not supported|Unsupported data type|Non tensor type/, code: 'unsupported' },
   { pattern: /contains invalid output name/, code: 'missing-value' },
   { pattern: /Failed to allocate memory|bad_alloc/, code: 'runtime-failed', fix: 'feed smaller shapes' },

@@ -41,7 +41,8 @@ function openSymbols(specs: readonly InputSpec[], known: Sizes): Map<string, Rol
 export function sizeCandidates(specs: readonly InputSpec[], known: Sizes): Sizes[] {
   const roles = openSymbols(specs, known);
   const used = new Set(roles.values());
-  const assign = (pick: (role: Role) => number): Sizes => ({ ...known, ...Object.fromEntries([...roles].map(([symbol, role]) => [symbol, pick(role)])) });
+  const assign = (pick: (role: Role) => number): Sizes => (
+    { ...known, ...Object.fromEntries([...roles].map(([symbol, role]) => [symbol, pick(role)])) });
   const steps = Math.max(1, ...(['spatial', 'sequence'] as const).filter((role) => used.has(role)).map((role) => TRIED[role].length));
   const at = (role: Role, i: number): number => TRIED[role][Math.min(i, TRIED[role].length - 1)] ?? 1;
   const list: Sizes[] = [];
@@ -51,11 +52,18 @@ export function sizeCandidates(specs: readonly InputSpec[], known: Sizes): Sizes
   return list;
 }
 
+export interface OtherSizes {
+  /** With every open symbol changed. */
+  readonly all: readonly Sizes[];
+  /** Per symbol, with only this one changed. */
+  readonly each: ReadonlyMap<string, readonly Sizes[]>;
+}
+
 /**
  * Assignments that differ from `base`, for the second class of each dynamic dimension: first with every open symbol
  * changed at once, then one symbol at a time.
  */
-export function otherSizes(specs: readonly InputSpec[], known: Sizes, base: Sizes): { readonly all: Sizes[]; readonly each: ReadonlyMap<string, Sizes[]> } {
+export function otherSizes(specs: readonly InputSpec[], known: Sizes, base: Sizes): OtherSizes {
   const roles = [...openSymbols(specs, known)];
   const variants = (symbol: string, role: Role): number[] => {
     const size = base[symbol] ?? 1;

@@ -28,6 +28,7 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return sortedQuantile(Float64Array.from(values).sort(), q);
 }
 
+/** The middle value; NaN for none. */
 export function median(values: ArrayLike<number>): number {
   return quantile(values, 0.5);
 }
@@ -39,6 +40,7 @@ function sortedQuantile(sorted: Float64Array, q: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
+/** Smallest value, median, and the values below which 90 % and 99 % lie; NaN for none. */
 export function percentiles(values: ArrayLike<number>): Percentiles {
   const sorted = Float64Array.from(values).sort();
   return { min: sorted[0] ?? Number.NaN, p50: sortedQuantile(sorted, 0.5), p90: sortedQuantile(sorted, 0.9), p99: sortedQuantile(sorted, 0.99) };

@@ -75,7 +75,8 @@ export function fitTensor(tensor: Tensor, spec: InputSpec): Tensor {
   const wrong = (why: string): InputError => new InputError('bad-feed', why, { at: { tensor: spec.name } });
   const ported = spec.dims.map((dim) => (dim === '' ? '?' : dim)).join(', ');
   // The runtime gives no dims for a scalar and for an input of unknown rank.
-  const fits = spec.dims.length === 0 || (spec.dims.length === tensor.dims.length && spec.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.dims[i]));
+  const fits = spec.dims.length === 0
+    || (spec.dims.length === tensor.dims.length && spec.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.dims[i]));
   if (!fits) throw wrong(`an array of [${tensor.dims.join(', ')}] does not fit the input's [${ported}]`);
   if (tensor.dtype === spec.dtype) return tensor;
   if (tensor.dtype === 'string' || spec.dtype === 'string') throw wrong(`the input is ${spec.dtype}, the array ${tensor.dtype}`);

@@ -29,6 +29,7 @@ export function toWire(tensors: TensorMap): WireTensors {
   return wire;
 }
 
+/** Tensors over the bytes of a message. */
 export function fromWire(wire: WireTensors): Map<string, Tensor> {
   return new Map(Object.entries(wire).map(([name, { dtype, dims, data }]) => [name, new Tensor(dtype, dims, data)]));
 }

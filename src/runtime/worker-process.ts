@@ -19,6 +19,7 @@ interface Pending {
 }
 
 const STDERR_KEPT = 2000;
+const ABSOLUTE_FOLDER = /(?:[A-Za-z]:)?(?:[\\/][^\s\\/'"]+)+(?=[\\/])[\\/]/g;
 
 /**
  * The compiled worker: beside this module (dist/runtime, and dist/bin where both are bundled), else in the package's dist
@@ -59,7 +60,7 @@ export class WorkerProcess {
       this.#child.once('exit', (code, signal) => gone(signal ? `by ${signal}` : `with status ${code}`));
       this.#child.once('error', (error) => gone(`: ${error.message}`));
     });
-    this.#hold(false);
+    this.#hold('idle');
   }
 
   get alive(): boolean {
@@ -79,7 +80,7 @@ export class WorkerProcess {
       }
       const id = ++this.#lastId;
       this.#pending.set(id, { kind, resolve: resolve as (value: unknown) => void, reject });
-      this.#hold(true);
+      this.#hold('busy');
       this.#child.send({ id, kind, body }, (error) => {
         // A closed channel: the exit event says more, when it comes first.
         if (error) setImmediate(() => this.#fail(id, this.#crash(`: ${error.message}`)));
@@ -91,7 +92,7 @@ export class WorkerProcess {
   kill(): Promise<void> {
     if (this.#alive) {
       this.#alive = false;
-      this.#hold(true);
+      this.#hold('busy');
       this.#child.kill('SIGKILL');
     }
     return this.#exited;
@@ -100,7 +101,7 @@ export class WorkerProcess {
   #settle(reply: Reply): void {
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
-    if (this.#pending.size === 0) this.#hold(false);
+    if (this.#pending.size === 0) this.#hold('idle');
     if (reply.ok) pending?.resolve(reply.value);
     else pending?.reject(new WorkerFailure(reply.stage, reply.message));
   }
@@ -118,16 +119,17 @@ export class WorkerProcess {
   #crash(how: string): InternalError {
     const lines = this.#stderr.split('\n').filter((line) => line.trim() !== '');
     // Node prints where it was before it says what happened.
-    const said = (lines.find((line) => /error|fatal|terminate/i.test(line)) ?? lines[0])?.replace(/(?:[A-Za-z]:)?(?:[\\/][^\s\\/'"]+)+(?=[\\/])[\\/]/g, '');
+    const telling = lines.find((line) => /error|fatal|terminate/i.test(line)) ?? lines[0];
+    const said = telling?.replace(ABSOLUTE_FOLDER, '').trim().slice(0, 200);
     const fix = 'the model may need more memory than there is, or make ONNX Runtime crash; run without checking, or feed smaller shapes';
-    return new InternalError('runtime-crashed', `ONNX Runtime's process ended ${how}${said === undefined ? '' : ` (${said.trim().slice(0, 200)})`}`, { fix });
+    return new InternalError('runtime-crashed', `ONNX Runtime's process ended ${how}${said === undefined ? '' : ` (${said})`}`, { fix });
   }
 
   /** An idle child must not keep the program alive; one at work must. */
-  #hold(busy: boolean): void {
+  #hold(state: 'busy' | 'idle'): void {
     const stderr = this.#child.stderr as (NodeJS.ReadableStream & { ref(): void; unref(): void }) | null;
     for (const part of [this.#child, this.#child.channel, stderr]) {
-      if (busy) part?.ref();
+      if (state === 'busy') part?.ref();
       else part?.unref();
     }
   }

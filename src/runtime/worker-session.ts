@@ -71,6 +71,7 @@ export async function runSession(target: WorkerSession, feeds: Record<string, or
   return wire;
 }
 
+/** Feeds in the runtime's own form. @throws UnsupportedError for a type that cannot be fed */
 export function nativeFeeds(feeds: WireTensors): Record<string, ort.Tensor> {
   const native: Record<string, ort.Tensor> = {};
   for (const [name, tensor] of Object.entries(feeds)) native[name] = toNative(tensor);

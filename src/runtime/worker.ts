@@ -64,8 +64,13 @@ function startClocks(): () => Times {
   };
 }
 
+interface Rounds {
+  readonly rounds: number;
+  readonly first: number;
+}
+
 /** Rounds over `count` subjects; every other round goes backwards, so that no subject always comes first. */
-async function interleave(count: number, { rounds, first }: { rounds: number; first: number }, sample: (which: number) => Promise<Times>): Promise<SampleTimes[]> {
+async function interleave(count: number, { rounds, first }: Rounds, sample: (which: number) => Promise<Times>): Promise<SampleTimes[]> {
   const taken = Array.from({ length: count }, () => ({ wall: [] as number[], cpu: [] as number[] }));
   for (let round = first; round < first + rounds; round++) {
     for (let i = 0; i < count; i++) {
