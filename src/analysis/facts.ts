@@ -1,4 +1,5 @@
 // What analysis offers to everything above it: facts about values and nodes, computed on demand.
+import type { Dim } from '../ir/dim.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import type { CostSite, OpRecord, ValueInfo } from '../ops/record.js';
@@ -16,4 +17,6 @@ export interface Facts {
   macs(node: Node): number;
   /** The dims as numbers, with symbols at the sizes assumed for costs (`--input`, else 1). For costs only: it may rest on declared shapes. */
   assumed(value: Value): readonly number[] | undefined;
+  /** One dimension as a number, with symbols at the sizes assumed for costs. */
+  sizeOf(dim: Dim): number;
 }

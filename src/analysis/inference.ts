@@ -77,6 +77,7 @@ export function createFacts(model: Model, options: FactsOptions = {}): ModelFact
     of, site, record, calledSites,
     staticShape: (value) => staticDims(of(value).shape),
     assumed: (value) => assumedDims(value, of(value).shape, inference.sizes),
+    sizeOf: (dim) => assumedSize(dim, inference.sizes),
     macs: (node) => (calledSites(node) ?? [site(node)]).reduce((sum, inner) => sum + macsOf(inference, inner), 0),
   };
 }

@@ -83,7 +83,7 @@ function rangeLength(start: Dim, limit: Dim, delta: Dim): Dim | undefined {
 
 const eyeLike = defineOp({
   opType: 'EyeLike',
-  traits: PLUMBING,
+  traits: { ...PLUMBING, dimsOnly: true },
   infer: (site) => [{ dtype: dtypeAttribute(site, 'dtype', dtypeOf(site, 0)), shape: shapeOf(site, 0) }],
 });
 
@@ -91,7 +91,7 @@ const eyeLike = defineOp({
 function random(opType: string, shape: (site: OpSite) => ValueInfo['shape'], fallback: (site: OpSite) => DType | undefined): OpRecord {
   return defineOp({
     opType,
-    traits: { layer: 'non-tensor', deterministic: false },
+    traits: { layer: 'non-tensor', deterministic: false, dimsOnly: opType.endsWith('Like') },
     infer: (site) => [{ dtype: dtypeAttribute(site, 'dtype', fallback(site)), shape: shape(site) }],
   });
 }

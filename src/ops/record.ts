@@ -24,7 +24,7 @@ export interface OpSite {
   readonly opset: number;
   /** Facts of input slot `index`; undefined when the slot is omitted, an empty object when nothing is known. */
   input(index: number): ValueInfo | undefined;
-  /** The whole tensor behind input `index`, when it is an initializer. */
+  /** The whole tensor behind input `index`, when it is an initializer or comes from a Constant node. */
   constant(index: number): Tensor | undefined;
   /** A size that nothing is known about, different from every other. */
   unknownDim(): Dim;
@@ -56,6 +56,8 @@ export interface OpTraits {
   readonly deterministic?: boolean;
   /** The output may share the memory of the first input (Reshape and its like). */
   readonly alias?: boolean;
+  /** Reads the dims of its first input, not its elements. */
+  readonly dimsOnly?: boolean;
 }
 
 export interface OpRecord {

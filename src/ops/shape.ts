@@ -147,7 +147,7 @@ const tile = defineOp({
 /** Dims from `start` to `end` (opset 15), both clamped. */
 const shape = defineOp({
   opType: 'Shape',
-  traits: { layer: 'plumbing' },
+  traits: { layer: 'plumbing', dimsOnly: true },
   infer: (site) => {
     const input = shapeOf(site, 0);
     if (input === undefined) return [{ dtype: 'int64', shape: [site.unknownDim()] }];
@@ -158,7 +158,7 @@ const shape = defineOp({
 
 const size = defineOp({
   opType: 'Size',
-  traits: { layer: 'plumbing' },
+  traits: { layer: 'plumbing', dimsOnly: true },
   infer: (site) => {
     const input = shapeOf(site, 0);
     return [{ dtype: 'int64', shape: [], data: input && [productOf(input)] }];

@@ -1,0 +1,106 @@
+// Peak activation memory by liveness: a tensor lives from the node that makes it to the last one that reads it. Graph
+// inputs live throughout, graph outputs until the end; weights are not activations. Outputs of views (Reshape and its
+// like) share the memory of their input. Elementwise nodes are not taken to work in place, though a runtime may do so.
+// While a node with subgraphs, or a call of a local function, runs, the dearest of its graphs adds its own peak.
+import type { Graph } from '../ir/graph.js';
+import type { Model } from '../ir/model.js';
+import type { Node } from '../ir/node.js';
+import type { Value } from '../ir/value.js';
+import { constantTensor } from '../ops/generate.js';
+import { tensorBytes } from './cost.js';
+import type { ModelFacts } from './inference.js';
+
+export interface PeakMemory {
+  readonly bytes: number;
+  /** The node at which it is reached; undefined for a graph without nodes. */
+  readonly at: Node | undefined;
+  /** Values whose size is unknown: they count as 0. */
+  readonly unknown: number;
+}
+
+interface Sweep {
+  readonly facts: ModelFacts;
+  readonly model: Model;
+  readonly unknown: Set<Value>;
+  /** Sizes inside the call being looked at; undefined outside of calls. */
+  readonly called: ReadonlyMap<Value, number | undefined> | undefined;
+}
+
+/** Peak over one run of the main graph, at the sizes that `facts` assume. */
+export function peakActivations(model: Model, facts: ModelFacts): PeakMemory {
+  const unknown = new Set<Value>();
+  const { bytes, at } = graphPeak(model.graph, { facts, model, unknown, called: undefined });
+  return { bytes, at, unknown: unknown.size };
+}
+
+function graphPeak(graph: Graph, sweep: Sweep): { readonly bytes: number; readonly at: Node | undefined } {
+  const nodes = graph.nodes();
+  const roots = new Map<Value, Value>();
+  const lastUse = lastUses(nodes, graph, sweep, roots);
+  const inputs = graph.inputs.filter((value) => value.constant === undefined);
+  let live = inputs.reduce((sum, value) => sum + sizeOf(value, sweep), 0);
+  let peak: { bytes: number; at: Node | undefined } = { bytes: live, at: nodes[0] };
+  const freed = new Map<number, number>();
+  nodes.forEach((node, index) => {
+    for (const value of node.outputs) {
+      if (value === undefined || isWeight(value) || roots.get(value) !== value) continue;
+      const size = sizeOf(value, sweep);
+      live += size;
+      const end = lastUse.get(value) ?? index;
+      freed.set(end, (freed.get(end) ?? 0) + size);
+    }
+    const bytes = live + innerPeak(node, sweep);
+    if (bytes > peak.bytes) peak = { bytes, at: node };
+    live -= freed.get(index) ?? 0;
+  });
+  return peak;
+}
+
+/** Position of the last reader of each buffer; `roots` is filled with the value that owns the buffer of each value. */
+function lastUses(nodes: readonly Node[], graph: Graph, sweep: Sweep, roots: Map<Value, Value>): Map<Value, number> {
+  const lastUse = new Map<Value, number>();
+  const use = (value: Value | undefined, index: number): void => {
+    if (value) lastUse.set(roots.get(value) ?? value, index);
+  };
+  nodes.forEach((node, index) => {
+    const isView = sweep.facts.record(node)?.traits.alias === true;
+    node.outputs.forEach((value, slot) => {
+      const source = isView && slot === 0 ? node.inputs[0] : undefined;
+      if (value) roots.set(value, source && !isWeight(source) ? (roots.get(source) ?? source) : value);
+    });
+    for (const value of node.inputs) use(value, index);
+    for (const inner of node.subgraphs()) for (const value of captures(inner)) use(value, index);
+  });
+  for (const value of graph.outputs) use(value, Number.POSITIVE_INFINITY);
+  return lastUse;
+}
+
+/** Every value that nodes under `graph` read or return: those from outside keep their buffers while it runs. */
+function captures(graph: Graph): Value[] {
+  return [...graph.outputs, ...graph.nodes().flatMap((node) => [...node.inputs.filter((value) => value !== undefined), ...node.subgraphs().flatMap(captures)])];
+}
+
+const isWeight = (value: Value): boolean => value.constant !== undefined || (value.producer !== undefined && constantTensor(value.producer) !== undefined);
+
+function sizeOf(value: Value, { facts, unknown, called }: Sweep): number {
+  const bytes = called ? called.get(value) : tensorBytes(facts.of(value).dtype, facts.assumed(value));
+  if (bytes === undefined) unknown.add(value);
+  return bytes ?? 0;
+}
+
+function innerPeak(node: Node, sweep: Sweep): number {
+  const peaks = node.subgraphs().map((graph) => graphPeak(graph, sweep).bytes);
+  const sites = sweep.called ? undefined : sweep.facts.calledSites(node);
+  const callee = sites && sweep.model.functionOf(node);
+  if (!callee) return Math.max(0, ...peaks);
+  const sizes = new Map<Value, number | undefined>();
+  for (const site of sites) {
+    site.node.outputs.forEach((value, slot) => {
+      const info = site.output(slot);
+      if (value) sizes.set(value, tensorBytes(info?.dtype, info?.shape?.map((dim) => sweep.facts.sizeOf(dim))));
+    });
+  }
+  // The arguments and results of the call are counted outside of it.
+  for (const value of [...callee.graph.inputs, ...callee.graph.outputs]) sizes.set(value, 0);
+  return graphPeak(callee.graph, { ...sweep, called: sizes }).bytes;
+}
