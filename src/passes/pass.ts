@@ -10,7 +10,7 @@ import type { Value } from '../ir/value.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Folder under src/passes that the pass stands in. */
-export type PassCategory = 'exact' | 'learned' | 'prune' | 'factorize' | 'quantize';
+export type PassCategory = 'opset' | 'exact' | 'learned' | 'prune' | 'factorize' | 'quantize';
 
 /** `exact`: bit-equal. `rounding`: equal in real arithmetic, up to the rounding of the element type. */
 export type Exactness = 'exact' | 'rounding' | 'lossy';
