@@ -17,8 +17,8 @@ export type Attribute =
   | { readonly kind: 'graphs'; readonly value: readonly Graph[] }
   /** In a function body: the value of the caller's attribute `name`. `type` is a number of AttributeProto.AttributeType. */
   | { readonly kind: 'reference'; readonly name: string; readonly type: number }
-  /** Sparse tensors, type protos and whatever a later ONNX adds: kept as bytes by the onnx layer, not readable here. */
-  | { readonly kind: 'opaque'; readonly type: number };
+  /** Sparse tensors, type protos and whatever a later ONNX adds. `bytes`: the AttributeProto, which only the onnx layer reads. */
+  | { readonly kind: 'opaque'; readonly type: number; readonly bytes?: Uint8Array };
 
 export type AttributeMap = ReadonlyMap<string, Attribute>;
 

@@ -14,6 +14,7 @@ export class Journal {
   #changes: Change[] = [];
   #position = 0;
   #revision = 0;
+  #isRecording = true;
 
   /** Grows with every change, undo and redo: equal revisions mean an equal model. */
   get revision(): number {
@@ -29,9 +30,10 @@ export class Journal {
   apply(redo: () => void, undo: () => void): void {
     if (this.#position < this.#changes.length) this.#changes.length = this.#position;
     redo();
+    this.#revision++;
+    if (!this.#isRecording) return;
     this.#changes.push({ undo, redo });
     this.#position++;
-    this.#revision++;
   }
 
   /** Undoes or redoes changes until the model is in the state of `mark`. */
@@ -40,6 +42,17 @@ export class Journal {
     while (this.#position > mark) this.#changes[--this.#position]?.undo();
     while (this.#position < mark) this.#changes[this.#position++]?.redo();
     this.#revision++;
+  }
+
+  /** Runs `build` without recording what it changes: for making a model, of which no earlier state is wanted. */
+  unrecorded<T>(build: () => T): T {
+    invariant(this.#position === 0, 'the journal holds changes already');
+    this.#isRecording = false;
+    try {
+      return build();
+    } finally {
+      this.#isRecording = true;
+    }
   }
 
   /** Forgets how to go back: marks taken before are void. */

@@ -22,6 +22,7 @@ export function addSlots(node: Node, sign: 1 | -1): void {
 }
 
 export function countOutput(value: Value, graph: Graph, sign: 1 | -1): void {
+  if (value.outputOf.size === 0) writable(value).outputOf = new Map();
   count(value.outputOf as Map<Graph, number>, graph, sign);
 }
 

@@ -12,6 +12,9 @@ export type ValueType =
   | { readonly kind: 'tensor'; readonly dtype: DType | undefined; readonly shape: readonly DeclaredDim[] | undefined }
   | { readonly kind: 'other' };
 
+/** What the values that no graph returns share: a map for each of thousands would cost more than all else of them. */
+const NO_GRAPHS: ReadonlyMap<Graph, number> = Object.freeze(new Map<Graph, number>());
+
 /** Fields are written by the mutators of src/ir only. */
 export class Value {
   readonly name: string;
@@ -27,7 +30,7 @@ export class Value {
   /** Nodes that read it, in any graph, with the number of input slots it fills there. */
   readonly slots: ReadonlyMap<Node, number> = new Map();
   /** Graphs that list it as an output, with how often. */
-  readonly outputOf: ReadonlyMap<Graph, number> = new Map();
+  readonly outputOf: ReadonlyMap<Graph, number> = NO_GRAPHS;
 
   /** Creation order within the model: a stable order for initializers. */
   readonly ordinal: number;
@@ -69,5 +72,7 @@ export class Value {
 
 export type Initializer =
   | { readonly kind: 'dense'; readonly tensor: Tensor }
-  /** A SparseTensorProto: kept as bytes by the onnx layer. */
-  | { readonly kind: 'sparse' };
+  /** A SparseTensorProto, kept as bytes that only the onnx layer reads. */
+  | { readonly kind: 'sparse'; readonly bytes?: Uint8Array }
+  /** A TensorProto whose element type mcompress does not know, kept likewise. */
+  | { readonly kind: 'opaque'; readonly bytes: Uint8Array };

@@ -1,0 +1,134 @@
+// The IR to model bytes: everything that is as in the file it came from is taken from there, byte for byte.
+import { InputError } from '../base/errors.js';
+import type { LocalFunction, Model } from '../ir/model.js';
+import type { Value } from '../ir/value.js';
+import { decodeOpset } from './decode-header.js';
+import type { OnnxDocument } from './document.js';
+import { encodeContext, type EncodeContext, type TensorPlacement } from './encode-context.js';
+import { encodeGraph, encodeNodes, encodeTypes, patchedGroups, type Group } from './encode-graph.js';
+import { encodeAttributes } from './encode-node.js';
+import { fieldsOf, textField } from './messages.js';
+import { patched } from './patch.js';
+import { Rope } from './rope.js';
+import { FUNCTION, MAX_MODEL_BYTES, MODEL, OPSET } from './schema.js';
+import { bodyOf, fieldsByNumber, WireReader, type FieldSpan } from './wire.js';
+
+export interface EncodeOptions {
+  /**
+   * Tensors of the input that stand in other files: `inline` (default) puts them into the model, `keep` leaves the
+   * references as they are, which is right only for a result that is read beside the input.
+   */
+  readonly externalData?: 'inline' | 'keep';
+  /** Weights that the file lists as graph inputs: `drop` takes them off that list (and ir_version to 4 at least). */
+  readonly weightInputs?: 'keep' | 'drop';
+}
+
+/**
+ * The model as a list of chunks, to be written one after the other. A model that was not changed gives the bytes it was
+ * decoded from (unless external tensors come inside); of a changed one only the changed messages are new.
+ * @throws InputError too-large (2 GiB is the limit of the format), external-data
+ */
+export function encodeModel(document: OnnxDocument | undefined, model: Model, options: EncodeOptions = {}): Uint8Array[] {
+  const rope = encodeRope(document, model, options);
+  if (rope.length > MAX_MODEL_BYTES) throw tooLarge(rope.length);
+  return rope.chunks();
+}
+
+/** Bytes that `encodeModel` gives, without reading a tensor. */
+export function encodedSize(document: OnnxDocument | undefined, model: Model, options: EncodeOptions = {}): number {
+  return encodeRope(document, model, options).length;
+}
+
+/** The model as a rope. @throws InputError too-large */
+export function encodeRope(document: OnnxDocument | undefined, model: Model, options: EncodeOptions, placement?: TensorPlacement): Rope {
+  const context = encodeContext(document, model, {
+    placement: placement ?? { kind: options.externalData ?? 'inline' }, weightInputs: options.weightInputs ?? 'keep',
+  });
+  const records = context.records;
+  const graph = encodeGraph(context, model.graph);
+  const functions = encodeFunctions(context, model);
+  const opsets = encodeOpsets(context, MODEL.opsetImport, model.opsets, records?.model.opsetFields);
+  const version = new Rope().push(fieldsOf.model({ irVersion: context.irVersion }));
+  if (!records) {
+    const rope = version.push(fieldsOf.model({ producerName: 'mcompress' }));
+    return rope.field(MODEL.graph, graph ?? new Rope()).append(opsets.rope).append(functions.rope);
+  }
+  const { source } = records;
+  const groups = new Map<number, Rope>();
+  if (context.irVersion !== records.model.irVersion) groups.set(MODEL.irVersion, version);
+  if (!opsets.isKept) groups.set(MODEL.opsetImport, opsets.rope);
+  if (graph) groups.set(MODEL.graph, new Rope().field(MODEL.graph, graph));
+  if (!functions.isKept) groups.set(MODEL.functions, functions.rope);
+  if (groups.size === 0) return new Rope().push(records.file);
+  return patched(source, { start: 0, end: source.bytes.length }, groups);
+}
+
+/** Operator sets as fields with this number; `before`: the entries of the file. */
+function encodeOpsets(context: EncodeContext, number: number, opsets: ReadonlyMap<string, number>, before: ReadonlyMap<string, FieldSpan> | undefined): Group {
+  const source = context.records?.source;
+  const rope = new Rope();
+  let isKept = before?.size === opsets.size;
+  for (const [domain, version] of opsets) {
+    const field = before?.get(domain);
+    if (source && field && decodeOpset(source, field)[1] === version) rope.copy(source.bytes, field.start, field.end);
+    else {
+      isKept = false;
+      const changed = new Rope().push(fieldsOf.opset({ version }));
+      rope.field(number, source && field ? patched(source, bodyOf(field), new Map([[OPSET.version, changed]])) : new Rope().push(fieldsOf.opset({ domain, version })));
+    }
+  }
+  return { rope, isKept };
+}
+
+function encodeFunctions(context: EncodeContext, model: Model): Group {
+  const { records } = context;
+  const before = records?.model.functions ?? [];
+  const byGraph = new Map(before.map((f) => [f.graph, f]));
+  const rope = new Rope();
+  let isKept = before.length === model.functions.length;
+  model.functions.forEach((f, i) => {
+    const original = byGraph.get(f.graph);
+    const field = records?.graphs.get(f.graph)?.field;
+    const changed = encodeFunction(context, f, original);
+    if (changed) rope.field(MODEL.functions, changed);
+    else if (records && field) rope.copy(records.source.bytes, field.start, field.end);
+    isKept &&= changed === undefined && original === before[i];
+  });
+  return { rope, isKept };
+}
+
+/** The FunctionProto of `f`; undefined when it is as in the file, where it was `original`. */
+function encodeFunction(context: EncodeContext, f: LocalFunction, original: LocalFunction | undefined): Rope | undefined {
+  const source = context.records?.source;
+  const record = context.records?.graphs.get(f.graph);
+  const parts = source && record && original ? fieldsByNumber(new WireReader(source, bodyOf(record.field), FUNCTION.schema)) : undefined;
+  const opsetFields = source && parts ? new Map(parts(FUNCTION.opsetImport).map((field) => [decodeOpset(source, field)[0], field])) : undefined;
+  const text = (contents: Uint8Array, isKept: boolean): Group => ({ rope: new Rope().push(contents), isKept });
+  const names = (values: readonly Value[]): string[] => values.map((value) => value.name);
+  const isSame = (now: readonly string[], before: readonly string[] | undefined): boolean => now.length === before?.length && now.every((name, i) => name === before[i]);
+  const { name, domain, overload, attributeNames, graph } = f;
+  const input = names(graph.inputs);
+  const output = names(graph.outputs);
+  const groups: readonly (readonly [number, Group])[] = [
+    [FUNCTION.name, text(fieldsOf.function({ name }), name === original?.name)],
+    [FUNCTION.domain, text(fieldsOf.function({ domain }), domain === original?.domain)],
+    [FUNCTION.overload, text(overload === '' ? new Uint8Array() : textField(FUNCTION.overload, overload), overload === original?.overload)],
+    [FUNCTION.input, text(fieldsOf.function({ input }), isSame(input, record?.inputs.map((entry) => entry.name)))],
+    [FUNCTION.output, text(fieldsOf.function({ output }), isSame(output, record?.outputs.map((entry) => entry.name)))],
+    [FUNCTION.attribute, text(fieldsOf.function({ attribute: [...attributeNames] }), isSame(attributeNames, original?.attributeNames))],
+    [FUNCTION.attributeProto, encodeAttributes(context, FUNCTION.attributeProto, f.attributeDefaults ?? new Map(), original?.attributeDefaults, (inner) => encodeGraph(context, inner))],
+    [FUNCTION.node, encodeNodes(context, FUNCTION.node, graph, record)],
+    [FUNCTION.valueInfo, encodeTypes(context, FUNCTION.valueInfo, graph, record)],
+    [FUNCTION.opsetImport, encodeOpsets(context, FUNCTION.opsetImport, f.opsets, opsetFields)],
+  ];
+  if (source && record && original) return patchedGroups(source, record.field, groups);
+  const rope = new Rope();
+  for (const [, group] of groups) rope.append(group.rope);
+  return rope;
+}
+
+/** The error for a model that needs external data. */
+export function tooLarge(bytes: number): InputError {
+  const message = `the model takes ${(bytes / 2 ** 30).toFixed(2)} GiB, and a model file cannot pass 2 GiB`;
+  return new InputError('too-large', message, { fix: 'write the weights to a file of their own with --external-data' });
+}
