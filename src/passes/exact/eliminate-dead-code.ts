@@ -1,11 +1,12 @@
 // Removes what nothing reads: nodes, optional outputs, outputs of If, initializers, and local functions nobody calls.
 import type { Graph } from '../../ir/graph.js';
-import { nodesUnder, type LocalFunction, type Model } from '../../ir/model.js';
+import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import type { OptionTable } from '../../base/option.js';
 import { usedOutputs } from '../constants.js';
 import { dropIfUnused, graphOf, removeNode } from '../edit.js';
+import { calledFunctions, dropUncalled } from '../local-functions.js';
 import { defineGlobalPass, type PassContext } from '../pass.js';
 
 type Context = PassContext<OptionTable>;
@@ -34,7 +35,7 @@ inputs; real inputs and outputs always stay, and with \`--keep-overridable\` so 
     sweep(model.graph, ctx);
     for (const graph of model.graphs()) dropInitializers(graph, ctx);
     ctx.count('initializers', before - countInitializers(model));
-    dropFunctions(model, ctx);
+    if (calledFunctions(model, model.graph).size < model.functions.length && ctx.permit(model.graph)) ctx.count('functions', dropUncalled(model));
   },
 });
 
@@ -97,21 +98,4 @@ function dropInitializers(graph: Graph, ctx: Context): void {
 
 function isOverridable(value: Value): boolean {
   return value.isInput && value.graph?.model.keepOverridable === true;
-}
-
-function dropFunctions(model: Model, ctx: Context): void {
-  if (model.functions.length === 0) return;
-  const called = new Set<LocalFunction>();
-  const follow = (graph: Graph): void => {
-    for (const node of nodesUnder(graph)) {
-      const callee = model.functionOf(node);
-      if (!callee || called.has(callee)) continue;
-      called.add(callee);
-      follow(callee.graph);
-    }
-  };
-  follow(model.graph);
-  if (called.size === model.functions.length || !ctx.permit(model.graph)) return;
-  ctx.count('functions', model.functions.length - called.size);
-  model.setFunctions(model.functions.filter((candidate) => called.has(candidate)));
 }

@@ -20,7 +20,6 @@ const OPTIONS = {
 
 const DECLINES = {
   'too-large': 'The result takes {bytes} bytes and frees {freed}: folding would make the model larger.',
-  'unknown-size': 'The size of the result is not known in advance, and the operator can make it large.',
   'over-limit': 'The node reads or makes {bytes} bytes of constants, more than the limit.',
   'graph-output': 'The result is an output of a graph, and an output must be computed by a node.',
   'not-computed': 'ONNX Runtime could not compute the node by itself.',
@@ -71,14 +70,9 @@ function isCandidate(node: Node, ctx: Context): boolean {
   return fitsBudget(node, inputs, outputs, ctx);
 }
 
-/** Operators whose result may be far larger than their inputs. */
-const INFLATING: ReadonlySet<string> = new Set(['ConstantOfShape', 'Expand', 'Tile', 'Range', 'OneHot', 'Resize', 'Upsample', 'Pad', 'EyeLike']);
-
 function fitsBudget(node: Node, inputs: readonly Value[], outputs: readonly Value[], ctx: Context): boolean {
   const read = inputs.reduce((sum, value) => sum + (value.constant?.byteLength ?? 0), 0);
-  const sizes = outputs.map((value) => resultBytes(value, ctx.facts));
-  if (INFLATING.has(node.opType) && sizes.includes(undefined)) return ctx.decline(node, 'unknown-size');
-  const made = sizes.reduce((sum: number, size) => sum + (size ?? 0), 0);
+  const made = outputs.reduce((sum, value) => sum + resultBytes(value, ctx.facts), 0);
   if (Math.max(read, made) > ctx.options.limit * 2 ** 20 && !sharedBytes(node, ctx.facts)) return ctx.decline(node, 'over-limit', { bytes: Math.max(read, made) });
   return fitsGrowth(node, made, ctx.options) || ctx.decline(node, 'too-large', { bytes: made, freed: freedBytes(node) });
 }
@@ -93,10 +87,11 @@ function freedBytes(node: Node): number {
   return owned.reduce((sum, value) => sum + (value?.constant?.byteLength ?? 0), 0);
 }
 
-function resultBytes(value: Value, facts: Facts): number | undefined {
+/** As far as it is known before computing: the sizes of operators that can inflate their inputs follow from constants. */
+function resultBytes(value: Value, facts: Facts): number {
   const { dtype, shape } = facts.of(value);
   const dims = staticDims(shape);
-  return dtype && dtype !== 'string' && dims ? storageBytes(dtype, elementCount(dims)) : undefined;
+  return dtype && dtype !== 'string' && dims ? storageBytes(dtype, elementCount(dims)) : 0;
 }
 
 const SAME_BYTES: ReadonlySet<string> = new Set(['Identity', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);

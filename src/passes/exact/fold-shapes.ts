@@ -6,9 +6,10 @@ import { intAttr } from '../../ir/attribute.js';
 import { divideExactly, formatDim, isStatic, sameDim, staticDims, subDims, type Dim } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
-import { DTYPES, type DType } from '../../tensor/dtype.js';
+import { MAX_DATA } from '../../ops/data.js';
+import { DTYPES, isFloat, type DType } from '../../tensor/dtype.js';
 import { elementCount, Tensor } from '../../tensor/tensor.js';
-import { becomeConstants, knownNumbers, usedOutputs } from '../constants.js';
+import { becomeConstants, knownNumbers, uniformNumber, usedOutputs } from '../constants.js';
 import { graphOf, removeDead, replaceNode, setConstantInput } from '../edit.js';
 import { defineLocalPass, type PassContext } from '../pass.js';
 import { isQuantization } from '../node-kinds.js';
@@ -40,7 +41,7 @@ same for every size:
 | Slice | end \`N\` on an axis of size \`N\` | the largest integer |
 | Resize | sizes \`[N, C, 2 H, 2 W]\` | scales \`[1, 1, 2, 2]\` |
 
-\`CastLike\` becomes \`Cast\` when the type is known, and \`Gather\` or \`Slice\` of a \`Shape\` becomes \`Shape\` with a range
+Integers times 0, \`x and false\` and \`x or true\` are known whatever x is. \`CastLike\` becomes \`Cast\` when the type is known, and \`Gather\` or \`Slice\` of a \`Shape\` becomes \`Shape\` with a range
 (operator set 15). Nothing here rests on shapes that a file merely declares.`,
   options: {},
   declines: DECLINES,
@@ -150,8 +151,8 @@ function expressSlice(node: Node, ctx: Context): boolean {
     return ctx.decline(node, 'free-dims', { dims: [...startData, ...endData].map(formatDim).join(', ') });
   }
   const type = ctx.facts.of(starts).dtype === 'int32' ? 'int32' : 'int64';
-  setConstantInput(node, 1, Tensor.fromNumbers(type, [newStarts.length], newStarts));
-  setConstantInput(node, 2, Tensor.fromNumbers(type, [newEnds.length], newEnds));
+  if (!starts.constant) setConstantInput(node, 1, Tensor.fromNumbers(type, [newStarts.length], newStarts));
+  if (!ends.constant) setConstantInput(node, 2, Tensor.fromNumbers(type, [newEnds.length], newEnds));
   return true;
 }
 
@@ -185,7 +186,22 @@ function wholeRatio(size: Dim, dim: Dim | undefined): number | undefined {
 }
 
 /** Nodes that have a simpler form. */
-const SIMPLIFY: Readonly<Record<string, Rule>> = { CastLike: castLike, Gather: partOfShape, Slice: partOfShape };
+const SIMPLIFY: Readonly<Record<string, Rule>> = {
+  CastLike: castLike, Gather: partOfShape, Slice: partOfShape, Mul: absorbed(0), And: absorbed(0), Or: absorbed(1),
+};
+
+/** x * 0, x and false, x or true: the other operand does not matter (of floats it does: infinity * 0 is NaN). */
+function absorbed(element: number): Rule {
+  return (node, { facts }) => {
+    const { output } = node;
+    if (!output || output.isGraphOutput || !node.inputs.some((value) => uniformNumber(facts, value) === element)) return false;
+    const { dtype, shape } = facts.of(output);
+    const dims = staticDims(shape);
+    if (!dtype || isFloat(dtype) || !dims || elementCount(dims) > MAX_DATA) return false;
+    becomeConstants(node, new Map([[output, Tensor.fromNumbers(dtype, dims, Array<number>(elementCount(dims)).fill(element))]]));
+    return true;
+  };
+}
 
 function castLike(node: Node, ctx: Context): boolean {
   const [input, like] = node.inputs;
@@ -205,7 +221,8 @@ function partOfShape(node: Node, ctx: Context): boolean {
   const picked = node.opType === 'Gather' ? gathered(node, ctx.facts) : sliced(node, ctx.facts);
   if (picked === undefined) return false;
   const { start, end } = picked;
-  replaceNode(node, { opType: 'Shape', inputs: [source], attributes: { start: intAttr(start), ...(end === undefined ? {} : { end: intAttr(end) }) } });
+  const attributes = { ...(start === 0 ? {} : { start: intAttr(start) }), ...(end === undefined ? {} : { end: intAttr(end) }) };
+  replaceNode(node, { opType: 'Shape', inputs: [source], attributes });
   removeDead([shape.output]);
   return true;
 }

@@ -12,11 +12,11 @@ export const liftConstants = defineLocalPass({
   summary: 'Turn Constant nodes into initializers',
   details: `A \`Constant\` node holds its tensor in an attribute. It becomes an initializer of the main graph under the name of its
 output; a constant of a subgraph is then visible to all subgraphs, so that equal ones can be merged. Every form of the
-attribute is read: \`value\`, \`value_int\`, \`value_ints\`, \`value_float\`, \`value_floats\`, \`value_string\` and \`value_strings\`.`,
+attribute is read: \`value\`, \`value_int\`, \`value_ints\`, \`value_float\`, \`value_floats\`, \`value_string\` and \`value_strings\`; a sparse
+constant stays a node.`,
   options: {},
   declines: {
     'graph-output': 'The constant is itself an output of a graph, and an output must be computed by a node.',
-    'sparse': 'The constant is a sparse tensor.',
   },
   stats: { lifted: 'Constant nodes made initializers' },
   roots: ['Constant'],
@@ -24,7 +24,7 @@ attribute is read: \`value\`, \`value_int\`, \`value_ints\`, \`value_float\`, \`
     const output = node.output;
     if (!node.is('Constant') || output === undefined) return false;
     const tensor = constantTensor(node);
-    if (tensor === undefined) return ctx.decline(node, 'sparse');
+    if (tensor === undefined) return false;
     if (output.isGraphOutput) return ctx.decline(node, 'graph-output');
     becomeConstants(node, new Map([[output, tensor]]));
     ctx.count('lifted');

@@ -36,7 +36,8 @@ already, nothing is left. A single Transpose that only moves axes of size 1 beco
     const to = ctx.facts.of(output).shape;
     if (to === undefined) return ctx.decline(node, 'shape-unknown');
     const { inputs } = node;
-    if (sameDims(from, to) && bypass(node, source)) {
+    if (sameDims(from, to)) {
+      if (!bypass(node, source)) replaceNode(node, { opType: 'Identity', inputs: [source] });
       removeDead(inputs);
       ctx.count('removed');
       return true;

@@ -36,14 +36,11 @@ the two together keep the rank (\`[N,C,1,W]\` transposed to \`[N,1,W,C]\`, then 
     if (merged === undefined) return false;
     if (isReshaping(node) && before.output?.soleConsumer !== node) return ctx.decline(node, 'shared');
     const { inputs } = node;
-    if (isIdentityPermutation(merged.perm) && bypass(node, merged.source)) {
-      removeDead(inputs);
-      ctx.count('removed');
-      return true;
-    }
-    replaceNode(node, { opType: 'Transpose', inputs: [merged.source], attributes: { perm: intsAttr(merged.perm) } });
+    const isUndone = isIdentityPermutation(merged.perm);
+    if (!isUndone) replaceNode(node, { opType: 'Transpose', inputs: [merged.source], attributes: { perm: intsAttr(merged.perm) } });
+    else if (!bypass(node, merged.source)) replaceNode(node, { opType: 'Identity', inputs: [merged.source] });
     removeDead(inputs);
-    ctx.count('merged');
+    ctx.count(isUndone ? 'removed' : 'merged');
     return true;
   },
 });

@@ -1,0 +1,51 @@
+// Runs of elementwise nodes with one variable operand each, as they stand between two nodes that only rearrange elements.
+import type { Facts } from '../analysis/facts.js';
+import type { Node } from '../ir/node.js';
+import type { Value } from '../ir/value.js';
+import { isQuantization } from './node-kinds.js';
+
+export interface ElementwiseRun {
+  /** What enters the first node. */
+  readonly source: Value;
+  /** In order of execution. */
+  readonly nodes: readonly Node[];
+  /** Constant operands of all of them. */
+  readonly constants: readonly Value[];
+  /** Only the run reads `source`. */
+  readonly ownsSource: boolean;
+}
+
+/** Longer runs are not followed. */
+const MAX_RUN = 16;
+
+/** Element i of the only output depends on element i of each broadcast operand only. */
+export function isElementwise(node: Node, facts: Facts): boolean {
+  if (node.domain !== '' || isQuantization(node) || node.outputs.length !== 1 || node.opType === 'CastLike' || node.opType === 'Identity') return false;
+  // Before opset 7 operands were aligned by an attribute.
+  return facts.record(node)?.traits.elementwise === true && facts.site(node).opset >= 7;
+}
+
+/** The operands that are no constants, each once. */
+export function variableInputs(node: Node): Value[] {
+  return [...new Set(node.inputs)].filter((value): value is Value => value !== undefined && value.constant === undefined);
+}
+
+/** The run of elementwise nodes that `node` reads, in its own graph, each read by the next only. */
+export function elementwiseRun(node: Node, facts: Facts): ElementwiseRun | undefined {
+  const nodes: Node[] = [];
+  const constants: Value[] = [];
+  let [source] = node.inputs;
+  while (source?.producer && nodes.length < MAX_RUN && isOwned(source) && source.producer.graph === node.graph && isElementwise(source.producer, facts)) {
+    const before: Node = source.producer;
+    const [only, ...others] = variableInputs(before);
+    if (!only || others.length > 0) break;
+    nodes.unshift(before);
+    for (const value of before.inputs) if (value?.constant) constants.push(value);
+    source = only;
+  }
+  return source && nodes.length > 0 ? { source, nodes, constants, ownsSource: isOwned(source) } : undefined;
+}
+
+function isOwned(value: Value): boolean {
+  return value.slots.size === 1 && !value.isGraphOutput;
+}
