@@ -1,0 +1,54 @@
+// The exact passes, in the order of the preset: functions open first, then constants and shapes fold, then what is idle
+// goes and what is alike merges. A pass is one import and one line.
+import type { AnyPass } from '../pass.js';
+import { inlineFunctions } from './inline-functions.js';
+import { liftConstants } from './lift-constants.js';
+import { foldShapes } from './fold-shapes.js';
+import { foldConditions } from './fold-conditions.js';
+import { foldConstants } from './fold-constants.js';
+import { mergeDuplicates } from './merge-duplicates.js';
+import { eliminateDeadCode } from './eliminate-dead-code.js';
+import { removeIdentity } from './remove-identity.js';
+import { removeNeutralSums } from './remove-neutral-sums.js';
+import { removeIdleMovement } from './remove-idle-movement.js';
+import { mergeReshapes } from './merge-reshapes.js';
+import { mergeTransposes } from './merge-transposes.js';
+import { cancelViews } from './cancel-views.js';
+import { mergeSlices } from './merge-slices.js';
+import { mergeConcats } from './merge-concats.js';
+import { mergeCasts } from './merge-casts.js';
+import { mergeClips } from './merge-clips.js';
+import { mergePads } from './merge-pads.js';
+import { mergePools } from './merge-pools.js';
+import { foldBatchNorm } from './fold-batch-norm.js';
+import { foldAffine } from './fold-affine.js';
+import { mergeAffine } from './merge-affine.js';
+import { fuseMatMulAdd } from './fuse-matmul-add.js';
+import { foldGemmTranspose } from './fold-gemm-transpose.js';
+
+export const EXACT_PASSES: readonly AnyPass[] = [
+  inlineFunctions,
+  liftConstants,
+  foldShapes,
+  foldConditions,
+  foldConstants,
+  mergeDuplicates,
+  eliminateDeadCode,
+  removeIdentity,
+  removeNeutralSums,
+  removeIdleMovement,
+  mergeReshapes,
+  mergeTransposes,
+  cancelViews,
+  mergeSlices,
+  mergeConcats,
+  mergeCasts,
+  mergeClips,
+  mergePads,
+  mergePools,
+  foldBatchNorm,
+  foldAffine,
+  mergeAffine,
+  fuseMatMulAdd,
+  foldGemmTranspose,
+];
