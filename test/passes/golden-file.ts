@@ -7,13 +7,15 @@ export interface GoldenCase {
   /** Lines for the feeds: sizes of symbols, contents of inputs. */
   readonly feeds: string;
   readonly before: string;
+  /** Why ONNX Runtime cannot run the case (an operator it does not know, training mode); undefined when it can. */
+  readonly notRun: string | undefined;
   /** `unchanged`, IR text, or undefined when the file has none yet. */
   readonly after: string | undefined;
   /** `code: node` per line; undefined when the file does not say. */
   readonly declines: readonly string[] | undefined;
 }
 
-const SECTIONS: readonly string[] = ['options', 'feeds', 'before', 'after', 'unchanged', 'declines'];
+const SECTIONS: readonly string[] = ['options', 'feeds', 'before', 'after', 'unchanged', 'declines', 'not-run'];
 
 /** @throws Error with the reason when the text is no golden case */
 export function parseGolden(text: string): GoldenCase {
@@ -35,18 +37,20 @@ export function parseGolden(text: string): GoldenCase {
     title: title.trim(), before,
     options: Object.fromEntries(linesOf(sections.get('options')).map(parseOption)),
     feeds: sections.get('feeds') ?? '',
+    notRun: sections.get('not-run')?.trim(),
     after: sections.has('unchanged') ? 'unchanged' : sections.get('after'),
     declines: declines === undefined ? undefined : linesOf(declines).sort(),
   };
 }
 
 /** The text that `parseGolden` reads. */
-export function formatGolden({ title, options, feeds, before, after, declines }: GoldenCase): string {
+export function formatGolden({ title, options, feeds, notRun, before, after, declines }: GoldenCase): string {
   const optionLines = Object.entries(options).map(([key, value]) => `${key} = ${value}\n`).join('');
   return [
     `${title}\n\n`,
     optionLines && `=== options\n${optionLines}`,
     feeds && `=== feeds\n${feeds}`,
+    notRun === undefined ? '' : `=== not-run\n${notRun}\n`,
     `=== before\n${before}`,
     after === undefined ? '' : after === 'unchanged' ? '=== unchanged\n' : `=== after\n${after}`,
     declines?.length ? `=== declines\n${declines.map((line) => `${line}\n`).join('')}` : '',

@@ -49,7 +49,8 @@ describe.each(ALL_PASSES.map((pass) => ({ name: pass.name, pass })))('$name', ({
       writeFileSync(join(folder, name, file), formatGolden({ ...golden, after, declines: run.declines }));
       return;
     }
-    const expected = golden.after === 'unchanged' ? undefined : parseModel(golden.after ?? '');
+    if (golden.after === undefined) throw new Error(`${file} has no section "after": UPDATE_GOLDEN=1 writes it`);
+    const expected = golden.after === 'unchanged' ? undefined : parseModel(golden.after);
     const text = (model: typeof run.model): string => printModel(model, { weights: 'none' });
     const isAlike = expected !== undefined && text(expected) === text(run.model);
     // The texts with weights are the better message where the structure differs.

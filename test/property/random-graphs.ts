@@ -80,11 +80,13 @@ function pickMove(rng: Rng): Move {
   return activation;
 }
 
-/** The last value, and sometimes values in the middle: those must survive. The rest may be dead. */
+/** Ends of the graph, and sometimes values in the middle: those must survive. The rest may be dead. */
 function setOutputs(b: GraphBuilder, isDynamic: boolean): void {
   const computed = b.pool.filter(({ value }) => value.producer !== undefined);
   if (computed.length === 0) computed.push(b.node('Relu', b.pool.slice(0, 1), b.pool[0]?.shape ?? []));
-  const chosen = new Set<Tracked>([...computed.slice(-1), ...(b.chance(0.4) ? [b.rng.pick(computed)] : []), ...(b.chance(0.2) ? [b.rng.pick(computed)] : [])]);
+  // Most values that nothing reads are outputs, so that most nodes are needed.
+  const leaves = computed.filter(({ value }) => value.isUnused && b.chance(0.75));
+  const chosen = new Set<Tracked>([...leaves, ...computed.slice(-1), ...(b.chance(0.4) ? [b.rng.pick(computed)] : []), ...(b.chance(0.2) ? [b.rng.pick(computed)] : [])]);
   for (const { value, shape } of chosen) b.graph.setType(value, { kind: 'tensor', dtype: 'float32', shape: shape.map((size) => (isDynamic && size % DYNAMIC_BATCH === 0 ? undefined : size)) });
   b.graph.setOutputs([...chosen].map(({ value }) => value));
 }

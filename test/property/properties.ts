@@ -1,0 +1,114 @@
+// What must hold for every graph that the exact passes are run on.
+import { createFacts } from '../../src/analysis/inference.js';
+import { checkModel } from '../../src/ir/check.js';
+import type { Model } from '../../src/ir/model.js';
+import { parseModel } from '../../src/ir/text/parse.js';
+import { printModel } from '../../src/ir/text/print.js';
+import { decodeModel } from '../../src/onnx/decode.js';
+import { encodeModel } from '../../src/onnx/encode.js';
+import { createEvaluator } from '../../src/pipeline/evaluator.js';
+import { presetPasses } from '../../src/pipeline/recipe.js';
+import type { RewriteLog } from '../../src/pipeline/rewrite-log.js';
+import { runPasses } from '../../src/pipeline/run-passes.js';
+import type { RuntimeHost } from '../../src/runtime/host.js';
+import type { Tensor } from '../../src/tensor/tensor.js';
+import { runModel, type Feeds } from '../passes/run-model.js';
+
+export type Property = 'agrees' | 'settles' | 'repeats' | 'rolls back' | 'is sound' | 'ends';
+
+export interface Violation {
+  readonly property: Property;
+  readonly message: string;
+}
+
+export interface Verdict {
+  readonly violations: readonly Violation[];
+  /** Nodes before and after. */
+  readonly nodes: readonly [number, number];
+  /** Largest difference of an output, relative to its scale or 1. */
+  readonly error: number;
+  /** ONNX Runtime does not run the original: nothing was checked. */
+  readonly isUnrunnable: boolean;
+  readonly log: RewriteLog | undefined;
+}
+
+/** Difference of outputs that rounding may make, in units of their scale (at least 1, the scale of the activations). */
+const TOLERANCE = 2e-5;
+
+const fullText = (model: Model): string => printModel(model, { weights: 'full' });
+const bytesOf = (model: Model): Buffer => Buffer.concat(encodeModel(undefined, model));
+
+/** Runs the exact passes as `slim` does, without the check that takes wrong rewrites back. */
+export async function slim(model: Model, host: RuntimeHost): Promise<RewriteLog> {
+  const signal = new AbortController().signal;
+  return runPasses(model, presetPasses('exact'), { createFacts: (of) => createFacts(of), evaluator: createEvaluator(host, signal), seed: 0, signal });
+}
+
+/** Checks all properties of the graph that `text` describes on `feeds`. */
+export async function checkProperties(text: string, feeds: readonly Feeds[], host: RuntimeHost): Promise<Verdict> {
+  const original = parseModel(text);
+  const expected: (Map<string, Tensor> | undefined)[] = [];
+  for (const feed of feeds) expected.push(await runModel(host, original, feed).catch(() => undefined));
+  const nodes = original.nodeTotal;
+  if (expected.includes(undefined)) return { violations: [], nodes: [nodes, nodes], error: 0, isUnrunnable: true, log: undefined };
+  const violations: Violation[] = [];
+  const note = (property: Property, message: string): unknown => violations.push({ property, message });
+  const model = parseModel(text);
+  let log: RewriteLog | undefined;
+  let error = 0;
+  try {
+    log = await slim(model, host);
+    const slimmed = fullText(model);
+    checkModel(model).forEach(({ rule, message }) => note('is sound', `${rule}: ${message}`));
+    for (const [i, feed] of feeds.entries()) {
+      const worst = difference(expected[i] ?? new Map(), await runModel(host, model, feed));
+      error = Math.max(error, worst.error);
+      if (worst.error > TOLERANCE) note('agrees', `feed ${i}: output ${worst.name} differs by ${worst.error}`);
+    }
+    await checkRuns(text, model, host, note);
+    const mark = model.journal.mark();
+    model.journal.seek(0);
+    if (fullText(model) !== fullText(original)) note('rolls back', 'going back gives another model');
+    checkModel(model).forEach(({ rule, message }) => note('is sound', `rolled back: ${rule}: ${message}`));
+    model.journal.seek(mark);
+    if (fullText(model) !== slimmed) note('rolls back', 'going forward again gives another model');
+  } catch (cause) {
+    note('ends', cause instanceof Error ? cause.stack ?? cause.message : String(cause));
+  }
+  return { violations, nodes: [nodes, model.nodeTotal], error, isUnrunnable: false, log };
+}
+
+/** The result written and read again is left alone by a second run; another run from the start gives the same bytes. */
+async function checkRuns(text: string, slimmed: Model, host: RuntimeHost, note: (property: Property, message: string) => unknown): Promise<void> {
+  const bytes = bytesOf(slimmed);
+  const { model: again } = decodeModel(bytes);
+  const before = fullText(again);
+  const log = await slim(again, host);
+  if (fullText(again) !== before) note('settles', `a second run changes the model: ${log.rewrites.map(({ pass, site }) => `${pass} at ${site}`).join(', ')}`);
+  const twin = parseModel(text);
+  await slim(twin, host);
+  if (!bytesOf(twin).equals(bytes)) note('repeats', 'a run on the same model gives other bytes');
+}
+
+function difference(expected: ReadonlyMap<string, Tensor>, actual: ReadonlyMap<string, Tensor>): { name: string; error: number } {
+  let worst = { name: '', error: 0 };
+  for (const [name, tensor] of expected) {
+    const other = actual.get(name);
+    const error = other && other.dims.join() === tensor.dims.join() && other.dtype === tensor.dtype ? distance(tensor, other) : Infinity;
+    if (error > worst.error) worst = { name, error };
+  }
+  return worst;
+}
+
+function distance(a: Tensor, b: Tensor): number {
+  const y = b.toFloat64();
+  let scale = 1;
+  let worst = 0;
+  a.toFloat64().forEach((x, i) => {
+    const other = y[i] ?? Number.NaN;
+    if (Object.is(x, other) || x === other) return;
+    scale = Math.max(scale, Math.abs(x));
+    worst = Math.max(worst, Number.isFinite(x) && Number.isFinite(other) ? Math.abs(x - other) : Infinity);
+  });
+  return worst === 0 ? 0 : worst / scale;
+}
