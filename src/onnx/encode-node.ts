@@ -86,7 +86,8 @@ function encodeAttribute(context: EncodeContext, rope: Rope, entry: AttributeEnt
   if (attribute !== previous && nameIn(source, field) !== name) groups.set(ATTRIBUTE.name, new Rope().push(fieldsOf.attribute({ name })));
   const value = changedValue(context, attribute, encodeGraph);
   if (value) groups.set(...value);
-  if (groups.size === 0) rope.copy(source.bytes, field.start, field.end);
+  // An attribute that came from elsewhere may have had another field number there: defaults of functions do.
+  if (groups.size === 0 && attribute === previous) rope.copy(source.bytes, field.start, field.end);
   else rope.field(number, patched(source, bodyOf(field), groups));
   return groups.size === 0;
 }
