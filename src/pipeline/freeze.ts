@@ -29,6 +29,12 @@ export function freezeInputs(model: Model, shapes: Readonly<Record<string, reado
   }
 }
 
+/** `shapes` with the name of the only input in place of ''. @throws InputError bad-feed for an unknown input */
+export function namedShapes(model: Model, shapes: ReadonlyMap<string, readonly number[]>): Map<string, readonly number[]> {
+  const inputs = realInputs(model);
+  return new Map([...shapes].map(([name, shape]) => [findInput(inputs, name).name, shape]));
+}
+
 /** Inputs that a caller has to feed: those without an initializer. */
 export function realInputs(model: Model): Value[] {
   return model.graph.inputs.filter((input) => input.initializer === undefined);
@@ -39,7 +45,7 @@ function findInput(inputs: readonly Value[], name: string): Value {
   const input = name === '' ? only : inputs.find((candidate) => candidate.name === name);
   if (input) return input;
   const names = inputs.map((candidate) => candidate.name);
-  if (name === '') throw new InputError('bad-feed', `the model has ${inputs.length} inputs: name the one to freeze`, { fix: `one of: ${names.join(', ')}` });
+  if (name === '') throw new InputError('bad-feed', `the model has ${inputs.length} inputs: name the one that is meant`, { fix: `one of: ${names.join(', ')}` });
   throw new InputError('bad-feed', `the model has no input "${name}"`, { fix: suggestion(name, names) ?? `its inputs: ${names.join(', ')}` });
 }
 

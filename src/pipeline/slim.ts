@@ -1,22 +1,25 @@
 // One run over one model: read, rewrite under a check, encode, measure. The result lies in a private folder until the
 // caller publishes it, so that gates can be looked at first.
-import { basename, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { createFacts } from '../analysis/inference.js';
 import type { Model } from '../ir/model.js';
 import { decodeModel, type DecodedModel } from '../onnx/decode.js';
+import type { OnnxDocument } from '../onnx/document.js';
 import { openModel } from '../onnx/open.js';
 import { writeModel, type WrittenModel } from '../onnx/write.js';
 import { InterruptError } from '../base/errors.js';
 import { RuntimeHost } from '../runtime/host.js';
 import { readFeedFlags, type UserFeeds } from '../runtime/user-feeds.js';
 import { createEvaluator } from './evaluator.js';
-import { freezeInputs, realInputs } from './freeze.js';
+import { freezeInputs, namedShapes } from './freeze.js';
 import { measurePair, type Measurement } from './measure.js';
 import { precisionTolerance } from './precision.js';
 import type { Recipe } from './recipe.js';
 import { RewriteLog } from './rewrite-log.js';
 import type { PassEnvironment } from './run-passes.js';
-import { describeModel, sizesOf, type ModelFacts } from './model-facts.js';
+import { layerTimes, type LayerTimes } from './layer-times.js';
+import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
 import { writeReproducer } from './reproducer.js';
 import { runChecked, type TransactionHooks, type TransactionResult, type Undone } from './transaction.js';
 import { Reference, type CheckResult } from './verification.js';
@@ -55,15 +58,23 @@ export interface Checked {
   readonly reason: string | undefined;
 }
 
+/** One of the two models of a run. */
+export interface Side {
+  readonly file: FileDigest;
+  readonly figures: ModelFigures;
+  /** Time per node; undefined when it was not profiled. */
+  readonly times: LayerTimes | undefined;
+}
+
 export interface SlimOutcome {
-  readonly before: ModelFacts;
-  readonly after: ModelFacts;
+  readonly before: Side;
+  readonly after: Side;
   readonly log: RewriteLog;
   readonly checked: Checked;
   readonly measurement: Measurement | undefined;
-  /** The model file, and the file of external data when there is one, in the private folder. */
-  readonly written: WrittenModel;
   readonly model: Model;
+  /** The model file in the private folder. */
+  readonly path: string;
   /** Moves the result (or, under other names, the best that failed a gate) to `path`. */
   publish(path: string): Promise<void>;
   /** Removes what was not published. */
@@ -103,52 +114,61 @@ class Run {
   }
 
   async execute(): Promise<SlimOutcome> {
-    const { request, decoded, path } = { request: this.#request, ...await this.#read() };
-    const { model } = decoded;
+    const request = this.#request;
+    const { decoded, path } = await this.#read();
+    const { model, document } = decoded;
     freezeInputs(model, request.recipe.freeze);
-    const feeds = this.#userFeeds(model);
-    const reference = request.verify === 'off' && request.measure === 'off' ? undefined : await this.#gather(path, feeds);
-    const sizes = sizesOf(model, request.shapes, reference);
-    const before = await describeModel(model, sizes, path);
-    const result = await this.#rewrite(decoded, reference, model);
+    const shapes = namedShapes(model, request.shapes);
+    const feeds = readFeedFlags(request.feeds, inputSpecs(model));
+    const reference = request.verify === 'off' && request.measure === 'off' ? undefined : await this.#gather(path, feeds, shapes);
+    const sizes = assumedSizes(model, shapes, reference);
+    const before = figuresOf(model, sizes);
+    const start = model.journal.mark();
+    const result = await this.#rewrite(decoded, reference);
     const written = await this.#write(decoded);
-    const after = await describeModel(model, sizes, written.path);
-    const measurement = await this.#measure(path, written.path, reference);
-    const workspace = this.#workspace;
+    const after = figuresOf(model, sizes);
+    const measurement = await this.#measure(path, modelPath(written), reference);
+    request.onStage?.('summing up');
+    const timesAfter = measurement?.profiles && layerTimes(model, measurement.profiles.after);
+    const end = model.journal.mark();
+    model.journal.seek(start);
+    const timesBefore = measurement?.profiles && layerTimes(model, measurement.profiles.before);
+    model.journal.seek(end);
     return {
-      before, after, log: result.log, checked: this.#checked(result, reference, model), measurement, written, model,
-      publish: async (to) => {
-        const data = written.dataPath === undefined ? [] : [{ from: written.dataPath, to: join(to, '..', basename(written.dataPath)) }];
-        await workspace.publish([...data, { from: written.path, to }]);
-      },
-      dispose: () => workspace.dispose(),
+      before: { file: await digestFiles(path, externalBytes(document)), figures: before, times: timesBefore },
+      after: { file: await digestFiles(modelPath(written), written.externalBytes), figures: after, times: timesAfter },
+      log: result.log, checked: this.#checked(result, reference, model), measurement, model, path: modelPath(written),
+      publish: (to) => this.#publish(decoded, written, to),
+      dispose: () => this.#workspace.dispose(),
     };
+  }
+
+  /** Renames the files into place; under another name a model with external data is written anew, as it names its data file. */
+  async #publish({ document, model }: DecodedModel, written: WrittenModel, to: string): Promise<void> {
+    if (written.externalBytes > 0 && basename(to) !== basename(modelPath(written))) {
+      await writeModel(document, model, to, { externalData: this.#request.externalData });
+      return;
+    }
+    await this.#workspace.publish(written.files.map((from) => ({ from, to: join(dirname(to), basename(from).replace(basename(modelPath(written)), basename(to))) })));
   }
 
   async #read(): Promise<{ decoded: DecodedModel; path: string }> {
     const { input, keepOverridable } = this.#request;
     this.#request.onStage?.('reading');
     if ('path' in input) return { decoded: await openModel(input.path, { keepOverridable }), path: input.path };
-    const { writeFile } = await import('node:fs/promises');
     const path = this.#workspace.path('stdin.onnx');
     await writeFile(path, input.bytes);
     return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
   }
 
-  #userFeeds(model: Model): UserFeeds {
-    const specs = realInputs(model).flatMap((input) => (input.type?.kind === 'tensor' && input.type.dtype
-      ? [{ name: input.name, dtype: input.type.dtype, dims: (input.type.shape ?? []).map((dim) => dim ?? '') }] : []));
-    return readFeedFlags(this.#request.feeds, specs);
-  }
-
-  async #gather(path: string, { fixed, samples }: UserFeeds): Promise<Reference> {
-    const { seed, signal, shapes, recipe, onStage } = this.#request;
+  async #gather(path: string, { fixed, samples }: UserFeeds, shapes: ReadonlyMap<string, readonly number[]>): Promise<Reference> {
+    const { seed, signal, onStage } = this.#request;
     onStage?.('running the original');
-    const frozen = new Map([...Object.entries(recipe.freeze), ...shapes]);
-    return Reference.gather(this.#host, path, { seed, signal, shapes: frozen, fixed, given: samples });
+    return Reference.gather(this.#host, path, { seed, signal, shapes, fixed, given: samples });
   }
 
-  async #rewrite(decoded: DecodedModel, reference: Reference | undefined, model: Model): Promise<TransactionResult> {
+  async #rewrite(decoded: DecodedModel, reference: Reference | undefined): Promise<TransactionResult> {
+    const { model } = decoded;
     const { recipe, verify, seed, signal, onStage } = this.#request;
     const environment: PassEnvironment = {
       createFacts, evaluator: createEvaluator(this.#host, signal), seed, signal,
@@ -158,7 +178,7 @@ class Run {
       check: async (candidate, log) => {
         if (verify === 'off' || !reference || reference.obstacle) return undefined;
         onStage?.('checking');
-        return reference.check((await this.#write(decoded)).path, precisionTolerance(candidate, log));
+        return reference.check(modelPath(await this.#write(decoded)), precisionTolerance(candidate, log));
       },
       onDefect: async (broken, undone) => {
         const { output } = this.#request;
@@ -219,4 +239,14 @@ class Run {
     if (!check.agrees) return { ...common, verdict: 'unverified', reason: `the original does not agree with itself: ${check.reason ?? ''}` };
     return { ...common, verdict: undone.length > 0 ? 'mismatch-undone' : 'agrees', reason: undone[0]?.check.reason };
   }
+}
+
+function modelPath({ files }: WrittenModel): string {
+  return files.at(-1) ?? '';
+}
+
+/** Bytes of the tensors that stand in other files. */
+function externalBytes({ hasExternalData, records }: OnnxDocument): number {
+  if (!hasExternalData) return 0;
+  return [...records.tensors].reduce((sum, [tensor, record]) => sum + (record.isExternal ? tensor.byteLength : 0), 0);
 }

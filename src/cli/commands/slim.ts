@@ -59,12 +59,12 @@ async function runJob(job: Job, batch: Batch, count: number): Promise<number> {
 }
 
 async function slimOne(job: Job, batch: Batch): Promise<number> {
-  const { flags, terminal } = batch;
+  const { flags } = batch;
   const started = performance.now();
   const request = await buildRequest(job, batch);
   const outcome = await slim(request);
   try {
-    const report = finish(await buildSlimReport(request, outcome, performance.now() - started), batch);
+    const report = finish(buildSlimReport(request, outcome, performance.now() - started), batch);
     const passed = report.baseline?.verdict !== 'regressed' && !(flags.strict && report.verification.verdict !== 'agrees' && report.verification.verdict !== 'skipped');
     await deliver(job, { outcome, report, passed }, batch);
     return passed ? 0 : 1;
@@ -111,7 +111,7 @@ async function readBaseline(path: string | undefined): Promise<Batch['baseline']
 async function deliver(job: Job, { outcome, report, passed }: { outcome: SlimOutcome; report: SlimReport; passed: boolean }, { flags, terminal }: Batch): Promise<void> {
   const written: string[] = [];
   if (!flags.dryRun && job.output === STDIO) {
-    if (passed) await terminal.write(await readFile(outcome.written.path));
+    if (passed) await terminal.write(await readFile(outcome.path));
   } else if (!flags.dryRun) {
     await outcome.publish(passed ? job.output : `${job.output}.best.onnx`);
   }

@@ -1,0 +1,109 @@
+// The figures of one model: what the before and after columns of a report are made of.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { createGzip } from 'node:zlib';
+import { modelCost, nodeCosts, type ModelCost, type NodeCost } from '../analysis/cost.js';
+import { createFacts } from '../analysis/inference.js';
+import { peakActivations } from '../analysis/liveness.js';
+import { formatDim, isStatic } from '../ir/dim.js';
+import type { Model } from '../ir/model.js';
+import type { Node } from '../ir/node.js';
+import { opKey } from '../ops/registry.js';
+import { bindSizes, symbolKey, type InputSpec } from '../runtime/feeds.js';
+import { realInputs } from './freeze.js';
+import type { Reference } from './verification.js';
+
+/** A model as files on disk. */
+export interface FileDigest {
+  readonly name: string;
+  /** External data included. */
+  readonly bytes: number;
+  /** After gzip, level 9; undefined for models too large to be worth the time. */
+  readonly gzipBytes: number | undefined;
+  /** Of the model file, hexadecimal. */
+  readonly sha256: string;
+}
+
+/** One node, as plain data: the model may change afterwards. */
+export interface LayerFigures {
+  /** The node it was taken of, as a key only. */
+  readonly node: Node;
+  readonly name: string;
+  readonly opType: string;
+  readonly kind: 'tensor' | 'non-tensor';
+  /** Of the first output. */
+  readonly shape: readonly (number | string)[] | undefined;
+  /** Undefined when a size or the operator is unknown. */
+  readonly macs: number | undefined;
+  readonly parameters: number;
+}
+
+export interface ModelFigures {
+  readonly cost: ModelCost;
+  readonly peakActivationBytes: number;
+  readonly layers: readonly LayerFigures[];
+}
+
+/** Gzip takes a second per 20 MB: larger files are left out of it. */
+const GZIP_LIMIT = 256 * 2 ** 20;
+
+/** Costs, peak memory and layers of the model as it stands, with symbols at `sizes` (1 where none is given). */
+export function figuresOf(model: Model, sizes: ReadonlyMap<string, number>): ModelFigures {
+  const facts = createFacts(model, { assumedSizes: sizes });
+  const costs = nodeCosts(model, facts);
+  return {
+    cost: modelCost(model, facts, costs),
+    peakActivationBytes: peakActivations(model, facts).bytes,
+    layers: costs.map((cost) => layerFigures(cost, facts.of)),
+  };
+}
+
+function layerFigures({ node, kind, macs, parameters, counted }: NodeCost, of: ReturnType<typeof createFacts>['of']): LayerFigures {
+  const shape = node.output && of(node.output).shape;
+  return {
+    node, name: node.label, opType: opKey(node.opType, node.domain), kind: kind === 'tensor' ? 'tensor' : 'non-tensor',
+    shape: shape?.map((dim) => (isStatic(dim) ? dim : formatDim(dim))), macs: counted ? macs : undefined, parameters,
+  };
+}
+
+/** Sizes, digest and compressed size of a model file with its external data, read once. */
+export async function digestFiles(path: string, dataBytes: number): Promise<FileDigest> {
+  const hash = createHash('sha256');
+  const gzip = createGzip({ level: 9 });
+  let [bytes, gzipBytes] = [0, 0];
+  const compressed = (async () => { for await (const chunk of gzip) gzipBytes += (chunk as Buffer).length; })();
+  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+    if (bytes <= GZIP_LIMIT && !gzip.write(chunk)) await new Promise((resolve) => gzip.once('drain', resolve));
+  }
+  gzip.end();
+  await compressed;
+  const whole = bytes <= GZIP_LIMIT && dataBytes === 0;
+  return { name: basename(path), bytes: bytes + dataBytes, gzipBytes: whole ? gzipBytes : undefined, sha256: hash.digest('hex') };
+}
+
+/** Inputs that have to be fed, as the runtime layer names them. */
+export function inputSpecs(model: Model): InputSpec[] {
+  return realInputs(model).flatMap((input) => (input.type?.kind === 'tensor' && input.type.dtype
+    ? [{ name: input.name, dtype: input.type.dtype, dims: (input.type.shape ?? []).map((dim) => dim ?? '') }] : []));
+}
+
+/**
+ * Sizes that symbols take for costs: those of the shapes the user gave, else those on which the reference ran, so that
+ * costs and times speak of the same run. @throws InputError bad-feed when shapes do not fit the inputs
+ */
+export function assumedSizes(model: Model, shapes: ReadonlyMap<string, readonly number[]>, reference: Reference | undefined): Map<string, number> {
+  const specs = inputSpecs(model);
+  const ran = reference?.search.verdict === 'found' ? reference.search.sizes : bindSizes(specs, shapes);
+  const sizes = new Map<string, number>();
+  for (const spec of specs) {
+    spec.dims.forEach((dim, axis) => {
+      const size = ran[symbolKey(spec, axis)];
+      // Analysis calls a dimension without a name `input[axis]`.
+      if (typeof dim === 'string' && size !== undefined) sizes.set(dim === '' ? `${spec.name}[${axis}]` : dim, size);
+    });
+  }
+  return sizes;
+}

@@ -1,0 +1,204 @@
+// The report value of a run of `slim`, from what the pipeline hands back.
+import { packageVersion } from '../base/version.js';
+import type { LayerTimes } from '../pipeline/layer-times.js';
+import type { LayerFigures } from '../pipeline/model-facts.js';
+import { findPass } from '../passes/registry.js';
+import { formatPass, matchingPreset, recipeDocument, type Recipe } from '../pipeline/recipe.js';
+import type { Checked, Side, SlimOutcome, SlimRequest } from '../pipeline/slim.js';
+import type { TimingComparison } from '../runtime/latency.js';
+import { describeMachine, machineFingerprint } from '../runtime/machine.js';
+import type { Figures, FileFacts, LayerFacts, Machine, Share, Timing, Versions } from './facts.js';
+import type { DeclineReport, LayerReport, PassReport, SlimReport, Verification } from './report.js';
+import type { JsonValue } from './shape.js';
+
+/** `elapsedMs`: duration of the run so far. */
+export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elapsedMs: number): SlimReport {
+  const { before, after, measurement } = outcome;
+  return {
+    version: 1, kind: 'slim',
+    input: 'path' in request.input ? fileFacts(before) : { ...fileFacts(before), name: '-' },
+    output: fileFacts(after),
+    figures: figures(outcome, request.threads),
+    timeShare: measurement?.profiles ? [{ fusion: 'on', before: timeShare(before), after: timeShare(after) }] : [],
+    verification: verification(outcome.checked),
+    passes: passReports(outcome),
+    declines: declineReports(outcome),
+    layers: layerReports(before, after),
+    operators: operators(before, after),
+    recipe: { commandLine: commandLine(request), document: recipeDocument(request.recipe) as unknown as JsonValue },
+    baseline: undefined,
+    ...surroundings(),
+    seed: request.seed, threads: request.threads,
+    createdAt: undefined,
+    elapsedMs,
+    warnings: [],
+  };
+}
+
+/** Machine and versions, for every kind of report. */
+export function surroundings(): { readonly machine: Machine; readonly versions: Versions } {
+  const machine = describeMachine();
+  return {
+    machine: { fingerprint: machineFingerprint(machine), cpu: machine.cpu, cores: machine.cores, memoryBytes: machine.memory, os: `${machine.os} ${machine.arch}` },
+    versions: { mcompress: packageVersion(), node: machine.node, onnxruntime: machine.onnxruntime },
+  };
+}
+
+function fileFacts({ file }: Side): FileFacts {
+  return { name: file.name, bytes: file.bytes, gzipBytes: file.gzipBytes, sha256: file.sha256 };
+}
+
+function figures({ before, after, measurement }: SlimOutcome, threads: number): Figures {
+  const [a, b] = [before.figures, after.figures];
+  const gzip = before.file.gzipBytes !== undefined && after.file.gzipBytes !== undefined
+    ? { before: before.file.gzipBytes, after: after.file.gzipBytes } : undefined;
+  const skipped = { before: a.cost.notCounted, after: b.cost.notCounted };
+  return {
+    nodes: { before: a.cost.nodes, after: b.cost.nodes },
+    fileBytes: { before: before.file.bytes, after: after.file.bytes },
+    gzipBytes: gzip,
+    parameters: { before: a.cost.parameters, after: b.cost.parameters },
+    weightBytes: { before: a.cost.weightBytes, after: b.cost.weightBytes },
+    macs: { before: a.cost.macs, after: b.cost.macs },
+    peakActivationBytes: { before: a.peakActivationBytes, after: b.peakActivationBytes },
+    bytesMoved: { before: a.cost.bytesMoved, after: b.cost.bytesMoved },
+    energyPj: { before: a.cost.energyPj, after: b.cost.energyPj },
+    nodesNotCounted: skipped.before + skipped.after > 0 ? skipped : undefined,
+    latency: measurement && timing(measurement.latency, threads),
+    load: measurement && timing(measurement.load, threads),
+    peakProcessBytes: measurement && { before: measurement.memory.before.added, after: measurement.memory.after.added },
+  };
+}
+
+/** A timing as reports show it. */
+export function timing(comparison: TimingComparison, threads: number): Timing {
+  const { before, after, decidedBy, verdict, rounds, contended, cpuShare, settled } = comparison;
+  const spread = ({ wall }: TimingComparison['before']) => ({ p50Ms: wall.p50, p90Ms: wall.p90, p99Ms: wall.p99 });
+  const warnings = [
+    ...(contended ? [`other programs took ${Math.round(100 * (1 - cpuShare))} % of the processor: run it again on a quiet machine for a narrower interval`] : []),
+    ...(settled ? [] : ['the time budget ended before the interval was as narrow as wanted']),
+  ];
+  const { value, low, high } = comparison[decidedBy];
+  return { before: spread(before), after: spread(after), rounds, threads, ratio: { value, low, high }, verdict, clock: decidedBy, warnings };
+}
+
+function timeShare({ figures: { layers }, times }: Side): Share {
+  const share = { tensorUs: 0, nonTensorUs: 0, runtimeUs: 0 };
+  for (const { node, kind } of layers) share[kind === 'tensor' ? 'tensorUs' : 'nonTensorUs'] += times?.of.get(node)?.us ?? 0;
+  share.runtimeUs = runtimeUs(times);
+  return share;
+}
+
+/** Microseconds in nodes that the runtime added, or that could not be traced back. */
+function runtimeUs(times: LayerTimes | undefined): number {
+  const { inserted = [], unknown = [] } = times?.attribution ?? {};
+  return [...inserted, ...unknown].reduce((sum, { us }) => sum + us, 0);
+}
+
+function verification(checked: Checked): Verification {
+  const { verdict, check, reference, tolerance, undone, reason } = checked;
+  const finite = (error: number | undefined): number | undefined => (error !== undefined && Number.isFinite(error) ? error : undefined);
+  return {
+    verdict,
+    worstRelative: finite(check?.worstRelative),
+    tolerance,
+    feeds: check ? reference?.samples.length ?? 0 : 0,
+    feedKinds: check && reference ? reference.samples.map((sample) => sample.label).join('; ') : undefined,
+    outputs: check?.outputs.map((output) => ({ name: output.name, worstRelative: finite(output.relativeError) })) ?? [],
+    reason,
+    undone: undone.map((one) => ({
+      pass: one.rewrite.pass, node: one.rewrite.site, worstRelative: finite(one.check.worstRelative),
+      reproducer: one.reproducer?.split('/').at(-1),
+    })),
+  };
+}
+
+function passReports({ log, checked }: SlimOutcome): PassReport[] {
+  return [...log.tallies].map(([name, tally]): PassReport => {
+    const pass = findPass(name);
+    const wrong = checked.undone.filter(({ rewrite }) => rewrite.pass === name);
+    return {
+      pass: name,
+      exactness: pass?.exactness ?? 'lossy',
+      outcome: tally.rewrites > 0 ? 'changed' : wrong.length > 0 ? 'undone' : 'no-change',
+      reason: wrong[0]?.check.reason,
+      sites: tally.rewrites,
+      nodesRemoved: -tally.nodes,
+      parametersDelta: tally.parameters,
+      macsDelta: undefined,
+      stats: [...tally.stats].map(([key, count]) => ({ key, label: pass?.stats[key] ?? key, count })),
+      ms: tally.milliseconds,
+    };
+  });
+}
+
+/** Equal reasons of one pass are one line with a count. */
+function declineReports({ log }: SlimOutcome): DeclineReport[] {
+  const groups = new Map<string, { pass: string; code: string; message: string; node: string; count: number }>();
+  for (const decline of log.declines()) {
+    const key = `${decline.pass}/${decline.code}/${decline.message}`;
+    const group = groups.get(key);
+    if (group) group.count++;
+    else groups.set(key, { ...decline, count: 1 });
+  }
+  return [...groups.values()];
+}
+
+/** Layers of both models, matched by name: first those of the original in order, new ones where they stand. */
+function layerReports(before: Side, after: Side): LayerReport[] {
+  const left = byName(before);
+  const right = byName(after);
+  const rows: LayerReport[] = [];
+  const seen = new Set<string>();
+  for (const [name, facts] of left) {
+    rows.push({ name, before: facts, after: right.get(name) });
+    seen.add(name);
+  }
+  for (const [name, facts] of right) if (!seen.has(name)) rows.push({ name, before: undefined, after: facts });
+  return rows;
+}
+
+function byName(side: Side): Map<string, LayerFacts> {
+  const rows = new Map<string, LayerFacts>();
+  for (const layer of side.figures.layers) {
+    let { name } = layer;
+    for (let copy = 2; rows.has(name); copy++) name = `${layer.name} (${copy})`;
+    rows.set(name, layerFacts(layer, side.times));
+  }
+  return rows;
+}
+
+/** One layer as reports show it. */
+export function layerFacts({ node, opType, kind, shape, macs, parameters }: LayerFigures, times: LayerTimes | undefined): LayerFacts {
+  const time = times?.of.get(node);
+  const into = time?.fusedInto === undefined ? undefined : times?.labels.get(time.fusedInto) ?? time.fusedInto;
+  const ranAs = into === undefined ? time?.ranAs : `part of ${into}`;
+  return { opType, kind, shape, macs, parameters, timeUs: time?.us, ranAs: ranAs === opType ? undefined : ranAs };
+}
+
+function operators(before: Side, after: Side): SlimReport['operators'] {
+  const [a, b] = [before.figures.cost.histogram, after.figures.cost.histogram];
+  return [...new Set([...a.keys(), ...b.keys()])].map((opType) => ({ opType, before: a.get(opType) ?? 0, after: b.get(opType) ?? 0 }));
+}
+
+/** The command that does the same again. */
+function commandLine({ input, recipe, seed, threads, verify, keepOverridable, externalData, shapes, feeds, measure }: SlimRequest): string {
+  const words = ['mcompress', 'slim', 'path' in input ? input.path : '-', ...recipeWords(recipe)];
+  for (const [name, shape] of shapes) words.push('--input', `${name}:${shape.join('x')}`);
+  for (const feed of feeds) words.push('--feed', feed);
+  if (verify !== 'end') words.push('--verify', verify);
+  if (measure === 'off') words.push('--no-profile');
+  if (keepOverridable) words.push('--keep-overridable');
+  if (externalData === 'always') words.push('--external-data');
+  if (threads !== 1) words.push('--threads', String(threads));
+  if (seed !== 0) words.push('--seed', String(seed));
+  return words.map(shellWord).join(' ');
+}
+
+function recipeWords(recipe: Recipe): string[] {
+  const passes = matchingPreset(recipe.passes) === 'exact' ? [] : recipe.passes.flatMap((pass) => ['-p', formatPass(pass)]);
+  const freeze = Object.entries(recipe.freeze).flatMap(([name, shape]) => ['--freeze', `${name}:${shape.join('x')}`]);
+  return [...passes, ...freeze, ...(recipe.opset === undefined ? [] : ['--opset', String(recipe.opset)])];
+}
+
+const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
