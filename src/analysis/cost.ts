@@ -83,7 +83,7 @@ function weightOf(costs: readonly NodeCost[]): number {
 }
 
 function takenBranch(node: Node, facts: ModelFacts): Graph | undefined {
-  const condition = facts.site(node).input(0)?.data?.[0];
+  const condition = facts.assumedSite(node).input(0)?.data?.[0];
   if (typeof condition !== 'number') return undefined;
   const branch = node.attribute(condition === 0 ? 'else_branch' : 'then_branch');
   return branch?.kind === 'graph' ? branch.value : undefined;
@@ -93,7 +93,7 @@ function takenBranch(node: Node, facts: ModelFacts): Graph | undefined {
 const ENDLESS = 2 ** 31 - 1;
 
 function repetitions(node: Node, facts: ModelFacts): number {
-  const site = facts.site(node);
+  const site = facts.assumedSite(node);
   if (node.is('Loop')) {
     const trips = site.input(0)?.data?.[0];
     const count = trips === undefined ? ENDLESS : facts.sizeOf(trips);
@@ -107,7 +107,7 @@ function nodeCost(node: Node, facts: ModelFacts, runs: number, seen: Set<unknown
   const called = facts.calledSites(node);
   const parts = called
     ? called.map((site) => siteCost(site, facts, seen, (_, info) => info?.shape?.map((dim) => facts.sizeOf(dim))))
-    : [siteCost(facts.site(node), facts, seen, (value) => facts.assumed(value))];
+    : [siteCost(facts.assumedSite(node), facts, seen, (value) => facts.assumed(value))];
   const total = (pick: (part: SiteCost) => number): number => parts.reduce((sum, part) => sum + pick(part), 0);
   return {
     node, runs,

@@ -16,11 +16,11 @@ import type { CostSite, OpRecord, ValueInfo } from '../ops/record.js';
 import { OP_RECORDS, opKey } from '../ops/registry.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Facts } from './facts.js';
-import { assumedDims, assumedSize, inputDims, UNKNOWN_PREFIX } from './sizes.js';
+import { assumedDims, assumedSize, inputDims, UNKNOWN_PREFIX, type Sizes } from './sizes.js';
 
 export interface FactsOptions {
   /** Sizes of symbols, for costs; 1 where none is given. Facts never depend on them. */
-  readonly assumedSizes?: ReadonlyMap<string, number>;
+  readonly assumedSizes?: Sizes;
 }
 
 /** What is known inside the main graph, or inside one call of a local function. */
@@ -41,7 +41,8 @@ interface Frame {
 
 interface Inference {
   readonly model: Model;
-  readonly sizes: ReadonlyMap<string, number>;
+  /** Sizes of the symbols of inputs; undefined: they stay symbols. */
+  readonly sizes: Sizes | undefined;
   readonly main: Frame;
   /** Frames of function bodies looked at by themselves, without a call. */
   readonly bodies: Map<Graph, Frame>;
@@ -57,38 +58,46 @@ const MAX_CALL_DEPTH = 64;
 /** A formula longer than this is given up for a symbol of its own, so that time and memory stay linear. */
 const MAX_FORMULA = 2000;
 
-/** Facts, and a view into calls of local functions. */
+/** Facts, and the views that costs need: at assumed sizes, and into calls of local functions. */
 export interface ModelFacts extends Facts {
-  /** What a call of a local function runs, nested calls and subgraphs included; undefined for other nodes. */
+  /** As `site`, with the symbols of inputs at their assumed sizes. */
+  assumedSite(node: Node): CostSite;
+  /** What a call of a local function runs at assumed sizes, nested calls and subgraphs included; undefined for other nodes. */
   calledSites(node: Node): readonly CostSite[] | undefined;
 }
 
-/** Facts of `model`. Computed as they are asked for; nothing is computed here. */
+/**
+ * Facts of `model`. Computed as they are asked for; nothing is computed here. Costs rest on an inference of their own, in
+ * which inputs have their assumed sizes: it knows more (which branch an If takes at this length of a sequence).
+ */
 export function createFacts(model: Model, options: FactsOptions = {}): ModelFacts {
-  const inference: Inference = {
-    model, sizes: options.assumedSizes ?? new Map(), main: newFrame({}), bodies: new Map(), tensors: new WeakMap(),
-    functions: { list: [], byKey: new Map() }, symbols: 0,
-  };
-  const of = (value: Value): ValueInfo => infoOf(inference, frameOf(inference, value.graph), value);
-  const site = (node: Node): CostSite => siteOf(inference, frameOf(inference, node.graph), node);
-  const record = (node: Node): OpRecord | undefined => recordOf(inference, node);
-  const calledSites = (node: Node): readonly CostSite[] | undefined => sitesOfCall(inference, frameOf(inference, node.graph), node);
+  const sizes = options.assumedSizes ?? new Map<string, number>();
+  const symbolic = newInference(model, undefined);
+  const concrete = model.graph.inputs.every((input) => staticDims(inputDims(input, undefined))) ? symbolic : newInference(model, sizes);
+  const within = (inference: Inference) => ({
+    of: (value: Value): ValueInfo => infoOf(inference, frameOf(inference, value.graph), value),
+    site: (node: Node): CostSite => siteOf(inference, frameOf(inference, node.graph), node),
+  });
+  const facts = within(symbolic);
+  const assumed = within(concrete);
+  const record = (node: Node): OpRecord | undefined => recordOf(symbolic, node);
+  const sizeOf = (dim: Dim): number => assumedSize(dim, sizes);
+  const calledSites = (node: Node): readonly CostSite[] | undefined => sitesOfCall(concrete, frameOf(concrete, node.graph), node);
+  const macsOf = (site: CostSite): number => sizeOf(record(site.node)?.macs?.(site) ?? 0);
   return {
-    of, site, record, calledSites,
-    staticShape: (value) => staticDims(of(value).shape),
-    assumed: (value) => assumedDims(value, of(value).shape, inference.sizes),
-    sizeOf: (dim) => assumedSize(dim, inference.sizes),
-    macs: (node) => (calledSites(node) ?? [site(node)]).reduce((sum, inner) => sum + macsOf(inference, inner), 0),
+    ...facts, record, sizeOf, calledSites, assumedSite: assumed.site,
+    staticShape: (value) => staticDims(facts.of(value).shape),
+    assumed: (value) => assumedDims(value, assumed.of(value).shape, sizes),
+    macs: (node) => (calledSites(node) ?? [assumed.site(node)]).reduce((sum, site) => sum + macsOf(site), 0),
   };
+}
+
+function newInference(model: Model, sizes: Sizes | undefined): Inference {
+  return { model, sizes, main: newFrame({}), bodies: new Map(), tensors: new WeakMap(), functions: { list: [], byKey: new Map() }, symbols: 0 };
 }
 
 function newFrame({ callee, attributes, omitted = new Set(), depth = 0 }: Partial<Pick<Frame, 'callee' | 'attributes' | 'omitted' | 'depth'>>): Frame {
   return { facts: new Map(), entered: new Set(), calls: new Map(), callee, attributes, omitted, depth };
-}
-
-function macsOf(inference: Inference, site: CostSite): number {
-  const macs = recordOf(inference, site.node)?.macs?.(site);
-  return macs === undefined ? 0 : assumedSize(macs, inference.sizes);
 }
 
 /** The frame a graph outside of any call belongs to. */
@@ -144,7 +153,7 @@ function declaredType(value: Value): ValueInfo {
 
 function formalInfo(inference: Inference, frame: Frame, value: Value): ValueInfo {
   const isModelInput = frame === inference.main && value.graph === inference.model.graph && value.isInput;
-  return isModelInput ? { ...declaredType(value), shape: inputDims(value) } : declaredType(value);
+  return isModelInput ? { ...declaredType(value), shape: inputDims(value, inference.sizes) } : declaredType(value);
 }
 
 /** Walks the subgraphs around `graph`, outermost first, so that formal inputs have their facts. */
@@ -213,14 +222,14 @@ function outputInfos(inference: Inference, frame: Frame, node: Node): readonly V
   return OP_RECORDS.get(opKey(node.opType, node.domain))?.infer(siteOf(inference, frame, resolved)) ?? [];
 }
 
-/** The node with the attributes of the call put in; undefined when a reference cannot be resolved. */
+/** The node with the attributes of the call, or their defaults, put in; undefined when the call is not known. */
 function resolveReferences(frame: Frame, node: Node): Node | undefined {
   if (frame.callee === undefined || ![...node.attributes.values()].some((attribute) => attribute.kind === 'reference')) return node;
+  if (frame.attributes === undefined) return undefined;
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
-    const value = attribute.kind === 'reference' ? frame.attributes?.get(attribute.name) : attribute;
+    const value = attribute.kind === 'reference' ? (frame.attributes.get(attribute.name) ?? frame.callee.attributeDefaults?.get(attribute.name)) : attribute;
     if (value !== undefined) attributes.set(name, value);
-    else if (attribute.kind !== 'reference' || !frame.attributes || !frame.callee.attributeNames.includes(attribute.name)) return undefined;
   }
   const { name, opType, domain, overload, inputs, outputs } = node;
   return new Node({ name, opType, domain, overload, attributes, inputs, outputs });

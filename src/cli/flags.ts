@@ -37,11 +37,7 @@ export const FLAGS = {
   force: { name: 'force', help: 'allow the output to replace the input' },
   keepOverridable: { name: 'keep-overridable', help: 'initializers that are also graph inputs stay open to the caller (IR 3 style) instead of counting as constants' },
   externalData: { name: 'external-data', help: 'write weights to OUT.data beside the model (always done above 2 GB)' },
-  latencyTable: { name: 'latency-table', value: 'FILE', help: 'read layer latencies from this table, and add what is measured' },
   weights: { name: 'weights', help: 'print all weights, not only their sizes' },
-  top: { name: 'top', value: 'N', default: '20', help: 'rows to print' },
-  optimization: { name: 'optimization', value: 'LEVEL', choices: ['disabled', 'basic', 'extended', 'all'], default: 'all', help: 'graph optimization of ONNX Runtime' },
-  tolerance: { name: 'tolerance', value: 'X', default: '1e-4', help: 'largest error, relative to the scale of an output, that counts as equal' },
   quiet: { name: 'quiet', short: 'q', help: 'print errors only' },
   verbose: { name: 'verbose', short: 'v', help: 'print every decline' },
   color: { name: 'color', value: 'WHEN', choices: ['auto', 'always', 'never'], default: 'auto', help: 'colours; NO_COLOR and FORCE_COLOR are heeded' },
@@ -52,8 +48,6 @@ export type FlagKey = keyof typeof FLAGS;
 
 /** Flags that every command takes. */
 export const COMMON_FLAGS: readonly FlagKey[] = ['quiet', 'color', 'debug'];
-
-const READING: readonly FlagKey[] = ['input', 'feed'];
 
 export interface CommandSpec {
   readonly name: string;
@@ -70,7 +64,7 @@ export const COMMANDS = {
     name: 'slim',
     summary: 'make a model smaller and faster without changing what it computes, and prove it',
     args: [{ name: 'MODEL...', help: 'ONNX files, globs, or - for stdin' }],
-    flags: ['output', 'pass', 'recipe', 'noRecipe', 'report', 'noReport', 'noProfile', 'json', 'verify', ...READING, 'freeze', 'opset', 'baseline', 'strict',
+    flags: ['output', 'pass', 'recipe', 'noRecipe', 'report', 'noReport', 'noProfile', 'json', 'verify', 'input', 'feed', 'freeze', 'opset', 'baseline', 'strict',
       'threads', 'seed', 'dryRun', 'force', 'keepOverridable', 'externalData', 'verbose'],
     examples: [
       { command: 'mcompress slim model.onnx', does: 'writes model.slim.onnx and its report' },
@@ -78,27 +72,6 @@ export const COMMANDS = {
       { command: 'mcompress slim models/*.onnx -o slimmed/', does: 'several at once; one bad file does not stop the rest' },
       { command: 'mcompress slim model.onnx --baseline last.report.json', does: 'exits 1 when it got worse' },
     ],
-  },
-  inspect: {
-    name: 'inspect',
-    summary: 'show what is in a model: operators, costs, dynamic dimensions, obstacles for mobile runtimes',
-    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin' }],
-    flags: ['json', 'input', 'top', 'report', 'keepOverridable'],
-    examples: [{ command: 'mcompress inspect model.onnx', does: 'prints operators and the dearest layers' }],
-  },
-  profile: {
-    name: 'profile',
-    summary: 'time every layer on ONNX Runtime',
-    args: [{ name: 'MODEL', help: 'ONNX file' }],
-    flags: ['json', ...READING, 'threads', 'seed', 'top', 'optimization', 'report'],
-    examples: [{ command: 'mcompress profile model.onnx --threads 2', does: 'prints time per layer as table and bars' }],
-  },
-  compare: {
-    name: 'compare',
-    summary: 'compare two models: outputs, first node that differs, sizes, costs, latency',
-    args: [{ name: 'A', help: 'reference model' }, { name: 'B', help: 'other model' }],
-    flags: ['json', ...READING, 'threads', 'seed', 'tolerance', 'noProfile', 'report'],
-    examples: [{ command: 'mcompress compare model.onnx model.slim.onnx', does: 'exits 1 when the outputs differ' }],
   },
   passes: {
     name: 'passes',
@@ -113,13 +86,6 @@ export const COMMANDS = {
     args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin' }],
     flags: ['weights', 'json'],
     examples: [{ command: 'mcompress print model.onnx | less', does: 'shows every node' }],
-  },
-  generate: {
-    name: 'generate',
-    summary: 'write documentation, the man page, shell completion or JSON schemas',
-    args: [{ name: 'WHAT', help: 'docs, man, completion-bash, completion-zsh, completion-fish, or schemas' }],
-    flags: ['output', 'json'],
-    examples: [{ command: 'mcompress generate completion-bash > /etc/bash_completion.d/mcompress', does: 'installs completion' }],
   },
 } as const satisfies Record<string, CommandSpec>;
 

@@ -20,12 +20,8 @@ export type CommandRun = (input: CommandInput) => Promise<number>;
 
 const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   slim: async () => (await import('./commands/slim.js')).runSlim,
-  inspect: async () => (await import('./commands/inspect.js')).runInspect,
-  profile: async () => (await import('./commands/profile.js')).runProfile,
-  compare: async () => (await import('./commands/compare.js')).runCompare,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,
-  generate: async () => (await import('./commands/generate.js')).runGenerate,
 };
 
 /** A command line as parsed: which command to run and with what; undefined when help or the version was printed. */
@@ -47,7 +43,7 @@ export function parseCommandLine(argv: readonly string[], version: string, write
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .showSuggestionAfterError(true)
-    .addHelpText('after', exampleText([COMMANDS.slim.examples[0], COMMANDS.inspect.examples[0], COMMANDS.profile.examples[0]]))
+    .addHelpText('after', exampleText([COMMANDS.slim.examples[0], COMMANDS.passes.examples[0], COMMANDS.print.examples[0]]))
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: () => {} });
   for (const name of Object.keys(COMMANDS) as CommandName[]) {

@@ -44,9 +44,9 @@ const RULES: Readonly<Record<string, (survey: Survey, report: Report) => void>> 
       if (!sameCounts(value.slots, slots.get(value))) report(`"${value.name}" has wrong uses: ${usesText(value.slots)}; nodes read it: ${usesText(slots.get(value))}`);
     }
   },
-  'graph outputs are counted': ({ values, graphs }, report) => {
+  'graph outputs are counted': ({ model, values, graphs }, report) => {
     const counts = new Map<Value, Map<Graph, number>>();
-    for (const graph of graphs) for (const value of graph.outputs) tally(counts, value, graph);
+    for (const graph of [...graphs, model.outside]) for (const value of graph.outputs) tally(counts, value, graph);
     for (const value of values) {
       if (!sameCounts(value.outputOf, counts.get(value))) report(`"${value.name}" is returned by ${counts.get(value)?.size ?? 0} graphs and says ${value.outputOf.size}`);
     }

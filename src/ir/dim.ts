@@ -23,7 +23,7 @@ type Atom =
   | { readonly kind: Operation; readonly left: Dim; readonly right: Dim; readonly key: string };
 
 /** Names that cannot be mistaken for a formula; others (`batch + 1` is a legal name in a file) are quoted. */
-const PLAIN_NAME = /^[\p{L}_?][\p{L}\p{N}_.:$?[\]-]*$/u;
+const PLAIN_NAME = /^[\p{L}_?][\p{L}\p{N}_.:$?#-]*$/u;
 
 /**
  * The dimension called `name`. It is at least `least`: 1 for the sizes a caller chooses, 0 for those that data decides

@@ -31,6 +31,11 @@ export class Model {
   readonly keepOverridable: boolean;
   readonly journal = new Journal();
   readonly names = new NameTable();
+  /**
+   * Stands for what the IR does not hold (training_info): it returns the values that are named there, so that no rewrite
+   * drops, replaces or renames them. It has no nodes and is not written.
+   */
+  readonly outside: Graph;
   /** Nodes in all graphs, subgraphs and function bodies counted. */
   readonly nodeTotal: number = 0;
   /** Elements of all dense initializers. */
@@ -43,6 +48,7 @@ export class Model {
     this.irVersion = fields.irVersion;
     this.keepOverridable = fields.keepOverridable ?? false;
     this.graph = new Graph(this, fields.graphName);
+    this.outside = new Graph(this, '');
   }
 
   /** Version of the ONNX operator set. */

@@ -1,7 +1,6 @@
 // Model bytes to the IR. Weights stay where they are; the document remembers where everything stood in the file.
 import { dirname } from 'node:path';
 import { InputError } from '../base/errors.js';
-import { Graph } from '../ir/graph.js';
 import { Model, type LocalFunction } from '../ir/model.js';
 import { checkFunctions, decodeFunction } from './decode-function.js';
 import { decodeGraph, scanGraph, type GraphFields } from './decode-graph.js';
@@ -115,9 +114,9 @@ function notOnnx(source: TensorSource, cause?: unknown): InputError {
   });
 }
 
-/** Lets values count as outputs of a graph that is not in the model, so that no rewrite removes, renames or replaces them. */
+/** Keeps rewrites from the values that training_info names, and from its other names. */
 function protectValues(model: Model, scope: Scope, names: ReadonlySet<string>): void {
   const values = [...names].map((name) => scope.values.get(name)).filter((value) => value !== undefined);
-  if (values.length > 0) new Graph(model, 'training_info').setOutputs(values);
+  model.outside.setOutputs(values);
   for (const name of names) if (!scope.values.has(name)) model.names.take(name);
 }

@@ -26,7 +26,7 @@ export interface OnnxDocument {
   readonly header: OnnxHeader;
   /** Some tensors stand in other files. */
   readonly hasExternalData: boolean;
-  /** The file holds training_info. Values it names count as returned by a graph outside the model, so that passes keep them. */
+  /** The file holds training_info. The values it names are outputs of `Model.outside`, so that passes keep them. */
   readonly hasTraining: boolean;
   /** Weights that the file lists as graph inputs too, as IR versions before 4 demand, and that the model holds as constants. */
   readonly weightInputs: ReadonlySet<Value>;

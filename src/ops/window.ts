@@ -31,7 +31,8 @@ export function extentOf(kernel: Dim, dilation: number): Dim {
 }
 
 /**
- * Output sizes of a window moved over `spatial`. With `ceil`, a last window that would begin in the end padding is
+ * Output sizes of a window moved over `spatial`. Symbolic sizes are taken to hold a whole window; of numbers that do
+ * not, the quotient is cut off at the point, as the runtime does: a pool of 2 over 1 element gives 1. With `ceil`, a last window that would begin in the end padding is
  * dropped, as ONNX Runtime and ONNX (opset 22) do: then there are at most ceil((in + begin)/s) windows.
  */
 export function windowOutput(spatial: Dims, kernel: Dims, window: Window, rounding: 'floor' | 'ceil'): Dim[] | undefined {
@@ -43,6 +44,7 @@ export function windowOutput(spatial: Dims, kernel: Dims, window: Window, roundi
     const begin = window.pads[i] ?? 0;
     const padded = addDims(size, begin + (window.pads[axes + i] ?? 0));
     const free = subDims(padded, extentOf(kernel[i] ?? 1, window.dilations[i] ?? 1));
+    if (typeof free === 'number' && free < 0) return Math.trunc(free / stride) + 1;
     if (rounding === 'floor') return addDims(floorDivDims(free, stride), 1);
     return minDims(addDims(ceilDivDims(free, stride), 1), ceilDivDims(addDims(size, begin), stride));
   });

@@ -5,7 +5,7 @@ import type { Facts } from '../analysis/facts.js';
 import { floatAttr } from '../ir/attribute.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { Tensor } from '../tensor/tensor.js';
 import { channelNumbers, type ChannelAffine, type ChannelAxis } from './channel-affine.js';
 import { dropIfUnused, graphOf, replaceNode, setConstantInput } from './edit.js';
 import { foldedTensor, isFoldable } from './folded-tensor.js';
@@ -198,4 +198,31 @@ export function grownBytes({ node, weight }: TensorLayer, { weights, bias }: Lay
 /** Somebody else reads the value, or a graph returns it. */
 export function isShared(value: Value): boolean {
   return value.soleConsumer === undefined;
+}
+
+/** The weights after which output channel c is what `sources[c]` was: W'[c] = W[sources[c]]. For one group, or depthwise. */
+export function permutedOutputs(layer: TensorLayer, sources: readonly number[]): LayerWeights {
+  const { weights, bias, layout: shape } = layer;
+  const { output: step } = shape.groups === 1 ? shape.stride : { output: shape.stride.group };
+  const rows = Tensor.derived(weights.dtype, weights.dims, [weights], () => moved(layer, (o, i, k) => (sources[o] ?? 0) * step + i * shape.stride.input + k));
+  const numbers = bias && sources.map((source) => bias[source] ?? 0);
+  return { weights: rows, ...(numbers && { bias: Tensor.fromNumbers(weights.dtype, [numbers.length], numbers) }) };
+}
+
+/** The weights after which the layer reads `sources[c]` where it read channel c: W'[:, sources[c]] = W[:, c]. For one group. */
+export function permutedInputs(layer: TensorLayer, sources: readonly number[]): LayerWeights {
+  const { weights, layout: shape } = layer;
+  const back = sources.map(() => 0);
+  for (const [c, source] of sources.entries()) back[source] = c;
+  return { weights: Tensor.derived(weights.dtype, weights.dims, [weights], () => moved(layer, (o, i, k) => o * shape.stride.output + (back[i] ?? 0) * shape.stride.input + k)) };
+}
+
+/** The weights with element (o, i, k) taken from where `from` says; i counts within the group. */
+function moved({ weights, layout: shape }: TensorLayer, from: (o: number, i: number, k: number) => number): Float64Array {
+  const before = weights.toFloat64();
+  const after = new Float64Array(before.length);
+  forEachFilter(shape, (output, input, offset) => {
+    for (let k = 0; k < shape.kernel; k++) after[offset + k] = before[from(output, input % shape.inputsPerGroup, k)] ?? 0;
+  });
+  return after;
 }

@@ -42,7 +42,7 @@ describe('shape chains', () => {
     const a = input(model.graph, 'a', [undefined, 3]);
     const b = input(model.graph, 'b', ['?', 3]);
     const sum = model.graph.addNode({ opType: 'Add', inputs: [a, b], outputs: ['sum'] });
-    expect(shapeText(model, sum.output)).toBe('max(a[0], b[0]),3');
+    expect(shapeText(model, sum.output)).toBe('max(a#0, b#0),3');
   });
 
   it('evaluates symbols at the assumed sizes for costs only', () => {

@@ -8,6 +8,7 @@ import { graphOf, removeNode } from '../edit.js';
 import { paddingOf, type Padding } from '../padding.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned, type Refusal } from '../plan.js';
+import { rangeOf } from '../value-range.js';
 
 type Code = 'mode' | 'value' | 'pads-channels' | 'crops' | 'auto-pad' | 'counted' | 'window';
 
@@ -18,7 +19,7 @@ interface Folding {
   readonly counts: boolean;
 }
 
-const TARGETS: Readonly<Record<string, (node: Node, padding: Padding, geometry: WindowGeometry) => Refusal<Code> | undefined>> = {
+const TARGETS: Readonly<Record<string, (node: Node, padding: Padding, geometry: WindowGeometry, facts: Facts) => Refusal<Code> | undefined>> = {
   Conv: refusesConv,
   AveragePool: refusesAverage,
   MaxPool: refusesMaximum,
@@ -90,7 +91,7 @@ function foldingInto(consumer: Node, padding: Padding, facts: Facts): Folding | 
     begins: own.begins.map((pad, i) => pad + (padding.begins[i + 2] ?? 0)),
     ends: own.ends.map((pad, i) => pad + (padding.ends[i + 2] ?? 0)),
   };
-  const refusal = TARGETS[op]?.(consumer, padding, geometry) ?? (op === 'AveragePool' && !isCounting(consumer, own) ? refuse('counted', { op }) : undefined);
+  const refusal = TARGETS[op]?.(consumer, padding, geometry, facts) ?? (op === 'AveragePool' && !isCounting(consumer, own) ? refuse('counted', { op }) : undefined);
   return refusal ?? { consumer, geometry, counts: op === 'AveragePool' && consumer.int('count_include_pad', 0) === 0 };
 }
 
@@ -107,9 +108,9 @@ function refusesAverage(node: Node, { value }: Padding, geometry: WindowGeometry
   return windowsStayInside(node, geometry) ? undefined : refuse('window', { op: 'AveragePool' });
 }
 
-function refusesMaximum(node: Node, { value, data }: Padding, geometry: WindowGeometry): Refusal<Code> | undefined {
+function refusesMaximum(node: Node, { value, data }: Padding, geometry: WindowGeometry, facts: Facts): Refusal<Code> | undefined {
   const indices = node.outputs[1];
-  const neutral = value === -Infinity || (value === 0 && isNonNegative(data));
+  const neutral = value === -Infinity || (value === 0 && rangeOf(data, facts).low >= 0);
   if (!neutral) return refuse('value', { value: value ?? 'a value that is not known', op: 'MaxPool' });
   const inside = windowsStayInside(node, geometry) && (indices === undefined || indices.isUnused);
   return inside ? undefined : refuse('window', { op: 'MaxPool' });
@@ -120,13 +121,4 @@ function windowsStayInside(node: Node, { kernel, dilations, begins, ends }: Wind
   const dense = dilations.every((d) => d === 1);
   const longer = kernel.every((k, i) => (begins[i] ?? 0) < k && (ends[i] ?? 0) < k);
   return dense && longer && node.int('ceil_mode', 0) === 0 && (node.graph?.model.opset ?? 0) >= 7;
-}
-
-/** The operator that computes the value gives no negative numbers. */
-function isNonNegative({ producer }: Value): boolean {
-  if (producer === undefined || producer.domain !== '') return false;
-  if (['Relu', 'Sigmoid', 'HardSigmoid', 'Softplus', 'Softmax', 'Exp', 'Abs', 'Sqrt'].includes(producer.opType)) return true;
-  if (producer.opType !== 'Clip') return false;
-  const low = producer.inputs[1]?.constant;
-  return (low?.size === 1 ? low.scalar() : producer.float('min', -Infinity)) >= 0;
 }

@@ -40,7 +40,6 @@ the result stays the same:
 | 13 | Softmax, LogSoftmax, Hardmax | flattened to a matrix at \`axis\`, unless one axis alone is meant |
 | 13 | Squeeze, Unsqueeze, ReduceSum, Split | axes or sizes become an input |
 | 13 | Resize | empty inputs are left out; \`tf_half_pixel_for_nn\` is put in other words |
-| 14 | BatchNormalization | outputs of the training mode go when nobody reads them |
 | 16 | RoiAlign | \`output_half_pixel\`, as before |
 | 18 | the other reductions | axes become an input |
 | 18 | Split | the number of parts is written down |

@@ -33,21 +33,17 @@ function asVector(site: StepSite, value: Value): Value {
   return outputOf(graphOf(site.node).addNode({ opType: 'Reshape', inputs: [value, shape], outputs: [`${value.name}_vector`] }, site.node));
 }
 
-/** BatchNormalization 14 has other outputs in training mode, which it enters by an attribute instead of by having them. */
-function dropTrainingOutputs(site: StepSite): void {
-  dropUnusedOutputs(site, 'its statistics are used: it is in training mode');
-}
-
-function dropUnusedOutputs(site: StepSite, reason: string): void {
-  const { node } = site;
-  if (node.outputs.length < 2) return;
-  if (node.outputs.some((value, i) => i > 0 && value && !value.isUnused)) throw refusal(site, reason);
-  graphOf(node).setNodeOutputs(node, node.outputs.slice(0, 1));
+/** BatchNormalization 14 enters training mode by an attribute. Before, having the outputs of that mode was enough, read or not. */
+function refuseTraining(site: StepSite): void {
+  if (site.node.outputs.length > 1) throw refusal(site, 'it has the outputs of the training mode, and so normalizes with the statistics of the batch');
 }
 
 /** The mask of Dropout: not defined outside of training until opset 10 (ONNX Runtime: all false), all true since 12. */
 function dropMask(site: StepSite): void {
-  dropUnusedOutputs(site, 'its mask is used, which means something else there');
+  const { node } = site;
+  if (node.outputs.length < 2) return;
+  if (node.outputs[1] && !node.outputs[1].isUnused) throw refusal(site, 'its mask is used, which means something else there');
+  graphOf(node).setNodeOutputs(node, node.outputs.slice(0, 1));
 }
 
 /** Dropout 12: the ratio becomes an input. Without the input `training_mode` it copies, as before. */
@@ -109,7 +105,7 @@ const TRAINING_ONLY = changes([13, 22]);
 export const LAYERS: ChangeTable = {
   Attention: changes([24, 25]),
   AveragePool: changes([10, 11, 19, 22]),
-  BatchNormalization: changes([15], { 9: normalizePerChannel, 14: dropTrainingOutputs }),
+  BatchNormalization: changes([15], { 9: normalizePerChannel, 14: refuseTraining }),
   Conv: changes([11, 22]),
   ConvTranspose: changes([11, 22]),
   DFT: changes([], { 20: axisToInput }),

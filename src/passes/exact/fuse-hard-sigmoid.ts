@@ -1,0 +1,56 @@
+// Clip(a x + b, 0, h) / h is HardSigmoid with alpha = a/h, beta = b/h: max(0, min(1, alpha x + beta)).
+import type { Facts } from '../../analysis/facts.js';
+import { floatAttr } from '../../ir/attribute.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { clippedLine } from '../clipped-line.js';
+import { removeDead, replaceNode } from '../edit.js';
+import { areOwned, isClose, productOf } from '../expression.js';
+import { defineLocalPass } from '../pass.js';
+
+export const fuseHardSigmoid = defineLocalPass({
+  name: 'fuse-hard-sigmoid',
+  category: 'exact',
+  exactness: 'rounding',
+  needs: [],
+  summary: 'Fuse the pieces of HardSigmoid',
+  details: `\`HardSigmoid(x) = max(0, min(1, alpha x + beta))\`. Exporters write it as \`Clip(x + 3, 0, 6) / 6\`, or as a Clip between 0 and 1 of a
+line. Any \`Clip(a x + b, 0, h)\` times \`1/h\` is \`alpha = a/h\`, \`beta = b/h\`. The runtime runs the single operator inside the
+convolution before it.`,
+  options: {},
+  declines: { 'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.' },
+  stats: { fused: 'HardSigmoid fused from its pieces' },
+  roots: ['Clip', 'Min', 'Max', 'Mul', 'Div'],
+  rewrite(node, ctx) {
+    const found = hardSigmoidOf(node, ctx.facts);
+    if (!found) return false;
+    if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
+    const { inputs } = node;
+    replaceNode(node, { opType: 'HardSigmoid', inputs: [found.x], attributes: { alpha: floatAttr(Math.fround(found.alpha)), beta: floatAttr(Math.fround(found.beta)) } });
+    removeDead(inputs);
+    ctx.count('fused');
+    return true;
+  },
+});
+
+interface HardSigmoid {
+  readonly x: Value;
+  readonly alpha: number;
+  readonly beta: number;
+  readonly nodes: ReadonlySet<Node>;
+}
+
+/** A line that is clipped between 0 and 1, by itself or after scaling. The line or the scale must be a node of its own. */
+function hardSigmoidOf(node: Node, facts: Facts): HardSigmoid | undefined {
+  const scaled = node.opType === 'Mul' || node.opType === 'Div' ? productOf(node) : undefined;
+  const [value] = scaled?.factors ?? [];
+  const clip = scaled ? value?.producer : node;
+  if ((scaled && scaled.factors.length !== 1) || !clip) return undefined;
+  const line = clippedLine(clip, facts);
+  const scale = scaled?.constant ?? 1;
+  if (!line || line.low !== 0 || !isClose(line.high * scale, 1) || !(line.slope > 0)) return undefined;
+  // A Clip between 0 and 1 alone is simpler as it is.
+  if (!scaled && line.slope === 1 && line.offset === 0) return undefined;
+  const inner = scaled ? [...scaled.nodes, clip] : [];
+  return { x: line.x, alpha: line.slope * scale, beta: line.offset * scale, nodes: new Set([...line.nodes, ...inner]) };
+}

@@ -1,0 +1,34 @@
+// JSON Schema (2020-12) of every report document, from its declaration.
+import { REPORT_VERSION } from './facts.js';
+import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
+import { INSPECT_REPORT, type InspectReport } from './inspect-report.js';
+import { PROFILE_REPORT, type ProfileReport } from './profile-report.js';
+import { SLIM_REPORT, type SlimReport } from './report.js';
+import type { JsonSchema, Shape } from './shape.js';
+
+/** Every report value by its `kind`. */
+export interface ReportKinds {
+  readonly slim: SlimReport;
+  readonly inspect: InspectReport;
+  readonly profile: ProfileReport;
+  readonly compare: CompareReport;
+}
+export type ReportKind = keyof ReportKinds;
+export type Report = ReportKinds[ReportKind];
+
+export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> } = {
+  slim: SLIM_REPORT,
+  inspect: INSPECT_REPORT,
+  profile: PROFILE_REPORT,
+  compare: COMPARE_REPORT,
+};
+
+/** JSON Schema of the documents of one kind. */
+export function reportSchema(kind: ReportKind): JsonSchema {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `mcompress-report-${kind}-v${REPORT_VERSION}`,
+    title: `mcompress ${kind} report, version ${REPORT_VERSION}`,
+    ...REPORT_SHAPES[kind].schema,
+  };
+}
