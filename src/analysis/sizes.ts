@@ -8,9 +8,9 @@ export const UNKNOWN_PREFIX = '?';
 /** Sizes of symbols; 1 where none is given. */
 export type Sizes = ReadonlyMap<string, number>;
 
-/** The name of the dim at `axis` of graph input `value`: its symbol, or one of its own (`input#2`) where the file names none. */
-export function symbolOf(value: Value, axis: number, declared: DeclaredDim): string {
-  return typeof declared === 'string' && declared !== '' && !declared.startsWith(UNKNOWN_PREFIX) ? declared : `${value.name}#${axis}`;
+/** The name of the dim at `axis` of the graph input called `input`: its symbol, or one of its own (`x#2`) where the file names none. */
+export function symbolOf(input: string, axis: number, declared: DeclaredDim): string {
+  return typeof declared === 'string' && declared !== '' && !declared.startsWith(UNKNOWN_PREFIX) ? declared : `${input}#${axis}`;
 }
 
 /** Dims of a graph input as declared, with symbols (taken to be at least 1) or at these sizes; undefined when not even the rank is. */
@@ -19,7 +19,7 @@ export function inputDims(value: Value, sizes: Sizes | undefined): readonly Dim[
   if (type?.kind !== 'tensor') return undefined;
   return type.shape?.map((declared, axis) => {
     if (typeof declared === 'number' && declared >= 0) return declared;
-    const name = symbolOf(value, axis, declared);
+    const name = symbolOf(value.name, axis, declared);
     return sizes === undefined ? symbolDim(name) : (sizes.get(name) ?? 1);
   });
 }

@@ -6,6 +6,7 @@ import { createGzip } from 'node:zlib';
 import { modelCost, nodeCosts, type ModelCost, type NodeCost } from '../analysis/cost.js';
 import { createFacts } from '../analysis/inference.js';
 import { peakActivations } from '../analysis/liveness.js';
+import { symbolOf } from '../analysis/sizes.js';
 import { formatDim, isStatic } from '../ir/dim.js';
 import type { Model } from '../ir/model.js';
 import type { Node } from '../ir/node.js';
@@ -101,8 +102,7 @@ export function assumedSizes(model: Model, shapes: ReadonlyMap<string, readonly 
   for (const spec of specs) {
     spec.dims.forEach((dim, axis) => {
       const size = ran[symbolKey(spec, axis)];
-      // Analysis calls a dimension without a name `input[axis]`.
-      if (typeof dim === 'string' && size !== undefined) sizes.set(dim === '' ? `${spec.name}[${axis}]` : dim, size);
+      if (typeof dim === 'string' && size !== undefined) sizes.set(symbolOf(spec.name, axis, dim), size);
     });
   }
   return sizes;
