@@ -47,6 +47,7 @@ export function parseCommandLine(argv: readonly string[], version: string, write
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: () => {} });
   for (const name of Object.keys(COMMANDS) as CommandName[]) {
+    // oxlint-disable-next-line no-loop-func
     addCommand(program, COMMANDS[name], (args, flags) => { parsed = { args, flags, load: LOADERS[name] }; });
   }
   try {

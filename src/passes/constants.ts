@@ -8,7 +8,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { graphOf, removeDead, removeNode } from './edit.js';
 
 /** Longest constant whose elements are compared one by one: neutral operands are scalars or one number per channel. */
-const MAX_UNIFORM = 2 ** 20;
+const MAX_UNIFORM = 2 ** 16;
 
 /** The elements of `value` as numbers, when all are known: those of a short constant, or of a computed shape. */
 export function knownNumbers(facts: Facts, value: Value | undefined): readonly number[] | undefined {

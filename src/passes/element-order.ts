@@ -34,6 +34,7 @@ export function composePermutations(first: readonly number[], second: readonly n
   return second.map((axis) => first[axis] ?? axis);
 }
 
+/** Every axis stays where it is. */
 export function isIdentityPermutation(perm: readonly number[]): boolean {
   return perm.every((axis, i) => axis === i);
 }

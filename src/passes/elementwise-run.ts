@@ -18,9 +18,12 @@ export interface ElementwiseRun {
 /** Longer runs are not followed. */
 const MAX_RUN = 16;
 
+/** The first reads the type of a second operand, the second is nothing to move. */
+const NOT_IN_RUNS: ReadonlySet<string> = new Set(['CastLike', 'Identity']);
+
 /** Element i of the only output depends on element i of each broadcast operand only. */
 export function isElementwise(node: Node, facts: Facts): boolean {
-  if (node.domain !== '' || isQuantization(node) || node.outputs.length !== 1 || node.opType === 'CastLike' || node.opType === 'Identity') return false;
+  if (node.domain !== '' || node.outputs.length !== 1 || isQuantization(node) || NOT_IN_RUNS.has(node.opType)) return false;
   // Before opset 7 operands were aligned by an attribute.
   return facts.record(node)?.traits.elementwise === true && facts.site(node).opset >= 7;
 }
@@ -35,8 +38,9 @@ export function elementwiseRun(node: Node, facts: Facts): ElementwiseRun | undef
   const nodes: Node[] = [];
   const constants: Value[] = [];
   let [source] = node.inputs;
-  while (source?.producer && nodes.length < MAX_RUN && isOwned(source) && source.producer.graph === node.graph && isElementwise(source.producer, facts)) {
-    const before: Node = source.producer;
+  while (source && isOwned(source) && nodes.length < MAX_RUN) {
+    const before: Node | undefined = source.producer;
+    if (before?.graph === undefined || before.graph !== node.graph || !isElementwise(before, facts)) break;
     const [only, ...others] = variableInputs(before);
     if (!only || others.length > 0) break;
     nodes.unshift(before);

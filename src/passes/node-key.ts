@@ -23,13 +23,16 @@ export function nodeKey(node: Node, operand: (value: Value | undefined) => strin
   return [node.domain, node.opType, node.overload, operands.join(','), attributes.sort().join(';'), outputs].join('|');
 }
 
+/** JSON has one zero and no NaN or infinity. */
+const distinct = (_: string, item: unknown): unknown => (Object.is(item, -0) ? '-0' : typeof item === 'number' && !Number.isFinite(item) ? String(item) : item);
+
 /** A text that is equal for equal attributes; undefined for those that cannot be compared. */
 function attributeText(attribute: Attribute): string | undefined {
   switch (attribute.kind) {
     case 'tensor': return `t${attribute.value.fingerprint()}`;
     case 'tensors': return `T${attribute.value.map((tensor) => tensor.fingerprint()).join()}`;
     case 'int': case 'float': case 'string': case 'ints': case 'floats': case 'strings':
-      return `${attribute.kind}:${JSON.stringify(attribute.value, (_, item: unknown) => (typeof item === 'number' && !Number.isFinite(item) ? String(item) : Object.is(item, -0) ? '-0' : item))}`;
+      return `${attribute.kind}:${JSON.stringify(attribute.value, distinct)}`;
     case 'graph': case 'graphs': case 'reference': case 'opaque': return undefined;
     default: return attribute satisfies never;
   }

@@ -4,6 +4,7 @@ import type { Facts } from '../analysis/facts.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import { sameTensor, type Tensor } from '../tensor/tensor.js';
+import { affineOf } from './channel-affine.js';
 import { windowGeometry, type WindowGeometry } from './conv-geometry.js';
 import { foldedTensor } from './folded-tensor.js';
 import { isRefusal } from './plan.js';
@@ -28,6 +29,8 @@ function parallelConv(node: Node, facts: Facts): ParallelConv | undefined {
   const layer = tensorLayerOf(node, facts);
   const geometry = windowGeometry(node, facts);
   if (!layer || isRefusal(layer) || !geometry || isShared(layer.weight)) return undefined;
+  // What folds into the convolution goes first: behind a Split it could not any more.
+  if (layer.output.soleConsumer && affineOf(layer.output.soleConsumer)) return undefined;
   const activation = fusedActivation(node);
   return { layer, geometry, activation, result: activation?.output ?? layer.output };
 }

@@ -52,6 +52,7 @@ export function tensorLayerOf(node: Node, facts: Facts): Planned<TensorLayer, La
   const weights = weight.constant;
   if (op === 'MatMul' && weights === undefined) return undefined;
   if (weights === undefined || !isFoldable(weights.dtype)) return refuse('weights-not-constant');
+  // oxlint-disable-next-line no-shadow
   const layout = layoutOf(node, op, weights);
   const rank = op === 'MatMul' ? facts.of(data).shape?.length : weights.dims.length;
   if (layout === undefined) return undefined;
@@ -64,6 +65,7 @@ export function tensorLayerOf(node: Node, facts: Facts): Planned<TensorLayer, La
   return { node, op, data, output, weight, weights, layout, bias, outputAxis, inputAxis: { channels: layout.inputs, fromEnd: inputFromEnd, rank } };
 }
 
+// oxlint-disable-next-line no-shadow
 function biasOf(value: Value, layout: WeightLayout, axis: ChannelAxis): Float64Array | undefined {
   const tensor = value.constant;
   if (tensor === undefined || !isFoldable(tensor.dtype)) return undefined;

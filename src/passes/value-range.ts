@@ -66,7 +66,9 @@ const RANGES: Readonly<Record<string, Interval>> = {
 };
 
 /** Their results are among the elements of their input, or between them. */
-const WITHIN_INPUT: ReadonlySet<string> = new Set(['MaxPool', 'GlobalMaxPool', 'GlobalAveragePool', 'Transpose', 'Identity', 'Slice', 'Gather', 'ReduceMax', 'ReduceMin', 'ReduceMean']);
+const WITHIN_INPUT: ReadonlySet<string> = new Set([
+  'MaxPool', 'GlobalMaxPool', 'GlobalAveragePool', 'Transpose', 'Identity', 'Slice', 'Gather', 'ReduceMax', 'ReduceMin', 'ReduceMean',
+]);
 
 /** How many nodes up a range is followed. */
 const DEPTH = 6;

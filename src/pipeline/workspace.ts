@@ -21,7 +21,7 @@ export class Workspace {
    * nothing will be published. @throws InputError not-writable
    */
   static async create(output: string | undefined): Promise<Workspace> {
-    if (output === undefined) return new Workspace(await mkdtemp(join(tmpdir(), 'mcompress-')));
+    if (output === undefined) return new Workspace(await mkdtemp(join(tmpdir(), 'mcslim-')));
     const folder = join(dirname(output), `.${basename(output)}.${randomBytes(6).toString('hex')}`);
     try {
       await mkdir(folder, { recursive: true });

@@ -51,7 +51,7 @@ export const COST_WORDS: { readonly [C in Cost]: string } = { timeUs: 'time per 
 export const layerCaption = (shown: number, all: number): string =>
   shown < all ? `The ${shown} dearest of ${all} layers, in order of execution` : 'Layers in order of execution';
 
-export const count = (value: number): string => figure(value, 'count');
+export const countText = (value: number): string => figure(value, 'count');
 /** Microseconds with their unit. */
 export const time = (us: number): string => figure(us / 1000, 'time');
 
@@ -68,7 +68,7 @@ interface CostedLayer {
 /** The dearest layers as bars, and all of them as a folded table. */
 export function costBlocks(layers: readonly CostedLayer[]): (Block | undefined)[] {
   const cost = layerCost(layers.map(({ facts }) => facts));
-  const show = cost === 'timeUs' ? time : count;
+  const show = cost === 'timeUs' ? time : countText;
   const total = layers.reduce((sum, { facts }) => sum + (facts[cost] ?? 0), 0);
   const costly = layers.filter(({ facts }) => (facts[cost] ?? 0) > 0);
   const dearest = new Set([...costly].sort((a, b) => (b.facts[cost] ?? 0) - (a.facts[cost] ?? 0)).slice(0, MAX_BARS));
@@ -85,7 +85,7 @@ export function costBlocks(layers: readonly CostedLayer[]): (Block | undefined)[
   return [
     rows.length === 0 ? undefined : bars,
     tableBlock(`All ${layers.length} layers`, 'folded', columns, layers.map(({ name: label, facts }) => [
-      name(label), name(facts.opType), given(facts.shape, dimensions), given(facts.macs, count), figure(facts.parameters, 'count'),
+      name(label), name(facts.opType), given(facts.shape, dimensions), given(facts.macs, countText), figure(facts.parameters, 'count'),
       ...(timed ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? ''] : []),
     ])),
   ];

@@ -1,5 +1,5 @@
 // What `inspect` says: what the model is, what it costs, what stands in the way on a mobile device.
-import { costBlocks, count, someNames } from './blocks.js';
+import { costBlocks, countText, someNames } from './blocks.js';
 import { left, name, right, section, tableBlock, toned, warningBlocks, type Block, type Document } from './document.js';
 import { dimensions, figure, given, plural, share, type Quantity } from './format.js';
 import type { InspectReport } from './inspect-report.js';
@@ -58,17 +58,17 @@ function structure({ model, dynamicDimensions, weights, layerKinds }: InspectRep
 
 function operatorTable({ operators, figures }: InspectReport): Block | undefined {
   const columns = [left('operator'), right('nodes'), right('MACs'), right('share', 1), right('params', 2), left('', 3)];
-  return tableBlock('Operators', 'open', columns, operators.map(({ opType, count: nodes, parameters, macs, support }) => [
-    name(opType), String(nodes), given(macs, count), given(macs, (value) => share(value, figures.macs ?? 0)),
-    count(parameters), support === 'opaque' ? toned('unknown operator: left alone', 'warn') : '',
+  return tableBlock('Operators', 'open', columns, operators.map(({ opType, count, parameters, macs, support }) => [
+    name(opType), String(count), given(macs, countText), given(macs, (value) => share(value, figures.macs ?? 0)),
+    countText(parameters), support === 'opaque' ? toned('unknown operator: left alone', 'warn') : '',
   ]));
 }
 
 function obstacleBlock({ obstacles }: InspectReport): Block | undefined {
   if (obstacles.length === 0) return { kind: 'text', text: 'None found.', tone: 'good' };
   const columns = [left('runtime'), left('obstacle'), right('count'), left('where', 1)];
-  return tableBlock('By runtime', 'open', columns, obstacles.map(({ target, code, message, count: sites, examples }) =>
-    [target, `${message} [${code}]`, String(sites), name(someNames(examples, 2))]));
+  return tableBlock('By runtime', 'open', columns, obstacles.map(({ target, code, message, count, examples }) =>
+    [target, `${message} [${code}]`, String(count), name(someNames(examples, 2))]));
 }
 
 /** The document of an `inspect` report. */

@@ -1,8 +1,8 @@
 // The report of `slim`: one plain value, filled by the command and shown by every output form.
 import { FIGURES, FILE, FUSION, HISTOGRAM, LAYER, MACHINE, REPORT_VERSION, SHARE, VERSIONS } from './facts.js';
-import { anyJson, choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
+import { anyJson, choice, exactly, list, maybe, object, real, whole, words, type Shape, type ValueOf } from './shape.js';
 
-const ANY_SIGN = {};
+const signed = (description: string): Shape<number> => whole(description, {});
 
 const UNDONE = object({
   pass: words('Pass whose rewrite it was'),
@@ -32,9 +32,9 @@ const PASS = object({
   outcome: choice(['changed', 'no-change', 'undone', 'rejected'], 'What became of it'),
   reason: maybe(words('Why it was undone or rejected')),
   sites: whole('Places changed'),
-  nodesRemoved: whole('Nodes before - nodes after', ANY_SIGN),
-  parametersDelta: whole('Parameters after - before', ANY_SIGN),
-  macsDelta: maybe(whole('Multiply-accumulates after - before', ANY_SIGN)),
+  nodesRemoved: signed('Nodes before - nodes after'),
+  parametersDelta: signed('Parameters after - before'),
+  macsDelta: maybe(signed('Multiply-accumulates after - before')),
   stats: list(object({
     key: words('Name in the declaration of the pass'),
     label: words('What is counted: "BatchNormalization folded into Conv"'),

@@ -74,6 +74,7 @@ export const matching = (pattern: RegExp, noun: string, description: string): Sh
   schema: { type: 'string', pattern: pattern.source, description },
 });
 
+/** One of these texts. */
 export function choice<const C extends string>(choices: readonly C[], description: string): Shape<C> {
   const fits = (value: unknown): value is C => choices.some((one) => one === value);
   return {

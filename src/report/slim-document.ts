@@ -1,7 +1,7 @@
 // What the report of `slim` says, in the order in which a reader asks: smaller by, faster by, as good as, what was
 // skipped and why; then per pass; then per layer; then how it was measured.
 import {
-  COST_WORDS, count, figureTable, layerCaption, layerCost, operatorBars, shareBlock, someNames, time, timingBlocks, type Cost,
+  COST_WORDS, countText, figureTable, layerCaption, layerCost, operatorBars, shareBlock, someNames, time, timingBlocks, type Cost,
 } from './blocks.js';
 import {
   MAX_BARS, left, name, operatorNote, right, section, tableBlock, toned, warningBlocks,
@@ -113,8 +113,8 @@ function layerTable(layers: readonly LayerReport[]): Block | undefined {
     const facts = after ?? before;
     const runs = after ? after.ranAs ?? before?.ranAs ?? '' : 'merged or removed';
     return [
-      name(label), name(facts?.opType ?? ''), given(facts?.shape, dimensions), given(facts?.macs, count),
-      given(facts?.parameters, count), given(before?.timeUs, time), given(after?.timeUs, time), runs,
+      name(label), name(facts?.opType ?? ''), given(facts?.shape, dimensions), given(facts?.macs, countText),
+      given(facts?.parameters, countText), given(before?.timeUs, time), given(after?.timeUs, time), runs,
     ];
   }));
 }

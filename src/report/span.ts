@@ -54,6 +54,7 @@ export function clip(text: string, width: number, where: 'end' | 'middle' = 'end
   return `${fitStart(characters, width - 1 - tail)}…${end}`;
 }
 
+/** `text` with spaces on the other side up to `width` columns. */
 export function pad(text: string, width: number, align: 'left' | 'right'): string {
   const space = ' '.repeat(Math.max(0, width - textWidth(text)));
   return align === 'left' ? text + space : space + text;

@@ -5,6 +5,7 @@ import onnxProto, { type onnx as Onnx } from 'onnx-proto';
 export const { onnx } = onnxProto;
 
 /** An unsigned varint. */
+// oxlint-disable-next-line no-shadow
 export function varint(value: number | bigint): Buffer {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
@@ -13,6 +14,7 @@ export function varint(value: number | bigint): Buffer {
   return Buffer.from(bytes);
 }
 
+// oxlint-disable-next-line no-shadow
 export function varintField(number: number, value: number | bigint): Buffer {
   return Buffer.concat([varint(number * 8), varint(value)]);
 }
@@ -22,6 +24,7 @@ export function bytesField(number: number, ...contents: readonly (Uint8Array | s
   return Buffer.concat([varint(number * 8 + 2), varint(body.length), body]);
 }
 
+// oxlint-disable-next-line no-shadow
 export function fixed32Field(number: number, value: number): Buffer {
   const body = Buffer.alloc(4);
   body.writeFloatLE(value);

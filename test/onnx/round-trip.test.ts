@@ -18,10 +18,13 @@ function expectIdentical(bytes: Buffer, path: string | undefined): void {
 }
 
 describe('an unchanged model is written as it was read', () => {
+  // oxlint-disable-next-line vitest/expect-expect
   it.each(fixtures)('fixture %s', (_, path) => expectIdentical(readFileSync(path), path));
 
+  // oxlint-disable-next-line vitest/expect-expect
   it.skipIf(!hasAssets).each(hasAssets ? assets : [['(no assets)', '']])('asset %s', (_, path) => expectIdentical(readFileSync(path), path));
 
+  // oxlint-disable-next-line vitest/expect-expect
   it('with fields that come in any order, and none that we know of', () => {
     const node = Buffer.concat([
       varintField(77, 1), bytesField(2, 'y'), bytesField(9, bytesField(1, 'key'), bytesField(2, 'text')), bytesField(4, 'Relu'), fixed32Field(1000, 2),

@@ -183,7 +183,6 @@ const more: readonly OpsetCase[] = [
     a = Tanh (x) b = Asin (a) c = Acos (a) d = Atan (x) e = Sin (x) f = Cos (x) g = Tan (a) y = Sum (b, c, d, e, f, g)`),
   one('hyperbolic functions', [9], 'float[N,6] x', `
     a = Tanh (x) b = Sinh (x) c = Cosh (x) d = Asinh (x) e = Acosh (c) f = Atanh (a) y = Sum (b, c, d, e, f)`),
-  one('activations since 14', [14], image, 'a = HardSwish (x) b = Mish (a) y = ThresholdedRelu (b)', { newest: 17 }),
   one('activations since 18', [18], image, 'a = HardSwish (x) b = Mish (a) y = ThresholdedRelu (b)'),
   one('rounding and remainders', [11], image, 'a = Round (x) b = Cast <to = 7> (a) c = Mod (b, k) d = CumSum (c, o) y = Cast <to = 1> (d)', {
     weights: 'int64 k = {3}, int64 o = {1}',
@@ -216,11 +215,15 @@ const more: readonly OpsetCase[] = [
   one('a scan', [9, 11], 'float[5,4] x', `
     f, y = Scan <num_scan_inputs = 1, body = s (float[4] h, float[4] e) => (float[4] i, float o)
     { i = Add (h, e) o = ReduceSum <axes = [0], keepdims = 0> (i) }> (z, x)`, { weights: 'float[4] z = fill(0.5)' }),
-  one('constants', [9], 'float[3] x', 'c = Constant <value = float[3] {1, 2, 3}> () d = Sign (c) m = Mul (x, c) y = Add (m, d)'),
+  one('comparison since 7', [7], 'float[N,4] x', `
+    g = Greater (x, x) l = Less (x, o) a = ArgMin <axis = 1> (x) i = Cast <to = 6> (l) e = Equal (i, k) b = Or (g, e) f = Cast <to = 1> (b) h = Cast <to = 1> (a)
+    y = Add (f, h)`, { weights: 'float o = {0.2}, int32 k = {1}' }),
+  one('Compress', [9], 'float[4,2] x', 'y = Compress <axis = 0> (x, k)', { weights: 'bool[3] k = {1, 0, 1}' }),
+  one('constants', [7], 'float[3] x', 'c = Constant <value = float[3] {1, 2, 3}> () m = Mul (x, c) y = Add (m, c)'),
   one('OneHot of a constant, Det', [11], 'float[2,3,3] x', 'h = OneHot (i, d, v) t = Det (x) r = ReduceSum (h) y = Add (t, r)', {
     weights: 'int64[2] i = {0, 2}, int64 d = {3}, float[2] v = {0, 1}',
   }),
-  one('SplitToSequence', [11], 'float[6,2] x', 's = SplitToSequence <axis = 0> (x, n) y = SequenceAt (s, i)', { weights: 'int64 n = {2}, int64 i = {1}', newest: 23 }),
+  one('SplitToSequence', [11], 'float[6,2] x', 's = SplitToSequence <axis = 0> (x, n) y = SequenceAt (s, i)', { weights: 'int64 n = {2}, int64 i = {1}' }),
   one('optional values', [15], 'float[2] x', 'o = Optional (x) h = OptionalHasElement (o) e = OptionalGetElement (o) b = Cast <to = 1> (h) y = Add (e, b)'),
 ];
 

@@ -13,6 +13,13 @@ const operators = Object.keys(OPERATOR_VERSIONS);
 const after = (opType: string): OperatorVersion[] => (versionsOf(opType) ?? []).slice(1).filter(({ since }) => since > OLDEST_OPSET);
 const stepsOf = (opType: string): string[] => after(opType).map(({ since }) => `${opType} ${since}`);
 
+/** Version steps that no case runs, by reason. */
+const NOT_RUN: Readonly<Record<string, readonly string[]>> = {
+  'ONNX Runtime has no kernel': ['GlobalLpPool 22', 'MaxRoiPool 22', 'RoiAlign 22', 'NegativeLogLikelihoodLoss 13', 'NegativeLogLikelihoodLoss 22', 'SoftmaxCrossEntropyLoss 13'],
+  'random': ['Bernoulli 22', 'Multinomial 22', 'RandomNormal 22', 'RandomNormalLike 22', 'RandomUniform 22', 'RandomUniformLike 22'],
+  'refused': ['Scan 9'],
+};
+
 /** Marks of operator-versions.ts after which an old node may be invalid or mean something else. */
 const isBreaking = (difference: string): boolean => /^[-!~]|^removed$/.test(difference);
 
@@ -35,13 +42,13 @@ describe('the table of version steps', () => {
     expect(Math.max(...Object.values(MINIMUM_IR))).toBe(13);
   });
 
-  it('is run on ONNX Runtime but for operators without kernel there, random ones, and losses', () => {
+  it('is run on ONNX Runtime, step by step', () => {
     const run = new Set(OPSET_CASES.flatMap(({ text, from, newest = NEWEST_OPSET }) => {
       const oldest = Math.min(...from);
       const types = new Set([...nodesUnder(parseModel(text).graph)].map(({ opType }) => opType));
       return [...types].flatMap((opType) => after(opType).filter(({ since }) => since > oldest && since <= newest).map(({ since }) => `${opType} ${since}`));
     }));
-    expect(operators.flatMap(stepsOf).filter((step) => !run.has(step))).toEqual([]);
+    expect(operators.flatMap(stepsOf).filter((step) => !run.has(step)).toSorted()).toEqual(Object.values(NOT_RUN).flat().toSorted());
   });
 });
 
@@ -123,7 +130,7 @@ describe('the conversion', () => {
     await toOpset(model, 15);
     expect([...model.opsets]).toEqual([['', 15], ['custom', 3], ['f', 1]]);
     expect([...model.functions[0]?.opsets ?? []]).toEqual([['', 15]]);
-    expect(texts(model)).toContain('a = custom.Softmax(x)');
+    expect(texts(model)).toContain('a = custom.Softmax (x)');
     expect(model.functions[0]?.graph.nodes().map(({ opType }) => opType)).toEqual(['Constant', 'Squeeze', 'Exp']);
   });
 });

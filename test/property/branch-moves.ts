@@ -86,13 +86,19 @@ export function constantArithmetic(b: GraphBuilder): void {
   const ones = rest.map(() => 1);
   const last = x.shape.at(-1) ?? 1;
   const shapes = [[], [1], [channels, ...ones], [channels, ...ones], [1, channels, ...ones], [1, channels, ...ones], [last], [...ones.slice(1), last], [1, 1, channels, ...ones], [channels, ...rest]];
-  const dims = b.rng.pick(shapes.filter((shape) => fits(shape, x.shape)));
+  const fitting = shapes.filter((shape) => fits(shape, x.shape));
+  // Now and then the constant is longer where the data is 1: the result grows.
+  const dims = b.rng.pick(b.chance(0.1) && b.spatial < 3 ? fitting.map((shape) => grown(b, shape, x.shape)) : fitting);
   const rank = Math.max(dims.length, x.shape.length);
   const shape = Array.from({ length: rank }, (_, i) => Math.max(dims.at(i - rank) ?? 1, x.shape.at(i - rank) ?? 1));
   const op = b.rng.pick(['Mul', 'Add', 'Sub', 'Div']);
   const constant = b.constant(dims, op === 'Div' ? b.uniforms(dims, 0.5, 2) : b.normals(dims, 0.7));
   const isLeft = b.chance(0.3) && op !== 'Div';
   b.node(op, isLeft ? [constant, x] : [x, constant], shape);
+}
+
+function grown(b: GraphBuilder, dims: readonly number[], shape: readonly number[]): number[] {
+  return dims.map((dim, i) => (shape.at(i - dims.length) === 1 && i - dims.length >= -shape.length ? b.rng.int(1, 3) : dim));
 }
 
 function fits(dims: readonly number[], shape: readonly number[]): boolean {

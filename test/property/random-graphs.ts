@@ -91,7 +91,7 @@ function setOutputs(b: GraphBuilder, isDynamic: boolean): void {
   b.graph.setOutputs([...chosen].map(({ value }) => value));
 }
 
-/** Inputs for the graph: normal numbers, and a feed of zeros, where padding and dead units show. */
+/** Inputs for the graph: normal numbers; in feeds of odd number larger ones, half of them zero, to reach the bounds of clips. */
 export function randomFeed(graph: RandomGraph, seed: number): Map<string, Tensor> {
   const rng = createRng(`feed/${seed}`);
   const batch = graph.batches[seed % graph.batches.length] ?? 1;
@@ -99,7 +99,7 @@ export function randomFeed(graph: RandomGraph, seed: number): Map<string, Tensor
   for (const { name, type } of graph.model.graph.inputs) {
     const dims = type?.kind === 'tensor' ? (type.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : batch)) : [];
     const size = dims.reduce((product, dim) => product * dim, 1);
-    feeds.set(name, Tensor.fromNumbers('float32', dims, Array.from({ length: size }, () => rng.normal())));
+    feeds.set(name, Tensor.fromNumbers('float32', dims, Array.from({ length: size }, () => (seed % 2 === 0 ? rng.normal() : rng.int(0, 1) * 4 * rng.normal()))));
   }
   return feeds;
 }

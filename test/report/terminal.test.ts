@@ -55,8 +55,7 @@ it('says what went wrong, in words and in style', () => {
   expect(text).toContain('undone, a defect of fuse-hard-swish at /features/features.4/Mul; reproducer: mobilenetv2.repro');
   expect(text).toContain('baseline: WORSE than nightly.report.json: file; not compared: latency (another machine: AMD EPYC 7B13 then, Apple M2 now)');
   expect(lines.flat().filter(({ style }) => style === 'bad').map((one) => one.text.trim())).toEqual(['+4 %', '+11 %', slower, expect.stringContaining('baseline: WORSE')]);
-  // eslint-disable-next-line no-control-regex
-  expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/);
+  expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
 });
 
 describe('verdicts', () => {

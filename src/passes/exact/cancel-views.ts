@@ -111,7 +111,8 @@ function rebuild(node: Node, run: ElementwiseRun, origin: Value, { layout, view 
   let current = origin;
   for (const [i, old] of run.nodes.entries()) {
     const isLast = i === run.nodes.length - 1;
-    const operands = old.inputs.map((value) => (value === before ? current : value && inLayout(value, layout)));
+    const [from, to] = [before, current];
+    const operands = old.inputs.map((value) => (value === from ? to : value && inLayout(value, layout)));
     const copy = graph.addNode({
       opType: old.opType, name: old.name, inputs: operands, attributes: old.attributes,
       outputs: [isLast && !view ? output : (old.output?.name ?? '')],

@@ -33,7 +33,11 @@ body or its initial values. Where with a constant condition that is the same eve
 has the shape of the result.`,
   options: {},
   declines: DECLINES,
-  stats: { branches: 'If nodes replaced by a branch', loops: 'Loops replaced by their body or initial values', choices: 'Where nodes replaced by a side' },
+  stats: {
+    branches: 'If nodes replaced by a branch',
+    loops: 'Loops replaced by their body or initial values',
+    choices: 'Where nodes replaced by a side',
+  },
   roots: ['If', 'Loop', 'Where'],
   rewrite(node, ctx) {
     if (node.domain !== '') return false;

@@ -73,7 +73,8 @@ function isCandidate(node: Node, ctx: Context): boolean {
 function fitsBudget(node: Node, inputs: readonly Value[], outputs: readonly Value[], ctx: Context): boolean {
   const read = inputs.reduce((sum, value) => sum + (value.constant?.byteLength ?? 0), 0);
   const made = outputs.reduce((sum, value) => sum + resultBytes(value, ctx.facts), 0);
-  if (Math.max(read, made) > ctx.options.limit * 2 ** 20 && !sharedBytes(node, ctx.facts)) return ctx.decline(node, 'over-limit', { bytes: Math.max(read, made) });
+  const largest = Math.max(read, made);
+  if (largest > ctx.options.limit * 2 ** 20 && !sharedBytes(node, ctx.facts)) return ctx.decline(node, 'over-limit', { bytes: largest });
   return fitsGrowth(node, made, ctx.options) || ctx.decline(node, 'too-large', { bytes: made, freed: freedBytes(node) });
 }
 

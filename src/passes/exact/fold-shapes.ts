@@ -41,11 +41,15 @@ same for every size:
 | Slice | end \`N\` on an axis of size \`N\` | the largest integer |
 | Resize | sizes \`[N, C, 2 H, 2 W]\` | scales \`[1, 1, 2, 2]\` |
 
-Integers times 0, \`x and false\` and \`x or true\` are known whatever x is. \`CastLike\` becomes \`Cast\` when the type is known, and \`Gather\` or \`Slice\` of a \`Shape\` becomes \`Shape\` with a range
-(operator set 15). Nothing here rests on shapes that a file merely declares.`,
+Integers times 0, \`x and false\` and \`x or true\` are known whatever x is. \`CastLike\` becomes \`Cast\` when the type is
+known, and \`Gather\` or \`Slice\` of a \`Shape\` becomes \`Shape\` with a range (operator set 15). Nothing here rests on shapes that a file merely declares.`,
   options: {},
   declines: DECLINES,
-  stats: { folded: 'known results made initializers', expressed: 'shape inputs made constants', simplified: 'nodes of shape computations replaced by simpler ones' },
+  stats: {
+    folded: 'known results made initializers',
+    expressed: 'shape inputs made constants',
+    simplified: 'nodes of shape computations replaced by simpler ones',
+  },
   roots: ['*'],
   rewrite(node, ctx) {
     if (node.is('Constant') || isQuantization(node)) return false;

@@ -39,6 +39,7 @@ with a Reciprocal or a power. Without a scale a tensor of ones is made, for whic
 
 /** Normalization over the last axes; scale and bias have the dims of these axes, or those of the last of them. */
 function layerNormAt(node: Node, facts: Facts): Normalization | undefined {
+  // oxlint-disable-next-line prefer-const
   let dims: number[] | undefined;
   const fits = (tensor: Tensor): boolean => {
     const inner = stripped(tensor.dims);

@@ -4,6 +4,7 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import type { DType } from '../../tensor/dtype.js';
 import { removeNode, replaceNode } from '../edit.js';
+import { isQuantization } from '../node-kinds.js';
 import { defineLocalPass } from '../pass.js';
 
 const GEMM_TYPES: ReadonlySet<DType | undefined> = new Set<DType>(['float16', 'float32', 'float64']);
@@ -20,6 +21,7 @@ to the shape of \`A B\` without growing it. The Gemm then takes up what later fo
   declines: {
     'rank': 'The operands of MatMul are not known to have two axes.',
     'addend-shape': 'The addend is not known to broadcast to the shape of the product.',
+    'quantized': 'An operand is dequantized: the runtime multiplies integers in a MatMul like this one, and not in a Gemm.',
     'shared-output': 'The product is also read by others, or is an output of the graph.',
   },
   stats: { fused: 'MatMul and Add fused to Gemm' },
@@ -30,6 +32,7 @@ to the shape of \`A B\` without growing it. The Gemm then takes up what later fo
     const { product, matmul, addend } = found;
     const [a, b] = matmul.inputs;
     if (!a || !b || !GEMM_TYPES.has(ctx.facts.of(a).dtype)) return false;
+    if ([a, b].some((value) => value.producer && isQuantization(value.producer))) return ctx.decline(node, 'quantized');
     if (product.soleConsumer !== node || matmul.graph !== node.graph) return ctx.decline(node, 'shared-output');
     const [left, right] = [ctx.facts.of(a).shape, ctx.facts.of(b).shape];
     if (left?.length !== 2 || right?.length !== 2) return ctx.decline(node, 'rank');

@@ -1,4 +1,5 @@
 // Puts the bodies of local functions in the place of their calls, so that every other pass sees through them.
+import type { Attribute } from '../../ir/attribute.js';
 import { inlineGraph } from '../../ir/clone.js';
 import { nodesUnder, type LocalFunction, type Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
@@ -76,25 +77,33 @@ function inline(call: Node, callee: LocalFunction): Node[] {
   // An input that the call omits has no value to stand for it: a constant does until the copies are made.
   const omitted: Value[] = [];
   callee.graph.inputs.forEach((input, i) => {
-    const given = call.inputs[i] ?? graph.addInitializer(Tensor.scalar('bool', 0), input.name);
-    if (given !== call.inputs[i]) omitted.push(given);
-    mapping.set(input, given);
+    const value = call.inputs[i] ?? graph.addInitializer(Tensor.scalar('bool', 0), input.name);
+    if (value !== call.inputs[i]) omitted.push(value);
+    mapping.set(input, value);
   });
+  const given = (name: string): Attribute | undefined => call.attribute(name) ?? callee.attributeDefaults?.get(name);
   const start = call.previous;
   const results = inlineGraph(callee.graph, {
     into: graph, before: call, mapping,
-    attribute: (attribute) => (attribute.kind === 'reference' ? call.attribute(attribute.name) ?? callee.attributeDefaults?.get(attribute.name) : attribute),
+    attribute: (attribute) => (attribute.kind === 'reference' ? given(attribute.name) : attribute),
     nodeName: (name) => (call.name === '' ? name : `${call.name}/${name}`),
   });
-  for (const value of omitted) {
-    for (const reader of value.consumers()) reader.inputs.forEach((input, i) => { if (input === value) graphOf(reader).setInput(reader, i, undefined); });
-    graph.removeInitializer(value);
-  }
+  for (const value of omitted) omit(value);
   const copies: Node[] = [];
-  for (let node = start ? start.next : graph.first; node && node !== call; node = node.next) copies.push(node, ...node.subgraphs().flatMap((inner) => [...nodesUnder(inner)]));
+  for (let node = start ? start.next : graph.first; node && node !== call; node = node.next) {
+    copies.push(node, ...node.subgraphs().flatMap((inner) => [...nodesUnder(inner)]));
+  }
   takeOver(call, results);
   removeDead(results);
   return copies;
+}
+
+/** Empties the input slots that `value` fills. */
+function omit(value: Value): void {
+  for (const reader of value.consumers()) {
+    for (const [slot, input] of [...reader.inputs.entries()]) if (input === value) graphOf(reader).setInput(reader, slot, undefined);
+  }
+  value.graph?.removeInitializer(value);
 }
 
 function importDomains(model: Model, callee: LocalFunction): void {

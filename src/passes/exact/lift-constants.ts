@@ -32,8 +32,6 @@ constant stays a node.`,
   },
 });
 
-const utf8 = new TextEncoder();
-
 /** The tensor a Constant node gives: a list is 1-D, a single number or text a scalar. */
 function constantTensor(node: Node): Tensor | undefined {
   const tensor = node.tensor('value');
@@ -43,8 +41,13 @@ function constantTensor(node: Node): Tensor | undefined {
     if (name === 'value_ints' && attribute.kind === 'ints') return Tensor.int64s(attribute.value);
     if (name === 'value_float' && attribute.kind === 'float') return Tensor.scalar('float32', attribute.value);
     if (name === 'value_floats' && attribute.kind === 'floats') return Tensor.fromNumbers('float32', [attribute.value.length], attribute.value);
-    if (name === 'value_string' && attribute.kind === 'string') return new Tensor('string', [], [utf8.encode(attribute.value)]);
-    if (name === 'value_strings' && attribute.kind === 'strings') return new Tensor('string', [attribute.value.length], attribute.value.map((text) => utf8.encode(text)));
+    if (name === 'value_string' && attribute.kind === 'string') return textTensor([], [attribute.value]);
+    if (name === 'value_strings' && attribute.kind === 'strings') return textTensor([attribute.value.length], attribute.value);
   }
   return undefined;
+}
+
+function textTensor(dims: readonly number[], texts: readonly string[]): Tensor {
+  const utf8 = new TextEncoder();
+  return new Tensor('string', dims, texts.map((text) => utf8.encode(text)));
 }

@@ -1,6 +1,6 @@
 // Composes neighbouring affine nodes: s2 (s1 x + t1) + t2 = (s2 s1) x + (s2 t1 + t2).
 import type { Node } from '../../ir/node.js';
-import { Tensor } from '../../tensor/tensor.js';
+import type { Tensor } from '../../tensor/tensor.js';
 import { AFFINE_OPS } from '../channel-affine.js';
 import { graphOf, removeNode, replaceNode } from '../edit.js';
 import { foldedTensor, unitRoundoff } from '../folded-tensor.js';

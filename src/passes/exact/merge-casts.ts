@@ -35,7 +35,9 @@ type round or wrap, and stay.`,
 /** Whole numbers up to 2^n are exact in a float with n bits of precision. */
 const PRECISION: Partial<Record<DType, number>> = { float16: 11, bfloat16: 8, float32: 24, float64: 53 };
 
-const WIDER_FLOATS: Partial<Record<DType, readonly DType[]>> = { float16: ['float32', 'float64'], bfloat16: ['float32', 'float64'], float32: ['float64'] };
+const WIDER_FLOATS: Partial<Record<DType, readonly DType[]>> = {
+  float16: ['float32', 'float64'], bfloat16: ['float32', 'float64'], float32: ['float64'],
+};
 
 /** Every value of `from` is a value of `to`. */
 function holdsAll(to: DType, from: DType): boolean {

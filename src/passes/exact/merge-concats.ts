@@ -36,7 +36,10 @@ the sizes of the inputs of the Concat before it gives those inputs.`,
 
 function mergeInputs(node: Node, ctx: Context): boolean {
   const axis = axisIn(node, ctx.facts);
-  const inner = node.inputs.map((value) => (value?.producer?.is('Concat') && axisIn(value.producer, ctx.facts) === axis ? value.producer : undefined));
+  const inner = node.inputs.map((value) => {
+    const before = value?.producer;
+    return before?.is('Concat') && axisIn(before, ctx.facts) === axis ? before : undefined;
+  });
   const own = inner.map((concat) => (concat?.output?.slots.size === 1 && !concat.output.isGraphOutput ? concat : undefined));
   if (own.every((concat) => concat === undefined)) return inner.some((concat) => concat !== undefined) && ctx.decline(node, 'shared');
   const { inputs } = node;

@@ -58,9 +58,10 @@ where that is less.`,
 
 function windowsOf(node: Node): readonly Window[] | undefined {
   const kernel = node.ints('kernel_shape');
-  const isPlain = node.int('ceil_mode', 0) === 0 && (node.ints('dilations')?.every((d) => d === 1) ?? true);
   const autoPad = node.string('auto_pad', 'NOTSET');
-  if (!kernel || !isPlain || (autoPad !== 'NOTSET' && autoPad !== 'VALID') || usedOutputs(node).some((value) => value !== node.output)) return undefined;
+  const isDilated = node.ints('dilations')?.some((dilation) => dilation !== 1) ?? false;
+  const givesIndices = usedOutputs(node).some((value) => value !== node.output);
+  if (!kernel || isDilated || givesIndices || node.int('ceil_mode', 0) !== 0 || !['NOTSET', 'VALID'].includes(autoPad)) return undefined;
   const pads = autoPad === 'VALID' ? undefined : node.ints('pads');
   return kernel.map((size, i) => ({
     kernel: size, stride: node.ints('strides')?.[i] ?? 1, begin: pads?.[i] ?? 0, end: pads?.[i + kernel.length] ?? 0,

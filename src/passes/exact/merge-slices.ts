@@ -137,7 +137,8 @@ function partOf(range: SliceRange, concat: Node, axis: number, facts: Facts): Pa
 function replaceSlice(node: Node, source: Value, ranges: readonly SliceRange[], facts: Facts): void {
   const list = (key: keyof SliceRange): number[] => ranges.map((range) => range[key]);
   if (facts.site(node).opset < 10) {
-    replaceNode(node, { opType: 'Slice', inputs: [source], attributes: { axes: intsAttr(list('axis')), ends: intsAttr(list('end')), starts: intsAttr(list('start')) } });
+    const attributes = { axes: intsAttr(list('axis')), ends: intsAttr(list('end')), starts: intsAttr(list('start')) };
+    replaceNode(node, { opType: 'Slice', inputs: [source], attributes });
     return;
   }
   const graph = graphOf(node);

@@ -25,6 +25,30 @@ import { foldAffine } from './fold-affine.js';
 import { mergeAffine } from './merge-affine.js';
 import { fuseMatMulAdd } from './fuse-matmul-add.js';
 import { foldGemmTranspose } from './fold-gemm-transpose.js';
+import { fuseHardSwish } from './fuse-hard-swish.js';
+import { fuseHardSigmoid } from './fuse-hard-sigmoid.js';
+import { fuseGelu } from './fuse-gelu.js';
+import { fuseMish } from './fuse-mish.js';
+import { fuseSilu } from './fuse-silu.js';
+import { fuseLeakyRelu } from './fuse-leaky-relu.js';
+import { fuseLayerNorm } from './fuse-layer-norm.js';
+import { fuseInstanceNorm } from './fuse-instance-norm.js';
+import { fuseSoftmax } from './fuse-softmax.js';
+import { fuseDepthToSpace } from './fuse-depth-to-space.js';
+import { foldChannelShuffle } from './fold-channel-shuffle.js';
+import { mergeGemms } from './merge-gemms.js';
+import { foldPad } from './fold-pad.js';
+import { foldCrop } from './fold-crop.js';
+import { foldStridedPool } from './fold-strided-pool.js';
+import { hoistAveragePool } from './hoist-average-pool.js';
+import { swapResizeConv } from './swap-resize-conv.js';
+import { mergeConvs } from './merge-convs.js';
+import { mergeAveragePool } from './merge-average-pool.js';
+import { foldDuplicateConcat } from './fold-duplicate-concat.js';
+import { mergeAddedBranches } from './merge-added-branches.js';
+import { mergeParallelConvs } from './merge-parallel-convs.js';
+import { fuseGlobalAveragePool } from './fuse-global-average-pool.js';
+import { sinkMonotone } from './sink-monotone.js';
 
 export const EXACT_PASSES: readonly AnyPass[] = [
   inlineFunctions,
@@ -37,6 +61,17 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   removeIdentity,
   removeNeutralSums,
   removeIdleMovement,
+  fuseHardSwish,
+  fuseHardSigmoid,
+  fuseGelu,
+  fuseMish,
+  fuseSilu,
+  fuseLeakyRelu,
+  fuseLayerNorm,
+  fuseInstanceNorm,
+  fuseSoftmax,
+  fuseDepthToSpace,
+  foldChannelShuffle,
   mergeReshapes,
   mergeTransposes,
   cancelViews,
@@ -51,4 +86,17 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   mergeAffine,
   fuseMatMulAdd,
   foldGemmTranspose,
+  mergeGemms,
+  foldPad,
+  foldCrop,
+  foldStridedPool,
+  hoistAveragePool,
+  swapResizeConv,
+  mergeConvs,
+  mergeAveragePool,
+  foldDuplicateConcat,
+  mergeAddedBranches,
+  mergeParallelConvs,
+  fuseGlobalAveragePool,
+  sinkMonotone,
 ];
