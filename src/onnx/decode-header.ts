@@ -38,7 +38,7 @@ export function trainingNames(source: Source, fields: readonly FieldSpan[]): Rea
   for (const field of fields) {
     const of = fieldsByNumber(new WireReader(source, bodyOf(field), TRAINING.schema));
     for (const binding of [...of(TRAINING.initializationBinding), ...of(TRAINING.updateBinding)]) readEntry(source, bodyOf(binding)).forEach((name) => names.add(name));
-    graphs.push(...of(TRAINING.initialization), ...of(TRAINING.algorithm));
+    for (const graph of [...of(TRAINING.initialization), ...of(TRAINING.algorithm)]) graphs.push(graph);
   }
   for (const graph of graphs) {
     const of = fieldsByNumber(new WireReader(source, bodyOf(graph), GRAPH.schema));
@@ -49,7 +49,7 @@ export function trainingNames(source: Source, fields: readonly FieldSpan[]): Rea
       [...parts(NODE.input), ...parts(NODE.output)].forEach(add);
       for (const attribute of parts(NODE.attribute)) {
         const values = fieldsByNumber(new WireReader(source, bodyOf(attribute), ATTRIBUTE.schema));
-        graphs.push(...values(ATTRIBUTE.g), ...values(ATTRIBUTE.graphs));
+        for (const inner of [...values(ATTRIBUTE.g), ...values(ATTRIBUTE.graphs)]) graphs.push(inner);
       }
     }
   }

@@ -1,6 +1,5 @@
 // The few edits that most rewrites are made of, over the mutators of the IR.
-import type { Graph } from '../ir/graph.js';
-import { canReplace } from '../ir/graph.js';
+import { canReplace, type Graph, type NodeSpec } from '../ir/graph.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import type { Tensor } from '../tensor/tensor.js';
@@ -62,11 +61,13 @@ export function bypass(node: Node, source: Value): boolean {
   return true;
 }
 
+type Replacement = Omit<NodeSpec, 'outputs' | 'name'> & { readonly outputs?: NodeSpec['outputs'] };
+
 /**
  * Puts a node of another operator in the place of `node`: it takes over the outputs, and initializers that only the
  * old node read are dropped.
  */
-export function replaceNode(node: Node, spec: Omit<Parameters<Graph['addNode']>[0], 'outputs' | 'name'> & { readonly outputs?: readonly (Value | string | undefined)[] }): Node {
+export function replaceNode(node: Node, spec: Replacement): Node {
   const replacement = graphOf(node).addNode({ ...spec, name: node.name, outputs: spec.outputs ?? node.outputs }, node);
   removeNode(node);
   return replacement;

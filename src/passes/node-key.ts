@@ -24,7 +24,10 @@ export function nodeKey(node: Node, operand: (value: Value | undefined) => strin
 }
 
 /** JSON has one zero and no NaN or infinity. */
-const distinct = (_: string, item: unknown): unknown => (Object.is(item, -0) ? '-0' : typeof item === 'number' && !Number.isFinite(item) ? String(item) : item);
+function distinct(_: string, item: unknown): unknown {
+  if (typeof item !== 'number') return item;
+  return Object.is(item, -0) ? '-0' : Number.isFinite(item) ? item : String(item);
+}
 
 /** A text that is equal for equal attributes; undefined for those that cannot be compared. */
 function attributeText(attribute: Attribute): string | undefined {

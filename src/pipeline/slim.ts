@@ -11,6 +11,8 @@ import { writeModel, type WrittenModel } from '../onnx/write.js';
 import { InterruptError } from '../base/errors.js';
 import { RuntimeHost } from '../runtime/host.js';
 import { readFeedFlags, type UserFeeds } from '../runtime/user-feeds.js';
+import { findPass } from '../passes/registry.js';
+import { configure, type ConfiguredPass } from './configured-pass.js';
 import { createEvaluator } from './evaluator.js';
 import { freezeInputs, namedShapes } from './freeze.js';
 import { measurePair, type Measurement } from './measure.js';
@@ -187,18 +189,18 @@ class Run {
         this.#reproducers.set(undone, await writeReproducer(decoded.document, broken, undone, { output, index, seed }));
       },
     };
-    if (verify !== 'each') return runChecked(model, recipe.passes, environment, hooks);
-    return this.#checkEach(model, environment, hooks);
+    const passes = [...opsetPasses(recipe), ...recipe.passes];
+    return verify === 'each' ? this.#checkEach(model, passes, environment, hooks) : runChecked(model, passes, environment, hooks);
   }
 
   /** One pass at a time, each under its own check, until a round over all passes changes nothing. */
-  async #checkEach(model: Model, environment: PassEnvironment, hooks: TransactionHooks): Promise<TransactionResult> {
+  async #checkEach(model: Model, passes: readonly ConfiguredPass[], environment: PassEnvironment, hooks: TransactionHooks): Promise<TransactionResult> {
     const log = new RewriteLog();
     const undone: Undone[] = [];
     let check: CheckResult | undefined;
     for (let revision = -1; revision !== model.revision;) {
       revision = model.revision;
-      for (const pass of this.#request.recipe.passes) {
+      for (const pass of passes) {
         const vetoes = new Set(undone.map(({ rewrite }) => `${rewrite.pass}@${rewrite.site}`));
         const start = model.revision;
         const result = await runChecked(model, [pass], { ...environment, vetoes }, hooks);
@@ -249,4 +251,10 @@ function modelPath({ files }: WrittenModel): string {
 function externalBytes({ hasExternalData, records }: OnnxDocument): number {
   if (!hasExternalData) return 0;
   return [...records.tensors].reduce((sum, [tensor, record]) => sum + (record.isExternal ? tensor.byteLength : 0), 0);
+}
+
+/** The conversion of the operator set that a recipe asks for, ahead of everything else. */
+function opsetPasses({ opset }: Recipe): ConfiguredPass[] {
+  const pass = opset === undefined ? undefined : findPass('convert-opset');
+  return pass ? [configure(pass, { version: opset })] : [];
 }
