@@ -85,7 +85,7 @@ export function costBlocks(layers: readonly CostedLayer[]): (Block | undefined)[
   return [
     rows.length === 0 ? undefined : bars,
     tableBlock(`All ${layers.length} layers`, 'folded', columns, layers.map(({ name: label, facts }) => [
-      name(label), name(facts.opType), given(facts.shape, dimensions), given(facts.macs, countText), figure(facts.parameters, 'count'),
+      name(label), name(facts.opType), given(facts.shape, dimensions), given(facts.macs, countText), countText(facts.parameters),
       ...(timed ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? ''] : []),
     ])),
   ];
