@@ -2,17 +2,17 @@
 // among DeepRebirth's tensor and non-tensor layers. Symbols stand at the sizes that the facts assume.
 //
 // A node moves its inputs, weights and outputs once; one whose output shares the memory of its input moves nothing, and
-// one that reads only dims moves its output. One run counts one branch of each If (the known one, else the dearer), a
+// one that reads only dims moves its output; If, Loop and Scan move what their bodies do. One run counts one branch of each If (the known one, else the dearer), a
 // Loop as often as its trip count says (once where that is unknown), a Scan once per step.
 import type { Graph } from '../ir/graph.js';
 import { nodesUnder, type Model } from '../ir/model.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import { opKey } from '../ops/registry.js';
-import type { CostSite, LayerKind, OpRecord, ValueInfo } from '../ops/record.js';
+import type { CostSite, LayerKind, OpRecord } from '../ops/record.js';
 import { DTYPES, type DType } from '../tensor/dtype.js';
 import { DRAM_PJ_PER_BYTE, macEnergy, trafficEnergy } from './energy.js';
-import type { ModelFacts } from './inference.js';
+import type { ModelFacts, Scope } from './inference.js';
 import { weightsOf } from './weights.js';
 
 export interface NodeCost {
@@ -60,20 +60,27 @@ export interface ModelCost {
 
 /** Costs of all nodes in order of execution, those of subgraphs after the node that holds them. */
 export function nodeCosts(model: Model, facts: ModelFacts): NodeCost[] {
-  return graphCosts(model.graph, facts, 1, new Set());
+  return graphCosts(model.graph, { facts, scope: facts.scope, seen: new Set() }, 1);
 }
 
-function graphCosts(graph: Graph, facts: ModelFacts, runs: number, seen: Set<unknown>): NodeCost[] {
-  return graph.nodes().flatMap((node) => [nodeCost(node, facts, runs, seen), ...innerCosts(node, facts, runs, seen)]);
+interface Counting {
+  readonly facts: ModelFacts;
+  readonly scope: Scope;
+  /** Constants that count already. */
+  readonly seen: Set<Value>;
+}
+
+function graphCosts(graph: Graph, counting: Counting, runs: number): NodeCost[] {
+  return graph.nodes().flatMap((node) => [nodeCost(node, counting, runs), ...innerCosts(node, counting, runs)]);
 }
 
 /** Nodes of the subgraphs of `node`, which runs `runs` times. */
-function innerCosts(node: Node, facts: ModelFacts, runs: number, seen: Set<unknown>): NodeCost[] {
+function innerCosts(node: Node, counting: Counting, runs: number): NodeCost[] {
   const graphs = node.subgraphs();
   if (graphs.length === 0) return [];
-  if (!node.is('If')) return graphs.flatMap((graph) => graphCosts(graph, facts, runs * repetitions(node, facts), seen));
-  const branches = graphs.map((graph) => ({ graph, costs: graphCosts(graph, facts, runs, seen) }));
-  const taken = takenBranch(node, facts) ?? branches.toSorted((a, b) => weightOf(b.costs) - weightOf(a.costs))[0]?.graph;
+  if (!node.is('If')) return graphs.flatMap((graph) => graphCosts(graph, counting, runs * repetitions(node, counting)));
+  const branches = graphs.map((graph) => ({ graph, costs: graphCosts(graph, counting, runs) }));
+  const taken = takenBranch(node, counting) ?? branches.toSorted((a, b) => weightOf(b.costs) - weightOf(a.costs))[0]?.graph;
   return branches.flatMap(({ graph, costs }) => (graph === taken ? costs : costs.map((cost) => ({ ...cost, runs: 0 }))));
 }
 
@@ -82,8 +89,8 @@ function weightOf(costs: readonly NodeCost[]): number {
   return costs.reduce((sum, { macs, activationBytes, runs }) => sum + runs * (macs + activationBytes / 2 ** 20), 0);
 }
 
-function takenBranch(node: Node, facts: ModelFacts): Graph | undefined {
-  const condition = facts.assumedSite(node).input(0)?.data?.[0];
+function takenBranch(node: Node, { scope }: Counting): Graph | undefined {
+  const condition = scope.site(node).input(0)?.data?.[0];
   if (typeof condition !== 'number') return undefined;
   const branch = node.attribute(condition === 0 ? 'else_branch' : 'then_branch');
   return branch?.kind === 'graph' ? branch.value : undefined;
@@ -92,28 +99,27 @@ function takenBranch(node: Node, facts: ModelFacts): Graph | undefined {
 /** Trip counts beyond this stand for "until the condition ends it". */
 const ENDLESS = 2 ** 31 - 1;
 
-function repetitions(node: Node, facts: ModelFacts): number {
-  const site = facts.assumedSite(node);
+function repetitions(node: Node, { facts, scope }: Counting): number {
   if (node.is('Loop')) {
-    const trips = site.input(0)?.data?.[0];
+    const trips = scope.site(node).input(0)?.data?.[0];
     const count = trips === undefined ? ENDLESS : facts.sizeOf(trips);
     return count < ENDLESS ? count : 1;
   }
   const sequence = node.is('Scan') ? node.inputs[node.inputs.length - node.int('num_scan_inputs', 0)] : undefined;
-  return (sequence && facts.assumed(sequence)?.[node.ints('scan_input_axes')?.[0] ?? 0]) ?? 1;
+  return (sequence && scope.dims(sequence)?.[node.ints('scan_input_axes')?.[0] ?? 0]) ?? 1;
 }
 
-function nodeCost(node: Node, facts: ModelFacts, runs: number, seen: Set<unknown>): NodeCost {
-  const called = facts.calledSites(node);
-  const parts = called
-    ? called.map((site) => siteCost(site, facts, seen, (_, info) => info?.shape?.map((dim) => facts.sizeOf(dim))))
-    : [siteCost(facts.assumedSite(node), facts, seen, (value) => facts.assumed(value))];
-  const total = (pick: (part: SiteCost) => number): number => parts.reduce((sum, part) => sum + pick(part), 0);
+/** A call of a local function costs what its body does. */
+function nodeCost(node: Node, counting: Counting, runs: number): NodeCost {
+  const called = counting.scope.call(node);
+  if (called === undefined) return { node, runs, ...siteCost(node, counting) };
+  const parts = graphCosts(called.graph, { ...counting, scope: called }, 1);
+  const total = (pick: (part: NodeCost) => number): number => parts.reduce((sum, part) => sum + part.runs * pick(part), 0);
   return {
     node, runs,
-    kind: called ? (parts.some(({ kind }) => kind === 'tensor') ? 'tensor' : 'non-tensor') : parts[0]?.kind,
+    kind: parts.find(({ kind }) => kind === 'tensor')?.kind ?? parts.find(({ kind }) => kind === 'non-tensor')?.kind ?? parts[0]?.kind,
     macs: total((part) => part.macs),
-    parameters: total((part) => part.parameters),
+    parameters: parts.reduce((sum, part) => sum + part.parameters, 0),
     weightBytes: total((part) => part.weightBytes),
     activationBytes: total((part) => part.activationBytes),
     energyPj: total((part) => part.energyPj),
@@ -121,37 +127,32 @@ function nodeCost(node: Node, facts: ModelFacts, runs: number, seen: Set<unknown
   };
 }
 
-type SiteCost = Omit<NodeCost, 'node' | 'runs'>;
-
-/** Dims of a value of which `info` is known. */
-type DimsOf = (value: Value, info: ValueInfo | undefined) => readonly number[] | undefined;
-
-function siteCost(site: CostSite, facts: ModelFacts, seen: Set<unknown>, dimsOf: DimsOf): SiteCost {
-  const { node } = site;
+function siteCost(node: Node, { facts, scope, seen }: Counting): Omit<NodeCost, 'node' | 'runs'> {
+  const site = scope.site(node);
   const record = facts.record(node);
-  const macs = record?.macs?.(site);
-  const operations = macs === undefined ? 0 : facts.sizeOf(macs);
+  const macs = facts.sizeOf(record?.macs?.(site) ?? 0);
+  const movesNothing = record?.traits.alias === true || node.is('Constant') || node.subgraphs().length > 0;
   let [parameters, weightBytes] = [0, 0];
   const traffic: (number | undefined)[] = [];
-  const move = (value: Value, info: ValueInfo | undefined): void => { traffic.push(tensorBytes(info?.dtype, dimsOf(value, info))); };
-  const isView = record?.traits.alias === true || node.is('Constant');
+  const move = (value: Value): void => { if (!movesNothing) traffic.push(tensorBytes(scope.dtype(value), scope.dims(value))); };
   node.inputs.forEach((value, index) => {
+    if (value === undefined) return;
     const tensor = site.constant(index);
-    if (value === undefined || (tensor === undefined && (isView || (index === 0 && record?.traits.dimsOnly === true)))) return;
-    if (tensor === undefined) move(value, site.input(index));
-    else {
-      if (!seen.has(value)) parameters += tensor.size;
-      seen.add(value);
-      if (!isView) weightBytes += tensor.byteLength;
+    if (tensor === undefined) {
+      if (index > 0 || record?.traits.dimsOnly !== true) move(value);
+      return;
     }
+    if (!seen.has(value)) parameters += tensor.size;
+    seen.add(value);
+    if (!movesNothing) weightBytes += tensor.byteLength;
   });
-  if (!isView) node.outputs.forEach((value, index) => { if (value) move(value, site.output(index)); });
+  for (const value of node.outputs) if (value) move(value);
   const sizes = traffic.map((bytes) => bytes ?? 0);
   return {
     kind: record && kindOf(site, record),
-    macs: operations, parameters, weightBytes,
+    macs, parameters, weightBytes,
     activationBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-    energyPj: operations * macEnergy(site.input(0)?.dtype) + weightBytes * DRAM_PJ_PER_BYTE + sizes.reduce((sum, bytes) => sum + trafficEnergy(bytes), 0),
+    energyPj: macs * macEnergy(site.input(0)?.dtype) + weightBytes * DRAM_PJ_PER_BYTE + sizes.reduce((sum, bytes) => sum + trafficEnergy(bytes), 0),
     counted: record !== undefined && !traffic.includes(undefined),
   };
 }

@@ -14,6 +14,7 @@ import { MAX_DATA } from '../ops/data.js';
 import { constantTensor, tensorInfo } from '../ops/generate.js';
 import type { CostSite, OpRecord, ValueInfo } from '../ops/record.js';
 import { OP_RECORDS, opKey } from '../ops/registry.js';
+import type { DType } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Facts } from './facts.js';
 import { assumedDims, assumedSize, inputDims, UNKNOWN_PREFIX, type Sizes } from './sizes.js';
@@ -58,12 +59,22 @@ const MAX_CALL_DEPTH = 64;
 /** A formula longer than this is given up for a symbol of its own, so that time and memory stay linear. */
 const MAX_FORMULA = 2000;
 
-/** Facts, and the views that costs need: at assumed sizes, and into calls of local functions. */
+/** A graph in which costs are counted: the main graph, or the body of a local function as one call runs it. */
+export interface Scope {
+  readonly graph: Graph;
+  /** With the attributes of the call in the place of references to them. */
+  site(node: Node): CostSite;
+  dtype(value: Value): DType | undefined;
+  /** Dims at assumed sizes. */
+  dims(value: Value): readonly number[] | undefined;
+  /** What `node` runs when it calls a local function. */
+  call(node: Node): Scope | undefined;
+}
+
+/** Facts, and the view that costs need. */
 export interface ModelFacts extends Facts {
-  /** As `site`, with the symbols of inputs at their assumed sizes. */
-  assumedSite(node: Node): CostSite;
-  /** What a call of a local function runs at assumed sizes, nested calls and subgraphs included; undefined for other nodes. */
-  calledSites(node: Node): readonly CostSite[] | undefined;
+  /** The main graph, with the symbols of inputs at their assumed sizes. */
+  readonly scope: Scope;
 }
 
 /**
@@ -72,23 +83,40 @@ export interface ModelFacts extends Facts {
  */
 export function createFacts(model: Model, options: FactsOptions = {}): ModelFacts {
   const sizes = options.assumedSizes ?? new Map<string, number>();
-  const symbolic = newInference(model, undefined);
-  const concrete = model.graph.inputs.every((input) => staticDims(inputDims(input, undefined))) ? symbolic : newInference(model, sizes);
-  const within = (inference: Inference) => ({
-    of: (value: Value): ValueInfo => infoOf(inference, frameOf(inference, value.graph), value),
-    site: (node: Node): CostSite => siteOf(inference, frameOf(inference, node.graph), node),
-  });
-  const facts = within(symbolic);
-  const assumed = within(concrete);
-  const record = (node: Node): OpRecord | undefined => recordOf(symbolic, node);
+  const inference = newInference(model, undefined);
+  const concrete = model.graph.inputs.every((input) => staticDims(inputDims(input, undefined))) ? inference : newInference(model, sizes);
+  const of = (value: Value): ValueInfo => infoOf(inference, frameOf(inference, value.graph), value);
+  const record = (node: Node): OpRecord | undefined => recordOf(inference, node);
   const sizeOf = (dim: Dim): number => assumedSize(dim, sizes);
-  const calledSites = (node: Node): readonly CostSite[] | undefined => sitesOfCall(concrete, frameOf(concrete, node.graph), node);
-  const macsOf = (site: CostSite): number => sizeOf(record(site.node)?.macs?.(site) ?? 0);
+  const scope = scopeOf(concrete, model.graph, (graph) => frameOf(concrete, graph), sizes);
+  const macs = (node: Node, within: Scope): number => {
+    const called = within.call(node);
+    if (called === undefined) return sizeOf(record(node)?.macs?.(within.site(node)) ?? 0);
+    return [...nodesUnder(called.graph)].reduce((sum, inner) => sum + macs(inner, called), 0);
+  };
   return {
-    ...facts, record, sizeOf, calledSites, assumedSite: assumed.site,
-    staticShape: (value) => staticDims(facts.of(value).shape),
-    assumed: (value) => assumedDims(value, assumed.of(value).shape, sizes),
-    macs: (node) => (calledSites(node) ?? [assumed.site(node)]).reduce((sum, site) => sum + macsOf(site), 0),
+    of, record, sizeOf, scope,
+    site: (node) => siteOf(inference, frameOf(inference, node.graph), node),
+    staticShape: (value) => staticDims(of(value).shape),
+    assumed: scope.dims,
+    macs: (node) => macs(node, scope),
+  };
+}
+
+function scopeOf(inference: Inference, graph: Graph, frame: (graph: Graph | undefined) => Frame, sizes: Sizes): Scope {
+  const of = (value: Value): ValueInfo => infoOf(inference, frame(value.graph), value);
+  return {
+    graph,
+    site: (node) => siteOf(inference, frame(node.graph), resolveReferences(frame(node.graph), node) ?? node),
+    dtype: (value) => of(value).dtype,
+    dims: (value) => assumedDims(value, of(value).shape, sizes),
+    call: (node) => {
+      const callee = functionOf(inference, node);
+      if (callee === undefined) return undefined;
+      for (const value of node.outputs) if (value) of(value);
+      const called = frame(node.graph).calls.get(node);
+      return called && scopeOf(inference, callee.graph, () => called, sizes);
+    },
   };
 }
 
@@ -295,16 +323,4 @@ function siteOf(inference: Inference, frame: Frame, node: Node): CostSite {
     unknownDim: () => unknownDim(inference),
     subgraph: (graph, inputs) => walkSubgraph(inference, frame, graph, inputs),
   };
-}
-
-function sitesOfCall(inference: Inference, caller: Frame, call: Node): readonly CostSite[] | undefined {
-  if (functionOf(inference, call) === undefined) return undefined;
-  call.outputs.forEach((value) => { if (value) infoOf(inference, caller, value); });
-  const frame = caller.calls.get(call);
-  if (frame?.callee === undefined) return [];
-  const sites: CostSite[] = [];
-  for (const node of nodesUnder(frame.callee.graph)) {
-    sites.push(...(sitesOfCall(inference, frame, node) ?? [siteOf(inference, frame, resolveReferences(frame, node) ?? node)]));
-  }
-  return sites;
 }

@@ -8,7 +8,7 @@ import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import { constantTensor } from '../ops/generate.js';
 import { tensorBytes } from './cost.js';
-import type { ModelFacts } from './inference.js';
+import type { ModelFacts, Scope } from './inference.js';
 
 export interface PeakMemory {
   readonly bytes: number;
@@ -20,16 +20,16 @@ export interface PeakMemory {
 
 interface Sweep {
   readonly facts: ModelFacts;
-  readonly model: Model;
+  readonly scope: Scope;
   readonly unknown: Set<Value>;
-  /** Sizes inside the call being looked at; undefined outside of calls. */
-  readonly called: ReadonlyMap<Value, number | undefined> | undefined;
+  /** Counted by the caller: arguments and results of a call. */
+  readonly outside: ReadonlySet<Value>;
 }
 
-/** Peak over one run of the main graph, at the sizes that `facts` assume. */
+/** Peak over one run of `model`, at the sizes that `facts` assume. */
 export function peakActivations(model: Model, facts: ModelFacts): PeakMemory {
   const unknown = new Set<Value>();
-  const { bytes, at } = graphPeak(model.graph, { facts, model, unknown, called: undefined });
+  const { bytes, at } = graphPeak(model.graph, { facts, unknown, scope: facts.scope, outside: new Set() });
   return { bytes, at, unknown: unknown.size };
 }
 
@@ -82,25 +82,16 @@ function captures(graph: Graph): Value[] {
 
 const isWeight = (value: Value): boolean => value.constant !== undefined || (value.producer !== undefined && constantTensor(value.producer) !== undefined);
 
-function sizeOf(value: Value, { facts, unknown, called }: Sweep): number {
-  const bytes = called ? called.get(value) : tensorBytes(facts.of(value).dtype, facts.assumed(value));
+function sizeOf(value: Value, { scope, unknown, outside }: Sweep): number {
+  if (outside.has(value)) return 0;
+  const bytes = tensorBytes(scope.dtype(value), scope.dims(value));
   if (bytes === undefined) unknown.add(value);
   return bytes ?? 0;
 }
 
 function innerPeak(node: Node, sweep: Sweep): number {
-  const peaks = node.subgraphs().map((graph) => graphPeak(graph, sweep).bytes);
-  const sites = sweep.called ? undefined : sweep.facts.calledSites(node);
-  const callee = sites && sweep.model.functionOf(node);
-  if (!callee) return Math.max(0, ...peaks);
-  const sizes = new Map<Value, number | undefined>();
-  for (const site of sites) {
-    site.node.outputs.forEach((value, slot) => {
-      const info = site.output(slot);
-      if (value) sizes.set(value, tensorBytes(info?.dtype, info?.shape?.map((dim) => sweep.facts.sizeOf(dim))));
-    });
-  }
-  // The arguments and results of the call are counted outside of it.
-  for (const value of [...callee.graph.inputs, ...callee.graph.outputs]) sizes.set(value, 0);
-  return graphPeak(callee.graph, { ...sweep, called: sizes }).bytes;
+  const called = sweep.scope.call(node);
+  if (called === undefined) return Math.max(0, ...node.subgraphs().map((graph) => graphPeak(graph, sweep).bytes));
+  const outside = new Set([...called.graph.inputs, ...called.graph.outputs]);
+  return graphPeak(called.graph, { ...sweep, scope: called, outside }).bytes;
 }

@@ -17,8 +17,6 @@ interface NodeContext {
   readonly context: DecodeContext;
   readonly scope: Scope;
   readonly subgraph: (field: FieldSpan) => Graph;
-  /** Graphs where a node reads what a later one computes. */
-  readonly unsorted: Set<Graph>;
 }
 
 /**
@@ -29,10 +27,10 @@ interface NodeContext {
 export function decodeNodes(
   context: DecodeContext, scope: Scope, fields: readonly FieldSpan[], types: ReadonlyMap<string, ValueType | undefined>, subgraph: (field: FieldSpan) => Graph,
 ): void {
-  const nodes: NodeContext = { context, scope, subgraph, unsorted: new Set() };
+  const nodes: NodeContext = { context, scope, subgraph };
   const outputs = fields.map((field) => declareOutputs(context, scope, field, types));
   fields.forEach((field, index) => decodeNode(nodes, field, outputs[index] ?? [], index));
-  if (nodes.unsorted.has(scope.graph)) sortNodes(scope.graph);
+  if (context.unsorted.has(scope.graph)) sortNodes(scope.graph);
 }
 
 /** The outputs of a node, in scope before any node is made, since a name may be read before the node that computes it. */
@@ -72,19 +70,34 @@ function decodeNode(nodes: NodeContext, field: FieldSpan, outputs: readonly (Val
     }
     if (opType === '') throw missingName(context, field, 'a node has no operator type');
   } catch (error) {
-    const label = opType === '' ? `#${index}` : `#${index} (${opType})`;
-    throw error instanceof AppError ? locate(error, { graph: scope.graph.name, node: name || label }) : error;
+    throw error instanceof AppError ? locate(error, { graph: scope.graph.name, node: labelOf(context, field, index) }) : error;
   }
   if (domain === 'ai.onnx') domain = '';
   const node = scope.graph.addNode({ opType, domain, overload, name, inputs, outputs, attributes: attributes ?? NO_ATTRIBUTES });
   context.nodes.set(node, { field, inputs: node.inputs, outputs: node.outputs, attributes: node.attributes });
 }
 
-function readInput({ context, scope, unsorted }: NodeContext, reader: WireReader): Value | undefined {
+/** How messages call a node that could not be decoded: by its name or operator, as far as they can be read. */
+function labelOf({ source }: DecodeContext, field: FieldSpan, index: number): string {
+  const reader = new WireReader(source, bodyOf(field));
+  let name = '';
+  let opType = '';
+  try {
+    while (reader.next()) {
+      if (reader.number === NODE.name) name = reader.text();
+      else if (reader.number === NODE.opType) opType = reader.text();
+    }
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+  }
+  return name || (opType === '' ? `#${index}` : `#${index} (${opType})`);
+}
+
+function readInput({ context, scope }: NodeContext, reader: WireReader): Value | undefined {
   const name = reader.text();
   if (name === '') return undefined;
   const value = resolve(context, scope, name, reader, 'the node reads');
-  if (!value.isInput && value.initializer === undefined && value.producer === undefined && value.graph) unsorted.add(value.graph);
+  if (!value.isInput && value.initializer === undefined && value.producer === undefined && value.graph) context.unsorted.add(value.graph);
   return value;
 }
 

@@ -22,6 +22,8 @@ export interface DecodeContext {
   readonly values: ValueRecord[];
   readonly weightInputs: Set<Value>;
   readonly types: TypeMemo;
+  /** Graphs where a node, or a graph inside one, reads what a later node computes. */
+  readonly unsorted: Set<Graph>;
 }
 
 /** The names a graph defines, and the graphs around it. */

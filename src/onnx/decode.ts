@@ -71,7 +71,8 @@ function decodeSource(source: TensorSource, file: Buffer, options: DecodeOptions
   const fields = scanGraph(source, graphField);
   const model = new Model({ graphName: fields.name, opsets, irVersion, keepOverridable: options.keepOverridable ?? false });
   const context: DecodeContext = {
-    source, model, graphs: new Map(), nodes: new Map(), attributes: new Map(), tensors: new Map(), values: [], weightInputs: new Set(), types: new Map(),
+    source, model, graphs: new Map(), nodes: new Map(), attributes: new Map(), tensors: new Map(), values: [], weightInputs: new Set(),
+    types: new Map(), unsorted: new Set(),
   };
   const functions = model.journal.unrecorded(() => inPlace(() => (source.file === undefined ? {} : { file: source.file }), () => fillModel(context, fields, of)));
   model.touched.clear();

@@ -32,8 +32,8 @@ export function foldedTensor(dtype: DType, dims: readonly number[], sources: rea
   if (range === undefined) return undefined;
   const numbers = compute();
   let largest = 0;
-  for (const number of numbers) {
-    const magnitude = Math.abs(number);
+  for (let i = 0; i < numbers.length; i++) {
+    const magnitude = Math.abs(numbers[i] ?? 0);
     if (!(magnitude <= range.max)) return undefined;
     if (magnitude > largest) largest = magnitude;
   }

@@ -115,7 +115,7 @@ export interface LayerWeights {
  */
 export function scaledOutputs(layer: TensorLayer, { scale, shift }: ChannelAffine): LayerWeights | undefined {
   const keepsWeights = scale.every((a) => a === 1);
-  const weights = keepsWeights ? undefined : scaledWeights(layer, (output) => scale[output] ?? 1);
+  const weights = keepsWeights ? undefined : scaledWeights(layer, { rows: scale });
   const before = layer.bias ?? new Float64Array(shift.length);
   const bias = withBias(layer, before.map((b, o) => (scale[o] ?? 1) * b + (shift[o] ?? 0) / biasFactor(layer)));
   if ((!keepsWeights && !weights) || !bias) return undefined;
@@ -128,7 +128,7 @@ export function scaledOutputs(layer: TensorLayer, { scale, shift }: ChannelAffin
  */
 export function scaledInputs(layer: TensorLayer, { scale, shift }: ChannelAffine): LayerWeights | undefined {
   const keepsWeights = scale.every((a) => a === 1);
-  const weights = keepsWeights ? undefined : scaledWeights(layer, (_, input) => scale[input] ?? 1);
+  const weights = keepsWeights ? undefined : scaledWeights(layer, { columns: scale });
   const bias = shift.every((c) => c === 0) ? {} : withBias(layer, shiftedBias(layer, shift));
   if ((!keepsWeights && !weights) || !bias) return undefined;
   return { ...(weights && { weights }), ...bias };
@@ -145,13 +145,21 @@ function shiftedBias(layer: TensorLayer, shift: Float64Array): Float64Array {
   return bias;
 }
 
-function scaledWeights({ weights, layout: shape }: TensorLayer, factor: (output: number, input: number) => number): Tensor | undefined {
+/** W[o, i, k] times the factor of its row and of its column; either may be missing. */
+function scaledWeights({ weights, layout: shape }: TensorLayer, { rows, columns }: { readonly rows?: Float64Array; readonly columns?: Float64Array }): Tensor | undefined {
+  const { groups, outputsPerGroup, inputsPerGroup, kernel, stride } = shape;
   return foldedTensor(weights.dtype, weights.dims, [weights], () => {
     const numbers = weights.toFloat64();
-    forEachFilter(shape, (output, input, offset) => {
-      const a = factor(output, input);
-      for (let k = offset; k < offset + shape.kernel; k++) numbers[k] = (numbers[k] ?? 0) * a;
-    });
+    for (let output = 0; output < groups * outputsPerGroup; output++) {
+      const group = Math.floor(output / outputsPerGroup);
+      const start = group * stride.group + (output % outputsPerGroup) * stride.output;
+      const row = rows ? rows[output] ?? 1 : 1;
+      for (let input = 0; input < inputsPerGroup; input++) {
+        const factor = columns ? row * (columns[group * inputsPerGroup + input] ?? 1) : row;
+        const offset = start + input * stride.input;
+        for (let k = offset; k < offset + kernel; k++) numbers[k] = (numbers[k] ?? 0) * factor;
+      }
+    }
     return numbers;
   });
 }

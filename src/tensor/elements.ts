@@ -70,7 +70,7 @@ export function readNumbers(dtype: DType, bytes: Uint8Array, count: number): Flo
 /** Numbers rounded once (half to even; integers saturate) to `dtype`, in `raw_data` layout. */
 export function writeNumbers(dtype: DType, numbers: ArrayLike<number>): Uint8Array {
   const { bits, kind } = DTYPES[dtype];
-  if (dtype === 'float32') return new Uint8Array(Float32Array.from(numbers).buffer);
+  if (dtype === 'float32') return new Uint8Array(new Float32Array(numbers).buffer);
   const bytes = new Uint8Array(Math.ceil((bits * numbers.length) / 8));
   const view = new DataView(bytes.buffer);
   const access = NUMBERS[dtype];

@@ -80,8 +80,12 @@ describe('a refusal names the node, its operator and the versions, and changes n
     ['Erf of integers', `${head(9)} g (int32[4] x) => (int32 y) { y = Erf (x) }`, 13, 'Erf -> y', 'no longer takes integers'],
     ['GroupNormalization with computed scales', `${head(18)} g (float[1,4,4] x, float[2] s) => (float y) { y = GroupNormalization <num_groups = 2> (x, s, s) }`, 21, 'GroupNormalization -> y', 'not constants'],
     ['GroupNormalization of unknown channels', `${head(18)} g (float[1,C,4] x) => (float y) <float[2] s = {1, 2}> { y = GroupNormalization <num_groups = 2> (x, s, s) }`, 21, 'GroupNormalization -> y', 'channels'],
+    ['an attribute that some caller does not give', `<ir_version: 8, opset_import: ["" : 15, "f" : 1]> g (float[2,3] x) => (float[2] y, float z) { y = f.F <over = [1]> (x) z = f.F (x) }
+      <domain: "f", opset_import: ["" : 15]> F <over> (a) => (b) { b = ReduceMean <axes: ints = @over, keepdims = 0> (a) }`, 18, 'ReduceMean -> b', 'given by the caller'],
+    ['an attribute of the caller before Constant could hold it', `<ir_version: 8, opset_import: ["" : 9, "f" : 1]> g (float[2,3] x) => (float[2,3] y) { y = f.F (x) }
+      <domain: "f", opset_import: ["" : 9]> F <from: ints = [0]> (a) => (b) { b = Slice <starts: ints = @from, ends = [1]> (a) }`, 10, 'Slice -> b', 'given by the caller'],
     ['GridSample in an unknown mode', `${head(16)} g (float[1,1,4,4] x, float[1,4,4,2] f) => (float y) { y = GridSample <mode = "trilinear"> (x, f) }`, 20, 'GridSample -> y', 'its mode'],
-    ['an operator of a newer opset', `${head(13)} g (float[1] x) => (float[1] y) { ${many} y = Gelu (b) }`, 18, 'Gelu -> y', 'since opset 20'],
+    ['an operator of a newer opset', `${head(13)} g (float[1] x) => (float[1] y) { ${many} y = Gelu (b) }`, 18, 'Gelu -> y', 'Gelu cannot be converted from opset 13 to 18: ai.onnx has it since opset 20 only'],
     ['an operator that does not exist', `${head(13)} g (float[1] x) => (float[1] y) { ${many} y = Frobnicate (b) }`, 18, 'Frobnicate -> y', 'no such operator'],
     ['an operator in a branch', `${head(13)} g (float[1] x, bool c) => (float[1] y) { y = If (c) <then_branch = t () => (float[1] a) { [in] a = constructor (x) },
       else_branch = e () => (float[1] b) { b = Abs (x) }> }`, 18, 'in', 'no such operator'],

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { parseModel } from '../../src/ir/text/parse.js';
 import { printModel } from '../../src/ir/text/print.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
-import { exploreGraph, reduceSeed } from './explore.js';
+import { exploreGraph, passesFor, reduceSeed } from './explore.js';
 
 export interface LongRunOptions {
   readonly count: number;
@@ -26,7 +26,7 @@ export async function longRun({ count, first, worker, print }: LongRunOptions): 
     if (isUnrunnable) totals.unrunnable++;
     if (violations.length > 0) {
       totals.broken++;
-      print([`graph ${seed}:`, ...violations.map(({ property, message }) => `  ${property}: ${message}`)].join('\n'));
+      print([`graph ${seed}: ${passesFor(seed).map(({ pass }) => pass.name).join(' ')}`, ...violations.map(({ property, message }) => `  ${property}: ${message}`)].join('\n'));
       print(printModel(parseModel(await reduceSeed(seed, host)), { weights: 'brief' }));
     }
     if ((seed - first + 1) % 500 === 0) print(`${seed - first + 1} graphs, ${totals.broken} broken`);

@@ -7,7 +7,7 @@ import { printModel } from '../../src/ir/text/print.js';
 import { decodeModel } from '../../src/onnx/decode.js';
 import { encodeModel } from '../../src/onnx/encode.js';
 import { createEvaluator } from '../../src/pipeline/evaluator.js';
-import { presetPasses } from '../../src/pipeline/recipe.js';
+import type { ConfiguredPass } from '../../src/pipeline/configured-pass.js';
 import type { RewriteLog } from '../../src/pipeline/rewrite-log.js';
 import { runPasses } from '../../src/pipeline/run-passes.js';
 import type { RuntimeHost } from '../../src/runtime/host.js';
@@ -38,14 +38,22 @@ const TOLERANCE = 2e-5;
 const fullText = (model: Model): string => printModel(model, { weights: 'full' });
 const bytesOf = (model: Model): Buffer => Buffer.concat(encodeModel(undefined, model));
 
-/** Runs the exact passes as `slim` does, without the check that takes wrong rewrites back. */
-export async function slim(model: Model, host: RuntimeHost): Promise<RewriteLog> {
-  const signal = new AbortController().signal;
-  return runPasses(model, presetPasses('exact'), { createFacts: (of) => createFacts(of), evaluator: createEvaluator(host, signal), seed: 0, signal });
+export interface Trial {
+  /** The graph, as IR text with all weights. */
+  readonly text: string;
+  readonly feeds: readonly Feeds[];
+  readonly passes: readonly ConfiguredPass[];
 }
 
-/** Checks all properties of the graph that `text` describes on `feeds`. */
-export async function checkProperties(text: string, feeds: readonly Feeds[], host: RuntimeHost): Promise<Verdict> {
+/** Runs passes as `slim` does, without the check that takes wrong rewrites back. */
+async function slim(model: Model, passes: readonly ConfiguredPass[], host: RuntimeHost): Promise<RewriteLog> {
+  const signal = new AbortController().signal;
+  return runPasses(model, passes, { createFacts: (of) => createFacts(of), evaluator: createEvaluator(host, signal), seed: 0, signal });
+}
+
+/** Checks all properties of one graph and list of passes. */
+export async function checkProperties(trial: Trial, host: RuntimeHost): Promise<Verdict> {
+  const { text, feeds, passes } = trial;
   const original = parseModel(text);
   const expected: (Map<string, Tensor> | undefined)[] = [];
   for (const feed of feeds) expected.push(await runModel(host, original, feed).catch(() => undefined));
@@ -57,7 +65,7 @@ export async function checkProperties(text: string, feeds: readonly Feeds[], hos
   let log: RewriteLog | undefined;
   let error = 0;
   try {
-    log = await slim(model, host);
+    log = await slim(model, passes, host);
     const slimmed = fullText(model);
     checkModel(model).forEach(({ rule, message }) => note('is sound', `${rule}: ${message}`));
     for (const [i, feed] of feeds.entries()) {
@@ -65,7 +73,7 @@ export async function checkProperties(text: string, feeds: readonly Feeds[], hos
       error = Math.max(error, worst.error);
       if (worst.error > TOLERANCE) note('agrees', `feed ${i}: output ${worst.name} differs by ${worst.error}`);
     }
-    await checkRuns(text, model, host, note);
+    await checkRuns(trial, model, host, note);
     const mark = model.journal.mark();
     model.journal.seek(0);
     if (fullText(model) !== fullText(original)) note('rolls back', 'going back gives another model');
@@ -79,14 +87,14 @@ export async function checkProperties(text: string, feeds: readonly Feeds[], hos
 }
 
 /** The result written and read again is left alone by a second run; another run from the start gives the same bytes. */
-async function checkRuns(text: string, slimmed: Model, host: RuntimeHost, note: (property: Property, message: string) => unknown): Promise<void> {
+async function checkRuns({ text, passes }: Trial, slimmed: Model, host: RuntimeHost, note: (property: Property, message: string) => unknown): Promise<void> {
   const bytes = bytesOf(slimmed);
   const { model: again } = decodeModel(bytes);
   const before = fullText(again);
-  const log = await slim(again, host);
+  const log = await slim(again, passes, host);
   if (fullText(again) !== before) note('settles', `a second run changes the model: ${log.rewrites.map(({ pass, site }) => `${pass} at ${site}`).join(', ')}`);
   const twin = parseModel(text);
-  await slim(twin, host);
+  await slim(twin, passes, host);
   if (!bytesOf(twin).equals(bytes)) note('repeats', 'a run on the same model gives other bytes');
 }
 

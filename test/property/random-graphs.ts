@@ -3,6 +3,7 @@
 import { createRng, type Rng } from '../../src/base/rng.js';
 import type { Model } from '../../src/ir/model.js';
 import { Tensor } from '../../src/tensor/tensor.js';
+import { localCall, loop, normalizationPieces } from './block-moves.js';
 import { concat, conditional, constantArithmetic, convNorm, convPair, duplicate, join, parallelConvs, split } from './branch-moves.js';
 import { DYNAMIC_BATCH, GraphBuilder, type Tracked } from './graph-builder.js';
 import { activation, activationPieces, batchNorm, conv, convTranspose, dense, gate, globalPool, pool, softmax, tail } from './layer-moves.js';
@@ -45,6 +46,9 @@ const MOVES: readonly (readonly [number, Move])[] = [
   [1, channelShuffle],
   [2, duplicate],
   [2, conditional],
+  [1, loop],
+  [1, localCall],
+  [1, normalizationPieces],
   [3, dense],
   [1, softmax],
   [3, tail],

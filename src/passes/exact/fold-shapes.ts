@@ -42,7 +42,8 @@ same for every size:
 | Resize | sizes \`[N, C, 2 H, 2 W]\` | scales \`[1, 1, 2, 2]\` |
 
 Integers times 0, \`x and false\` and \`x or true\` are known whatever x is. \`CastLike\` becomes \`Cast\` when the type is
-known, and \`Gather\` or \`Slice\` of a \`Shape\` becomes \`Shape\` with a range (operator set 15). Nothing here rests on shapes that a file merely declares.`,
+known, and \`Gather\` or \`Slice\` of a \`Shape\` becomes \`Shape\` with a range (operator set 15).
+Nothing here rests on shapes that a file merely declares.`,
   options: {},
   declines: DECLINES,
   stats: {

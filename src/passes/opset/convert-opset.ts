@@ -79,7 +79,9 @@ type Context = PassContext<typeof convertOpset.options, typeof convertOpset.decl
 function bodiesBelow(model: Model, version: number): Body[] {
   const main = model.opsets.get('');
   if (main !== undefined && main > version) {
-    throw new InputError('unsupported', `the model is written in opset ${main} and cannot be converted down to ${version}`, { fix: `ask for opset ${main} or a newer one` });
+    throw new InputError('unsupported', `the model is written in opset ${main} and cannot be converted down to ${version}`, {
+      fix: `ask for opset ${main} or a newer one`,
+    });
   }
   const all = [{ graph: model.graph, from: main }, ...model.functions.map(({ graph, opsets }) => ({ graph, from: opsets.get('') }))];
   const bodies = all.filter((body): body is Body => body.from !== undefined && body.from < version);
@@ -102,7 +104,7 @@ function requireKnownOperators(model: Model, bodies: readonly Body[], target: nu
   for (const { graph, from } of bodies) {
     for (const node of operatorsIn(model, graph)) {
       const [oldest] = versionsOf(node.opType) ?? [];
-      if (oldest === undefined || oldest.since > from) throw unknownOperator(node, from, oldest?.since);
+      if (oldest === undefined || oldest.since > from) throw unknownOperator(node, { from, target, since: oldest?.since });
       for (let version = from + 1; version <= target; version++) {
         const change = changeAt(node.opType, version);
         if (typeof change === 'object') throw refusal({ node, version }, change.refuse);
@@ -111,9 +113,9 @@ function requireKnownOperators(model: Model, bodies: readonly Body[], target: nu
   }
 }
 
-function unknownOperator(node: Node, opset: number, since: number | undefined): InputError {
-  const known = since === undefined ? 'the operator set ai.onnx has no such operator' : `the operator exists since opset ${since}, and the model is written in ${opset}`;
-  return new InputError('unsupported', `${node.opType} cannot be converted to another opset: ${known}`, {
+function unknownOperator(node: Node, { from, target, since }: { from: number; target: number; since: number | undefined }): InputError {
+  const reason = since === undefined ? 'ai.onnx has no such operator' : `ai.onnx has it since opset ${since} only`;
+  return new InputError('unsupported', `${node.opType} cannot be converted from opset ${from} to ${target}: ${reason}`, {
     at: { node: node.label, ...(node.graph ? { graph: node.graph.name } : {}) },
     fix: 'leave the opset as it is',
   });
@@ -140,8 +142,9 @@ function convert(model: Model, bodies: readonly Body[], ctx: Context): void {
 function inferOperands(model: Model, bodies: readonly Body[], { facts, target }: Conversion): void {
   for (const { graph, from } of bodies) {
     for (const node of operatorsIn(model, graph)) {
-      const isRewritten = Array.from({ length: target - from }, (_, i) => changeAt(node.opType, from + 1 + i)).some((change) => typeof change === 'function');
-      if (isRewritten) for (const value of node.inputs) if (value) facts.of(value);
+      const versions = Array.from({ length: target - from }, (_, i) => from + 1 + i);
+      if (!versions.some((version) => typeof changeAt(node.opType, version) === 'function')) continue;
+      for (const value of node.inputs) if (value) facts.of(value);
     }
   }
 }

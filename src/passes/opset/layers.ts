@@ -7,7 +7,8 @@ import { DTYPES } from '../../tensor/dtype.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { graphOf, removeNode, replaceNode } from '../edit.js';
 import {
-  attributeToInput, changes, computeFlattened, constantInput, elementType, givenAttribute, outputOf, refusal, type ChangeTable, type StepSite,
+  attributeToInput, changes, computeFlattened, constantInput, elementType, givenAttribute, outputOf, refusal, replaceInput,
+  type ChangeTable, type StepSite,
 } from './step.js';
 
 /** BatchNormalization 9 normalizes per channel only. With `spatial = 0` (per element) the channels are the elements of a matrix. */
@@ -22,7 +23,8 @@ function normalizePerChannel(site: StepSite): void {
   computeFlattened(site, undefined, (matrix) => {
     const parameters = node.inputs.slice(1).map((value) => value && asVector(site, value));
     const outputs = [`${node.output?.name ?? node.opType}_normalized`];
-    return outputOf(graph.addNode({ opType: node.opType, name: node.name, inputs: [matrix, ...parameters], outputs, attributes: node.attributes }, node));
+    const { opType, name, attributes } = node;
+    return outputOf(graph.addNode({ opType, name, inputs: [matrix, ...parameters], outputs, attributes }, node));
   });
   removeNode(node);
 }
@@ -35,7 +37,7 @@ function asVector(site: StepSite, value: Value): Value {
 
 /** BatchNormalization 14 enters training mode by an attribute. Before, having the outputs of that mode was enough, read or not. */
 function refuseTraining(site: StepSite): void {
-  if (site.node.outputs.length > 1) throw refusal(site, 'it has the outputs of the training mode, and so normalizes with the statistics of the batch');
+  if (site.node.outputs.length > 1) throw refusal(site, 'it has the outputs of the training mode, and so uses the statistics of the batch');
 }
 
 /** The mask of Dropout: not defined outside of training until opset 10 (ONNX Runtime: all false), all true since 12. */
@@ -63,10 +65,10 @@ function scalePerChannel(site: StepSite): void {
   const graph = graphOf(node);
   for (const [index, parameter] of [[1, scale], [2, bias]] as const) {
     const tensor = parameter?.constant;
-    if (!tensor || tensor.dims.length !== 1 || tensor.dims[0] !== groups.value) throw refusal(site, 'its scale and bias are not constants, one per group');
+    if (!parameter || tensor?.dims.length !== 1 || tensor.size !== groups.value) throw refusal(site, 'its scale and bias are not constants, one per group');
     const repeats = channels / groups.value;
     const compute = (): number[] => tensor.toNumbers().flatMap((number) => Array<number>(repeats).fill(number));
-    graph.setInput(node, index, constantInput(site, Tensor.derived(tensor.dtype, [channels], [tensor], compute), parameter.name));
+    replaceInput(site, index, constantInput(site, Tensor.derived(tensor.dtype, [channels], [tensor], compute), parameter.name));
   }
   const dtype = elementType(site, 0);
   if (dtype !== 'float32') graph.setAttribute(node, 'stash_type', intAttr(DTYPES[dtype].code));

@@ -5,12 +5,13 @@ import type { Value } from '../../ir/value.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { knownNumbers } from '../constants.js';
 import { graphOf, replaceNode } from '../edit.js';
-import { attributeToInput, changes, constantInput, givenAttribute, refusal, type ChangeTable, type StepSite } from './step.js';
+import { attributeToInput, changes, constantInput, givenAttribute, refusal, replaceInput, type ChangeTable, type StepSite } from './step.js';
 
 /** Upsample 9: the scales become an input. */
 function scalesToInput(site: StepSite): void {
-  givenAttribute(site, 'scales');
-  attributeToInput(site, 'scales', 1, (scales) => (scales.kind === 'floats' ? Tensor.fromNumbers('float32', [scales.value.length], scales.value) : undefined));
+  const scales = givenAttribute(site, 'scales');
+  const numbers = scales?.kind === 'floats' ? scales.value : [];
+  attributeToInput(site, 'scales', 1, () => Tensor.fromNumbers('float32', [numbers.length], numbers));
 }
 
 /** Opset 10: Resize takes the place of Upsample. */
@@ -36,7 +37,8 @@ function nearestMode(site: StepSite): 'floor' | 'ceil' {
   const scales = knownNumbers(site.facts, site.node.inputs[1]) ?? site.node.inputs[1]?.constant?.toNumbers();
   if (scales === undefined) throw refusal(site, 'its scales are not known, and it rounds otherwise where it shrinks than where it enlarges');
   const shrinks = scales.some((scale) => scale < 1);
-  if (shrinks && scales.some((scale) => scale > 1)) throw refusal(site, 'it enlarges along one axis and shrinks along another, and rounds otherwise there');
+  const enlarges = scales.some((scale) => scale > 1);
+  if (shrinks && enlarges) throw refusal(site, 'it enlarges along one axis and shrinks along another, and rounds otherwise there');
   return shrinks ? 'ceil' : 'floor';
 }
 
@@ -47,7 +49,7 @@ function nearestMode(site: StepSite): 'floor' | 'ceil' {
 function leaveOutEmpty(site: StepSite): void {
   const { node } = site;
   const graph = graphOf(node);
-  for (const index of [1, 2, 3]) if (isEmpty(node.inputs[index])) graph.setInput(node, index, undefined);
+  for (const index of [1, 2, 3]) if (isEmpty(node.inputs[index])) replaceInput(site, index, undefined);
   const coordinates = givenAttribute(site, 'coordinate_transformation_mode');
   if (coordinates?.kind !== 'string' || coordinates.value !== 'tf_half_pixel_for_nn') return;
   const mode = givenAttribute(site, 'mode');

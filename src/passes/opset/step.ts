@@ -10,7 +10,7 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import type { DType } from '../../tensor/dtype.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { graphOf } from '../edit.js';
+import { dropIfUnused, graphOf } from '../edit.js';
 import { reshapeTarget } from '../reshape-target.js';
 
 /** One conversion of one model. */
@@ -19,7 +19,7 @@ export interface Conversion {
   readonly facts: Facts;
   /** The opset wanted in the end. */
   readonly target: number;
-  /** Constants made so far, by content: equal ones are shared. */
+  /** Constants made so far, by role and content: equal ones are shared. */
   readonly constants: Map<string, Value>;
   /** Resize nodes that were Upsample, whose scales are known to be at least 1. */
   readonly enlarging: Set<Node>;
@@ -75,10 +75,17 @@ export function elementType(site: StepSite, index: number): DType {
 export function constantInput(site: StepSite, tensor: Tensor, role: string): Value {
   const { model, node, constants } = site;
   if (rootOf(node) !== model.graph) return constantNode(node, 'value', tensorAttr(tensor), role);
-  const key = tensor.fingerprint();
+  const key = `${role} ${tensor.fingerprint()}`;
   const value = constants.get(key) ?? model.graph.addInitializer(tensor, role);
   constants.set(key, value);
   return value;
+}
+
+/** Makes input `index` another value, or leaves it out, and drops the initializer that nobody reads any more. */
+export function replaceInput({ node }: StepSite, index: number, value: Value | undefined): void {
+  const old = node.inputs[index];
+  graphOf(node).setInput(node, index, value);
+  if (old) dropIfUnused(old);
 }
 
 /**
