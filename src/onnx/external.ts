@@ -116,14 +116,14 @@ export class FileBytes implements LazyBytes {
   *pieces(into?: Uint8Array): Generator<Uint8Array> {
     const { file } = this;
     if (this.byteLength === 0) return;
-    const descriptor = openSync(file.path, 'r');
+    const descriptor = guarded(file, () => openSync(file.path, 'r'));
     try {
       const stats = fstatSync(descriptor);
       if (stats.ino !== file.inode || stats.size !== file.size || stats.mtimeMs !== file.changed) throw changed(file);
       const buffer = into ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.byteLength));
       for (let done = 0; done < this.byteLength;) {
         const start = into ? done : 0;
-        const count = readSync(descriptor, buffer, start, Math.min(PIECE_BYTES, this.byteLength - done), this.offset + done);
+        const count = guarded(file, () => readSync(descriptor, buffer, start, Math.min(PIECE_BYTES, this.byteLength - done), this.offset + done));
         if (count === 0) throw changed(file);
         yield buffer.subarray(start, start + count);
         done += count;
@@ -131,6 +131,15 @@ export class FileBytes implements LazyBytes {
     } finally {
       closeSync(descriptor);
     }
+  }
+}
+
+/** What `read` gives; an error of the system is one of the model's data. */
+function guarded<T>(file: ExternalFile, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new InputError('external-data', `the data file "${file.location}" cannot be read any more`, { at: { file: file.location }, cause });
   }
 }
 

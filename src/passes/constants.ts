@@ -34,9 +34,9 @@ export function usedOutputs(node: Node): Value[] {
 /**
  * Turns outputs of `node` into initializers of the main graph, where every subgraph can read them, under the names they
  * had; the node goes when nothing else of it is read, with what only it needed. Outputs that a graph returns cannot be
- * among them.
+ * among them. Returns the initializers.
  */
-export function becomeConstants(node: Node, tensors: ReadonlyMap<Value, Tensor>): void {
+export function becomeConstants(node: Node, tensors: ReadonlyMap<Value, Tensor>): readonly Value[] {
   const { model } = graphOf(node);
   const renamed: [Value, string][] = [];
   for (const [value, tensor] of tensors) {
@@ -44,9 +44,11 @@ export function becomeConstants(node: Node, tensors: ReadonlyMap<Value, Tensor>)
     graphOf(node).replaceUses(value, constant);
     renamed.push([constant, value.name]);
   }
-  if (usedOutputs(node).length > 0) return;
+  const constants = renamed.map(([constant]) => constant);
+  if (usedOutputs(node).length > 0) return constants;
   const { inputs } = node;
   removeNode(node);
   removeDead(inputs);
   for (const [constant, name] of renamed) if (!model.names.has(name)) model.graph.rename(constant, name);
+  return constants;
 }

@@ -32,6 +32,7 @@ export function foldedTensor(dtype: DType, dims: readonly number[], sources: rea
   if (range === undefined) return undefined;
   const numbers = compute();
   let largest = 0;
+  // oxlint-disable-next-line typescript/prefer-for-of
   for (let i = 0; i < numbers.length; i++) {
     const magnitude = Math.abs(numbers[i] ?? 0);
     if (!(magnitude <= range.max)) return undefined;

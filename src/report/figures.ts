@@ -96,7 +96,7 @@ export function gzipNote({ gzipBytes }: Figures): string {
 
 /** What the comparison with the original found, in one sentence. */
 export function verificationText(check: Verification): { readonly text: string; readonly tone: Tone } {
-  const worst = check.worstRelative === undefined ? '' : `worst ${scientific(check.worstRelative)} of scale, `;
+  const worst = given(check.worstRelative, (error) => error === 0 ? 'equal outputs, ' : `worst ${scientific(error)} of scale, `);
   const measured = `${worst}${plural(check.feeds, 'feed')}`;
   switch (check.verdict) {
     case 'agrees':

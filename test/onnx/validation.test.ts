@@ -39,6 +39,7 @@ describe('files that are no ONNX model', () => {
     expect(error.code).toBe('not-onnx');
     expect(error.message).toMatch(says);
     expect(error.at.file).toBe('m.onnx');
+    // oxlint-disable-next-line vitest/no-conditional-expect
     if (fix) expect(error.fix).toMatch(fix);
   });
 
@@ -102,8 +103,8 @@ describe('a model', () => {
   });
 
   it('may call functions in a long chain', () => {
-    const chain = Array.from({ length: 20_000 }, (_, i) => functionOf(`f${i}`, i === 19_999 ? 'Relu' : `f${i + 1}`));
-    expect(decodeModel(smallModel({ after: chain })).model.functions).toHaveLength(20_000);
+    const chain = Array.from({ length: 12_000 }, (_, i) => functionOf(`f${i}`, i === 11_999 ? 'Relu' : `f${i + 1}`));
+    expect(decodeModel(smallModel({ after: chain })).model.functions).toHaveLength(12_000);
   });
 
   it('may have deep but sensible nesting', () => {

@@ -107,7 +107,7 @@ function fits(dims: readonly number[], shape: readonly number[]): boolean {
 
 /** The same node once more, and something that reads both. */
 export function duplicate(b: GraphBuilder): void {
-  const x = b.pick(({ value }) => value.producer !== undefined && value.producer.graph === b.graph && value.producer.outputs.length === 1 && value.producer.subgraphs().length === 0);
+  const x = b.pick(({ value }) => value.producer !== undefined && value.producer.graph === b.graph && value.producer.outputs.length === 1 && value.producer.domain === '' && value.producer.subgraphs().length === 0);
   const node = x?.value.producer;
   if (!x || !node) return;
   const copy = { value: b.hidden(node.opType, node.inputs, Object.fromEntries(node.attributes)), shape: x.shape };

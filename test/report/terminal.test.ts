@@ -64,6 +64,7 @@ describe('verdicts', () => {
     ['unverified', { reason: 'no feed could be made for input "ids"' }, 'UNVERIFIED: no feed could be made for input "ids"', 'warn'],
     ['skipped', { reason: '--verify off' }, 'not compared with the original: --verify off', 'warn'],
     ['agrees', {}, 'agrees with the original: worst 1.6e-6 of scale, 6 feeds', 'good'],
+    ['agrees', { worstRelative: 0 }, 'agrees with the original: equal outputs, 6 feeds', 'good'],
   ] as const)('%s', (verdict, more, text, style) => {
     const lines = slimLines({ ...base, verification: { ...base.verification, verdict, ...more } }, { width: 200, verbosity: 0, reports: [] });
     expect(lines[0]?.at(-1)).toEqual({ text, style });

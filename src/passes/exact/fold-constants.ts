@@ -4,7 +4,6 @@ import type { Facts } from '../../analysis/facts.js';
 import { int, type OptionValues } from '../../base/option.js';
 import { staticDims } from '../../ir/dim.js';
 import type { Graph } from '../../ir/graph.js';
-import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { storageBytes } from '../../tensor/dtype.js';
@@ -43,21 +42,26 @@ Identity of a constant need no runtime: the bytes stay the same.`,
   declines: DECLINES,
   stats: { folded: 'nodes folded to constants' },
   async run(model, ctx) {
-    const settled = new Set<Node>();
-    for (let wave = nextWave(model, ctx, settled); wave.length > 0; wave = nextWave(model, ctx, settled)) {
-      const views = wave.filter((node) => sharedBytes(node, ctx.facts));
-      const computed = wave.filter((node) => !views.includes(node));
-      for (const node of views) fold(node, ctx, (value) => sharedBytes(node, ctx.facts)?.reshaped(ctx.facts.staticShape(value) ?? []));
-      const results = computed.length > 0 && ctx.evaluator ? await ctx.evaluator.evaluate(computed) : new Map<Value, Tensor>();
-      for (const node of computed) fold(node, ctx, (value) => results.get(value));
-      for (const node of wave) settled.add(node);
+    const queue = new Set(model.graphs().flatMap((graph: Graph) => graph.nodes()));
+    while (queue.size > 0) {
+      const wave = takeWave(queue, ctx);
+      const results = wave.length > 0 && ctx.evaluator ? await ctx.evaluator.evaluate(wave) : new Map<Value, Tensor>();
+      for (const node of wave) fold(node, ctx, queue, (value) => results.get(value));
     }
   },
 });
 
-/** Nodes that can be folded now and were not tried before. */
-function nextWave(model: Model, ctx: Context, settled: ReadonlySet<Node>): Node[] {
-  return model.graphs().flatMap((graph: Graph) => graph.nodes()).filter((node) => !settled.has(node) && isCandidate(node, ctx));
+/** Empties `queue`: folds what needs no runtime, with what becomes constant by that, and returns what the runtime must compute. */
+function takeWave(queue: Set<Node>, ctx: Context): Node[] {
+  const wave: Node[] = [];
+  for (const node of queue) {
+    queue.delete(node);
+    if (node.isRemoved || !isCandidate(node, ctx)) continue;
+    const bytes = sharedBytes(node, ctx.facts);
+    if (bytes) fold(node, ctx, queue, (value) => bytes.reshaped(ctx.facts.staticShape(value) ?? []));
+    else wave.push(node);
+  }
+  return wave;
 }
 
 function isCandidate(node: Node, ctx: Context): boolean {
@@ -105,7 +109,8 @@ function sharedBytes(node: Node, facts: Facts): Tensor | undefined {
   return tensor && dims && elementCount(dims) === tensor.size ? tensor : undefined;
 }
 
-function fold(node: Node, ctx: Context, resultOf: (value: Value) => Tensor | undefined): void {
+/** Replaces the outputs of `node` by their results; the nodes that read them are queued. */
+function fold(node: Node, ctx: Context, queue: Set<Node>, resultOf: (value: Value) => Tensor | undefined): void {
   const results = new Map<Value, Tensor>();
   for (const value of usedOutputs(node)) {
     const tensor = resultOf(value);
@@ -121,6 +126,6 @@ function fold(node: Node, ctx: Context, resultOf: (value: Value) => Tensor | und
     return;
   }
   if (!ctx.permit(node)) return;
-  becomeConstants(node, results);
+  for (const constant of becomeConstants(node, results)) for (const reader of constant.slots.keys()) queue.add(reader);
   ctx.count('folded');
 }

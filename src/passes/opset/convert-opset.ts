@@ -83,6 +83,11 @@ function bodiesBelow(model: Model, version: number): Body[] {
       fix: `ask for opset ${main} or a newer one`,
     });
   }
+  if (main !== undefined && main < version && model.outside.outputs.length > 0) {
+    throw new InputError('unsupported', 'the model holds training information (training_info), which is written in its opset too', {
+      fix: 'leave the opset as it is, or export the model for inference',
+    });
+  }
   const all = [{ graph: model.graph, from: main }, ...model.functions.map(({ graph, opsets }) => ({ graph, from: opsets.get('') }))];
   const bodies = all.filter((body): body is Body => body.from !== undefined && body.from < version);
   const oldest = bodies.find(({ from }) => from < OLDEST_OPSET);

@@ -65,7 +65,8 @@ function scalePerChannel(site: StepSite): void {
   const graph = graphOf(node);
   for (const [index, parameter] of [[1, scale], [2, bias]] as const) {
     const tensor = parameter?.constant;
-    if (!parameter || tensor?.dims.length !== 1 || tensor.size !== groups.value) throw refusal(site, 'its scale and bias are not constants, one per group');
+    const isPerGroup = tensor?.dims.length === 1 && tensor.size === groups.value;
+    if (!parameter || !isPerGroup) throw refusal(site, 'its scale and bias are not constants, one number per group');
     const repeats = channels / groups.value;
     const compute = (): number[] => tensor.toNumbers().flatMap((number) => Array<number>(repeats).fill(number));
     replaceInput(site, index, constantInput(site, Tensor.derived(tensor.dtype, [channels], [tensor], compute), parameter.name));
