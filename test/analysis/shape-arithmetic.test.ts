@@ -109,5 +109,5 @@ it('equals what the runtime computes', async () => {
     }
   }
   expect(wrong).toEqual([]);
-  expect(known / all).toBeGreaterThan(0.6);
+  expect(known / all).toBeGreaterThan(0.8);
 });
