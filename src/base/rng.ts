@@ -32,9 +32,8 @@ export function createRng(seed: number | string): Rng {
     int: (low, high) => low + Math.floor(uniform() * (high - low + 1)),
     normal: () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform()),
     pick: (items) => {
-      const item = items[Math.floor(uniform() * items.length)];
-      if (item === undefined) throw new RangeError('pick: no items');
-      return item;
+      if (items.length === 0) throw new RangeError('pick: no items');
+      return items[Math.floor(uniform() * items.length)] as (typeof items)[number];
     },
     fork: (label) => createRng(`${seed}/${label}`),
   };

@@ -47,7 +47,7 @@ const maxUnpool = defineOp({
   infer: (site) => {
     const data = shapeOf(site, 0);
     const dtype = dtypeOf(site, 0);
-    if (data === undefined) return [{ dtype }];
+    if (data === undefined || data.length < 2) return [{ dtype }];
     if (site.input(2) !== undefined) return [{ dtype, shape: site.input(2)?.data ?? unknownDims(site, data.length) }];
     const kernel = site.node.ints('kernel_shape') ?? [];
     const window = windowOf(site, data.length - 2);

@@ -60,15 +60,21 @@ function interval(source: Value, low: number, high: number): Clipping | undefine
 
 const ANYTHING: Interval = { low: -Infinity, high: Infinity };
 
+const UNIT: Interval = { low: 0, high: 1 };
+const POSITIVE: Interval = { low: 0, high: Infinity };
+
+/** As computed: the runtime's Sigmoid and Tanh pass 1 by a rounding error. */
 const RANGES: Readonly<Record<string, Interval>> = {
-  Sigmoid: { low: 0, high: 1 }, HardSigmoid: { low: 0, high: 1 }, Softmax: { low: 0, high: 1 }, Tanh: { low: -1, high: 1 },
-  Abs: { low: 0, high: Infinity }, Sqrt: { low: 0, high: Infinity }, Exp: { low: 0, high: Infinity }, Softplus: { low: 0, high: Infinity },
+  HardSigmoid: UNIT, Softmax: UNIT, Sigmoid: POSITIVE, Abs: POSITIVE, Sqrt: POSITIVE, Exp: POSITIVE, Softplus: POSITIVE,
 };
 
-/** Their results are among the elements of their input, or between them. */
+/** Their results are among the elements of their input. */
 const WITHIN_INPUT: ReadonlySet<string> = new Set([
-  'MaxPool', 'GlobalMaxPool', 'GlobalAveragePool', 'Transpose', 'Identity', 'Slice', 'Gather', 'ReduceMax', 'ReduceMin', 'ReduceMean',
+  'MaxPool', 'GlobalMaxPool', 'Transpose', 'Identity', 'Slice', 'Gather', 'ReduceMax', 'ReduceMin',
 ]);
+
+/** Sums and means round, but keep a sign that all elements have. */
+const KEEPS_SIGN: ReadonlySet<string> = new Set(['GlobalAveragePool', 'AveragePool', 'ReduceMean', 'ReduceSum']);
 
 /** How many nodes up a range is followed. */
 const DEPTH = 6;
@@ -80,6 +86,9 @@ export function rangeOf(value: Value, facts: Facts, depth = DEPTH): Interval {
   const clipping = clippingOf(node, facts);
   if (clipping) return clipping;
   const [input] = node.inputs;
-  if ((WITHIN_INPUT.has(node.opType) || isReshaping(node)) && input && depth > 0) return rangeOf(input, facts, depth - 1);
+  if (input && depth > 0) {
+    if (WITHIN_INPUT.has(node.opType) || isReshaping(node)) return rangeOf(input, facts, depth - 1);
+    if (KEEPS_SIGN.has(node.opType)) return rangeOf(input, facts, depth - 1).low >= 0 ? POSITIVE : ANYTHING;
+  }
   return RANGES[node.opType] ?? ANYTHING;
 }

@@ -28,6 +28,8 @@ interface Counted {
   readonly quantity: Quantity;
   readonly note: string;
   readonly rank: 'main' | 'more';
+  /** Relative change that says nothing, for a figure that is measured and not counted. */
+  readonly noise?: number;
 }
 const COUNTED: readonly Counted[] = [
   { key: 'nodes', label: 'nodes', quantity: 'whole', note: '', rank: 'main' },
@@ -40,7 +42,7 @@ const COUNTED: readonly Counted[] = [
   { key: 'bytesMoved', label: 'bytes moved', quantity: 'bytes', note: 'inputs, weights and outputs of all nodes', rank: 'more' },
   { key: 'energyPj', label: 'energy proxy', quantity: 'energy', note: '45 nm table: a ranking, not joules', rank: 'more' },
   { key: 'nodesNotCounted', label: 'nodes not counted', quantity: 'whole', note: 'unknown operator or shape: left out of the costs', rank: 'more' },
-  { key: 'peakProcessBytes', label: 'process memory', quantity: 'bytes', note: 'peak, runtime included', rank: 'more' },
+  { key: 'peakProcessBytes', label: 'process memory', quantity: 'bytes', note: 'peak, runtime included', rank: 'more', noise: 0.05 },
 ];
 
 /** Tone of a figure of which less is better. */
@@ -49,13 +51,13 @@ export function lessIsBetter(before: number, after: number): Tone {
   return after < before ? 'good' : 'bad';
 }
 
-function countedRow({ key, label, quantity, note, rank }: Counted, figures: Figures): FigureRow[] {
+function countedRow({ key, label, quantity, note, rank, noise = 0 }: Counted, figures: Figures): FigureRow[] {
   const values = figures[key];
   if (!values) return [];
   if (key === 'nodesNotCounted' && values.before === 0 && values.after === 0) return [];
   const [before, after] = figurePair(values.before, values.after, quantity);
   const ratio = values.before === 0 ? 1 : values.after / values.before;
-  const tone = lessIsBetter(values.before, values.after);
+  const tone = values.before === 0 || Math.abs(ratio - 1) > noise ? lessIsBetter(values.before, values.after) : 'plain';
   return [{ key, label, before, after, change: change(values.before, values.after), note, tone, ratio, rank }];
 }
 
@@ -138,24 +140,26 @@ function smaller({ figures }: SlimReport): Answer {
   const parts = [`${before} → ${after}`, ...(gzip === '' ? [] : [gzip]), nodeCount];
   const grown = fileBytes.after > fileBytes.before;
   return {
-    question: grown ? 'Larger by' : 'Smaller by',
-    value: relative === '0 %' ? 'same size' : relative.replace(/^[-+]/, ''),
+    question: relative === '0 %' ? 'File size' : grown ? 'Larger by' : 'Smaller by',
+    value: relative === '0 %' ? 'same' : relative.replace(/^[-+]/, ''),
     detail: parts.join(' · '),
     tone: lessIsBetter(fileBytes.before, fileBytes.after),
   };
 }
 
 function faster({ figures: { latency } }: SlimReport): Answer {
-  if (!latency) return { question: 'Faster by', value: 'not measured', detail: 'latency was not measured in this run', tone: 'plain' };
+  if (!latency) return { question: 'Speed', value: 'not measured', detail: 'this run did not time the models', tone: 'plain' };
   const [before, after] = figurePair(latency.before.p50Ms, latency.after.p50Ms, 'time');
   const same = latency.verdict === 'no-difference';
   return {
-    question: latency.verdict === 'slower' ? 'Slower by' : 'Faster by',
+    question: SPEED[latency.verdict],
     value: same ? 'no difference' : change(1, latency.ratio.value).replace(/^[-+]/, ''),
     detail: `${before} → ${after} · ${interval(latency.ratio)} · ${timingConditions(latency)}`,
     tone: TIMING_TONES[latency.verdict],
   };
 }
+
+const SPEED: { readonly [V in Timing['verdict']]: string } = { faster: 'Faster by', slower: 'Slower by', 'no-difference': 'Speed' };
 
 const AGREEMENT: { readonly [V in Verification['verdict']]: string } = {
   agrees: 'agrees', 'mismatch-undone': 'agrees', unverified: 'unverified', skipped: 'not checked',

@@ -52,6 +52,7 @@ p{margin:0}
 .good{color:var(--good)}.bad{color:var(--bad)}.warn{color:var(--warn)}
 p.warn,p.bad,p.good{padding:8px 12px;border-left:3px solid;border-radius:2px;background:var(--card);overflow-wrap:anywhere}
 p.warn+p.warn{margin-top:8px}
+section>p.warn+p.warn{margin-top:-14px}
 main>p.warn,main>p.bad{margin:12px 0}
 .answers{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:12px;margin:0 0 16px;padding:0}
 .answers>div:only-child{grid-column:1/-1}

@@ -59,7 +59,7 @@ it('shows hostile names as text', () => {
 
 it('answers first: smaller, faster, as good, skipped', () => {
   const page = html(sampleReport());
-  const order = ['Smaller by', 'Faster by', 'As good as the original', 'Skipped', 'Before and after', 'What was skipped, and why', 'Pass by pass', 'Layer by layer', 'Where the time goes', 'Operators', 'How it was measured'];
+  const order = ['Smaller by', 'Speed', 'As good as the original', 'Skipped', 'Before and after', 'What was skipped, and why', 'Pass by pass', 'Layer by layer', 'Where the time goes', 'Operators', 'How it was measured'];
   const places = order.map((words) => page.indexOf(`>${words}<`));
   expect(places).not.toContain(-1);
   expect(places).toEqual([...places].sort((a, b) => a - b));

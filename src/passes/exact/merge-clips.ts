@@ -17,7 +17,8 @@ export const mergeClips = defineLocalPass({
   details: `Clip(a, b), then Clip(c, d) is Clip(clip(a; c, d), clip(b; c, d)), also where the two ranges do not meet. Relu is
 Clip(0, inf); Max and Min with a constant are one-sided (operator set 11, since when Clip can be). The result is a Relu where
 its bounds are 0 and infinity. A clipping also goes when the range of its input is known to lie within: a Relu after
-Sigmoid, Softmax, Abs, Sqrt, Exp, another Relu, or a pool or reshape of these. Equal for all numbers; what NaN becomes
+Sigmoid, Softmax, Abs, Sqrt, Exp, another Relu, or a pool or reshape of these; Clip(0, 1) after HardSigmoid and Softmax (the
+runtime's Sigmoid may round to a little more than 1). Equal for all numbers; what NaN becomes
 depends on the operator.`,
   options: {},
   declines: {
