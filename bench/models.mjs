@@ -16,7 +16,9 @@ export function listModels(filters = []) {
     }
   }
   const wanted = (name) => filters.length === 0 || filters.some((filter) => name.includes(filter));
-  return [...byName.values()].filter((path) => wanted(basename(path))).sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
+  return [...byName.values()]
+    .filter((path) => wanted(basename(path)))
+    .sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
 }
 
 /** The Python that holds onnx, onnxruntime and the peers, or undefined. */

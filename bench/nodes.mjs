@@ -38,16 +38,31 @@ function peerResult(tool, model, version, scratch) {
 
 function ourResult(model, scratch) {
   const target = join(scratch, 'ours.onnx');
-  const args = [join(root, 'bin/mcompress.js'), 'slim', model, '-o', target, '--no-report', '--no-profile', '--verify', 'off', '--json'];
+  const args = [
+    join(root, 'bin/mcompress.js'),
+    'slim',
+    model,
+    '-o',
+    target,
+    '--no-report',
+    '--no-profile',
+    '--verify',
+    'off',
+    '--json',
+  ];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
-  if (run.status !== 0) return { nodes: null, bytes: null, error: run.stderr.trim().split('\n')[0] ?? `status ${run.status}` };
+  if (run.status !== 0)
+    return { nodes: null, bytes: null, error: run.stderr.trim().split('\n')[0] ?? `status ${run.status}` };
   const result = { nodes: runPython('count', target)[target], bytes: statSync(target).size, error: null };
   rmSync(target);
   return result;
 }
 
 function measureModel(model, versions, scratch) {
-  const row = { model: basename(model, '.onnx'), original: { nodes: runPython('count', model)[model], bytes: statSync(model).size } };
+  const row = {
+    model: basename(model, '.onnx'),
+    original: { nodes: runPython('count', model)[model], bytes: statSync(model).size },
+  };
   for (const tool of tools) row[tool] = peerResult(tool, model, versions[tool], scratch);
   if (!options['peers-only']) row.mcompress = ourResult(model, scratch);
   const counts = tools.map((tool) => row[tool].nodes).filter((count) => count !== null);
@@ -57,7 +72,9 @@ function measureModel(model, versions, scratch) {
 }
 
 if (!python) {
-  console.error('Set MCOMPRESS_PYTHON to a Python that holds onnx, onnxruntime, onnxslim and onnxsim (see bench/peers.py).');
+  console.error(
+    'Set MCOMPRESS_PYTHON to a Python that holds onnx, onnxruntime, onnxslim and onnxsim (see bench/peers.py).',
+  );
   process.exit(2);
 }
 const scratch = mkdtempSync(join(tmpdir(), 'mcompress-nodes-'));
@@ -69,10 +86,19 @@ try {
   });
   const cell = (result) => (result ? (result.nodes ?? 'fails') : '');
   const verdict = (row) => (row.met === undefined ? '' : row.met ? 'yes' : 'NO');
-  console.log(formatTable([
-    ['model', 'original', ...tools, 'bar', 'mcompress', 'met'],
-    ...rows.map((row) => [row.model, row.original.nodes, ...tools.map((tool) => cell(row[tool])), row.bar, cell(row.mcompress), verdict(row)]),
-  ]));
+  console.log(
+    formatTable([
+      ['model', 'original', ...tools, 'bar', 'mcompress', 'met'],
+      ...rows.map((row) => [
+        row.model,
+        row.original.nodes,
+        ...tools.map((tool) => cell(row[tool])),
+        row.bar,
+        cell(row.mcompress),
+        verdict(row),
+      ]),
+    ]),
+  );
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ versions, rows }, null, 2)}\n`);
   if (rows.some((row) => row.met === false)) process.exitCode = 1;
 } finally {

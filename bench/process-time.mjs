@@ -30,7 +30,19 @@ function measure(command) {
 function measureModel(model, scratch) {
   const target = join(scratch, 'out.onnx');
   const commands = {
-    mcompress: [process.execPath, bin, 'slim', model, '-o', target, '--verify', 'off', '--no-profile', '--no-report', '--force'],
+    mcompress: [
+      process.execPath,
+      bin,
+      'slim',
+      model,
+      '-o',
+      target,
+      '--verify',
+      'off',
+      '--no-profile',
+      '--no-report',
+      '--force',
+    ],
     onnxslim: [onnxslim, model, target],
   };
   const runs = { mcompress: [], onnxslim: [] };
@@ -40,13 +52,17 @@ function measureModel(model, scratch) {
       rmSync(target, { force: true });
     }
   }
-  const summary = (tool) => (runs[tool].includes(undefined) ? null : {
-    wallSeconds: spread(runs[tool].map((run) => run.wallSeconds)),
-    cpuSeconds: spread(runs[tool].map((run) => run.cpuSeconds)),
-    peakBytes: Math.max(...runs[tool].map((run) => run.peakBytes)),
-  });
+  const summary = (tool) =>
+    runs[tool].includes(undefined)
+      ? null
+      : {
+          wallSeconds: spread(runs[tool].map((run) => run.wallSeconds)),
+          cpuSeconds: spread(runs[tool].map((run) => run.cpuSeconds)),
+          peakBytes: Math.max(...runs[tool].map((run) => run.peakBytes)),
+        };
   const [ours, theirs] = [summary('mcompress'), summary('onnxslim')];
-  const ratio = ours && theirs ? median(runs.mcompress.map((run, i) => run.wallSeconds / runs.onnxslim[i].wallSeconds)) : null;
+  const ratio =
+    ours && theirs ? median(runs.mcompress.map((run, i) => run.wallSeconds / runs.onnxslim[i].wallSeconds)) : null;
   return { model: basename(model, '.onnx'), bytes: statSync(model).size, mcompress: ours, onnxslim: theirs, ratio };
 }
 
@@ -58,8 +74,12 @@ function describe(row) {
   };
   const cpu = (result) => (result ? result.cpuSeconds.median.toFixed(2) : '');
   const peak = (result) => (result ? (result.peakBytes / MEGABYTE).toFixed(0) : '');
-  return [row.model, ...[row.mcompress, row.onnxslim].flatMap((result) => [seconds(result), cpu(result), peak(result)]), row.ratio?.toFixed(2) ?? '',
-    memoryLimit(row).toFixed(0)];
+  return [
+    row.model,
+    ...[row.mcompress, row.onnxslim].flatMap((result) => [seconds(result), cpu(result), peak(result)]),
+    row.ratio?.toFixed(2) ?? '',
+    memoryLimit(row).toFixed(0),
+  ];
 }
 
 const memoryLimit = (row) => (3 * row.bytes) / MEGABYTE + 150;
@@ -77,7 +97,9 @@ try {
   const header = ['model', 'ours wall s', 'cpu', 'MB', 'OnnxSlim wall s', 'cpu', 'MB', 'ratio', 'MB limit'];
   console.log(formatTable([header, ...rows.map(describe)]));
   const ratios = rows.flatMap((row) => row.ratio ?? []);
-  const tooBig = rows.filter((row) => row.mcompress && row.mcompress.peakBytes / MEGABYTE >= memoryLimit(row)).map((row) => row.model);
+  const tooBig = rows
+    .filter((row) => row.mcompress && row.mcompress.peakBytes / MEGABYTE >= memoryLimit(row))
+    .map((row) => row.model);
   const failed = rows.filter((row) => row.mcompress === null).map((row) => row.model);
   const middle = ratios.length > 0 ? median(ratios) : Number.NaN;
   console.log(`\nwall time against OnnxSlim, median model: ${middle.toFixed(2)} (bar: 0.50)`);

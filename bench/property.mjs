@@ -11,10 +11,23 @@ const [count = '2000', first = '0'] = process.argv.slice(2);
 const outfile = join(root, '.cache/property/long-run.mjs');
 mkdirSync(join(root, '.cache/property'), { recursive: true });
 await build({
-  entryPoints: [join(root, 'test/property/long-run.ts')], outfile, bundle: true, format: 'esm', platform: 'node', target: 'node20',
-  external: ['onnxruntime-node'], logLevel: 'warning',
-  banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+  entryPoints: [join(root, 'test/property/long-run.ts')],
+  outfile,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: ['onnxruntime-node'],
+  logLevel: 'warning',
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
 });
 const { longRun } = await import(pathToFileURL(outfile).href);
-const broken = await longRun({ count: Number(count), first: Number(first), worker: join(root, 'dist/runtime/worker.js'), print: (line) => console.log(line) });
+const broken = await longRun({
+  count: Number(count),
+  first: Number(first),
+  worker: join(root, 'dist/runtime/worker.js'),
+  print: (line) => console.log(line),
+});
 process.exit(broken === 0 ? 0 : 1);

@@ -10,7 +10,10 @@ import { halfWidth } from '../dist/runtime/statistics.js';
 
 const models = join(process.cwd(), '../shared/assets/models');
 const [repeats = '4', ...names] = process.argv.slice(2);
-const chosen = names.length > 0 ? names : ['mnist-cntk', 'dscnn-kws', 'resnet20-cifar10', 'resnet56-cifar10', 'squeezenet1.1-imagenet', 'silero-vad-16k'];
+const chosen =
+  names.length > 0
+    ? names
+    : ['mnist-cntk', 'dscnn-kws', 'resnet20-cifar10', 'resnet56-cifar10', 'squeezenet1.1-imagenet', 'silero-vad-16k'];
 
 /** Feeds that the model cannot guess. */
 const fixed = new Map([['silero-vad-16k', new Map([['sr', { fill: 16000 }]])]]);
@@ -35,11 +38,19 @@ for (const name of existsSync(models) ? chosen : []) {
     runs++;
     if (result.verdict !== 'no-difference') wrong++;
     const percent = (x) => `${(100 * x).toFixed(2)} %`;
-    say([
-      name.padEnd(24), result.verdict.padEnd(14), `p50 ${result.before.wall.p50.toFixed(3)} ms`, `wall ${percent(result.wall.value - 1)} ±${percent(halfWidth(result.wall))}`,
-      `cpu ${percent(result.cpu.value - 1)} ±${percent(halfWidth(result.cpu))}`, `by ${result.decidedBy} [${deciding.low.toFixed(4)}, ${deciding.high.toFixed(4)}]`,
-      `${result.rounds} rounds in ${result.blocks} blocks of ${result.batch}`, `cpu/wall ${result.cpuShare.toFixed(2)}`, `${((performance.now() - start) / 1000).toFixed(1)} s`,
-    ].join('  '));
+    say(
+      [
+        name.padEnd(24),
+        result.verdict.padEnd(14),
+        `p50 ${result.before.wall.p50.toFixed(3)} ms`,
+        `wall ${percent(result.wall.value - 1)} ±${percent(halfWidth(result.wall))}`,
+        `cpu ${percent(result.cpu.value - 1)} ±${percent(halfWidth(result.cpu))}`,
+        `by ${result.decidedBy} [${deciding.low.toFixed(4)}, ${deciding.high.toFixed(4)}]`,
+        `${result.rounds} rounds in ${result.blocks} blocks of ${result.batch}`,
+        `cpu/wall ${result.cpuShare.toFixed(2)}`,
+        `${((performance.now() - start) / 1000).toFixed(1)} s`,
+      ].join('  '),
+    );
   }
 }
 say(`${wrong} of ${runs} comparisons of a model with itself said it differs`);

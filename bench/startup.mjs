@@ -28,7 +28,12 @@ if (model === undefined) {
   console.error('No such model: set MCOMPRESS_MODELS to a folder that holds one, or give part of a file name.');
   process.exit(2);
 }
-const commands = { empty: ['-e', '0'], help: [bin, '--help'], version: [bin, '--version'], inspect: [bin, 'inspect', model] };
+const commands = {
+  empty: ['-e', '0'],
+  help: [bin, '--help'],
+  version: [bin, '--version'],
+  inspect: [bin, 'inspect', model],
+};
 const times = Object.fromEntries(Object.keys(commands).map((name) => [name, []]));
 for (let round = 0; round < Number(options.rounds); round++) {
   for (const [name, args] of Object.entries(commands)) times[name].push(time(args));
@@ -36,9 +41,15 @@ for (let round = 0; round < Number(options.rounds); round++) {
 const summary = Object.fromEntries(Object.entries(times).map(([name, values]) => [name, spread(values)]));
 const helpOverEmpty = median(times.help.map((seconds, i) => seconds - times.empty[i]));
 const seconds = (value) => value.toFixed(3);
-const rows = Object.entries(summary).map(([name, { median: middle, min, max }]) => [name, ...[middle, min, max].map(seconds)]);
+const rows = Object.entries(summary).map(([name, { median: middle, min, max }]) => [
+  name,
+  ...[middle, min, max].map(seconds),
+]);
 console.log(formatTable([['command', 'median s', 'min', 'max'], ...rows]));
 console.log(`\n--help over an empty start: ${seconds(helpOverEmpty)} s (bar: 0.2)`);
-console.log(`inspect ${basename(model)} (${(statSync(model).size / 1e6).toFixed(1)} MB): ${seconds(summary.inspect.median)} s (bar: 0.6 for 14 MB)`);
-if (options.json) writeFileSync(options.json, `${JSON.stringify({ model: basename(model), summary, helpOverEmpty }, null, 2)}\n`);
+console.log(
+  `inspect ${basename(model)} (${(statSync(model).size / 1e6).toFixed(1)} MB): ${seconds(summary.inspect.median)} s (bar: 0.6 for 14 MB)`,
+);
+if (options.json)
+  writeFileSync(options.json, `${JSON.stringify({ model: basename(model), summary, helpOverEmpty }, null, 2)}\n`);
 if (helpOverEmpty >= 0.2 || summary.inspect.median >= 0.6) process.exitCode = 1;

@@ -15,6 +15,7 @@ export function spread(values) {
 /** Rows of cells as aligned columns: the first to the left, the others to the right. */
 export function formatTable(rows) {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => String(row[column] ?? '').length)));
-  const align = (cell, column) => (column === 0 ? String(cell ?? '').padEnd(widths[column]) : String(cell ?? '').padStart(widths[column]));
+  const align = (cell, column) =>
+    column === 0 ? String(cell ?? '').padEnd(widths[column]) : String(cell ?? '').padStart(widths[column]);
   return rows.map((row) => row.map(align).join('  ').trimEnd()).join('\n');
 }

@@ -5,7 +5,9 @@ import { prepare, root, runOrExit } from './prepare.mjs';
 
 const modules = ['models', 'table'];
 const [name, ...args] = process.argv.slice(2);
-const scripts = readdirSync(join(root, 'bench')).filter((file) => file.endsWith('.mjs')).map((file) => basename(file, '.mjs'))
+const scripts = readdirSync(join(root, 'bench'))
+  .filter((file) => file.endsWith('.mjs'))
+  .map((file) => basename(file, '.mjs'))
   .filter((script) => !modules.includes(script));
 
 if (name !== undefined && scripts.includes(name) && existsSync(join(root, 'bench', `${name}.mjs`))) {
@@ -14,7 +16,9 @@ if (name !== undefined && scripts.includes(name) && existsSync(join(root, 'bench
 } else {
   if (name !== undefined) console.error(`There is no bench/${name}.mjs. Give one of:`);
   for (const script of scripts) {
-    const purpose = readFileSync(join(root, 'bench', `${script}.mjs`), 'utf8').split('\n')[0]?.replace(/^\/\/ /, '');
+    const purpose = readFileSync(join(root, 'bench', `${script}.mjs`), 'utf8')
+      .split('\n')[0]
+      ?.replace(/^\/\/ /, '');
     console.error(`  ${script.padEnd(16)} ${purpose}`);
   }
   process.exit(name === undefined ? 0 : 2);

@@ -10,13 +10,20 @@ const licenceFile = /^(licen[cs]e|notice|copying)/i;
 
 /** Licence texts of the packages that went into the bundle, since the bundle redistributes them. */
 function licenceTexts(metafile) {
-  const folders = Object.keys(metafile.inputs).map((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0]);
-  return [...new Set(folders)].filter(Boolean).sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-    const texts = readdirSync(join(root, folder)).filter((file) => licenceFile.test(file))
-      .map((file) => readFileSync(join(root, folder, file), 'utf8').trim());
-    return [`${name} ${version} (${license})`, ...texts].join('\n\n');
-  }).join(`\n\n${'-'.repeat(80)}\n\n`);
+  const folders = Object.keys(metafile.inputs).map(
+    (input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0],
+  );
+  return [...new Set(folders)]
+    .filter(Boolean)
+    .sort()
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+      const texts = readdirSync(join(root, folder))
+        .filter((file) => licenceFile.test(file))
+        .map((file) => readFileSync(join(root, folder, file), 'utf8').trim());
+      return [`${name} ${version} (${license})`, ...texts].join('\n\n');
+    })
+    .join(`\n\n${'-'.repeat(80)}\n\n`);
 }
 
 async function bundle(folder) {
@@ -32,7 +39,9 @@ async function bundle(folder) {
     target: 'node20.19',
     external: ['onnxruntime-node'],
     // CommonJS dependencies in the bundle call require() for modules of Node.
-    banner: { js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+    },
     metafile: true,
     logLevel: 'warning',
   });

@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 
 function readCounts(file) {
   const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
-  const unloaded = testResults.filter(({ status, assertionResults }) => status === 'failed' && assertionResults.every((test) => test.status !== 'failed'));
+  const unloaded = testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
+  );
   return { passed: numPassedTests, failed: numFailedTests + unloaded.length };
 }
 

@@ -11,7 +11,8 @@ const DIGITS = 10;
 /** The data of an idx file of unsigned bytes, and its dimensions. */
 function readIdx(file, rank) {
   const bytes = readFileSync(file);
-  if (bytes.readUInt32BE(0) !== 0x800 + rank) throw new Error(`${file} is not an idx file of bytes with ${rank} dimensions`);
+  if (bytes.readUInt32BE(0) !== 0x800 + rank)
+    throw new Error(`${file} is not an idx file of bytes with ${rank} dimensions`);
   const dims = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
   const data = bytes.subarray(4 + 4 * rank);
   if (data.length !== dims.reduce((a, b) => a * b, 1)) throw new Error(`${file} is cut off`);
@@ -41,5 +42,13 @@ const chosen = [...labels.data.keys()].filter((index) => taken[labels.data[index
 const target = join(root, 'fixtures/mnist-300');
 mkdirSync(target, { recursive: true });
 const pixels = rows * columns;
-writeIdx(join(target, 'images-idx3-ubyte'), [chosen.length, rows, columns], chosen.map((i) => images.data.subarray(i * pixels, (i + 1) * pixels)));
-writeIdx(join(target, 'labels-idx1-ubyte'), [chosen.length], chosen.map((i) => labels.data.subarray(i, i + 1)));
+writeIdx(
+  join(target, 'images-idx3-ubyte'),
+  [chosen.length, rows, columns],
+  chosen.map((i) => images.data.subarray(i * pixels, (i + 1) * pixels)),
+);
+writeIdx(
+  join(target, 'labels-idx1-ubyte'),
+  [chosen.length],
+  chosen.map((i) => labels.data.subarray(i, i + 1)),
+);

@@ -26,7 +26,8 @@ function runNpm(args) {
   const npm = process.env.npm_execpath;
   // Standard output belongs to the program that runs afterwards.
   if (npm?.endsWith('.js')) runOrExit(process.execPath, [npm, ...args], { output: 2 });
-  else if (process.platform === 'win32') runOrExit(process.env.ComSpec ?? 'cmd.exe', ['/d', '/c', 'npm', ...args], { output: 2 });
+  else if (process.platform === 'win32')
+    runOrExit(process.env.ComSpec ?? 'cmd.exe', ['/d', '/c', 'npm', ...args], { output: 2 });
   else runOrExit('npm', args, { output: 2 });
 }
 
@@ -49,7 +50,10 @@ export function sourceHash() {
   const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
-  const inputs = [...sources, ...['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].map((file) => join(root, file))];
+  const inputs = [
+    ...sources,
+    ...['package.json', 'package-lock.json', 'tsconfig.json', 'scripts/build.mjs'].map((file) => join(root, file)),
+  ];
   const hash = createHash('sha256');
   for (const file of inputs.sort()) hash.update(`${file.slice(root.length)}\0`).update(readFileSync(file));
   return hash.digest('hex');
@@ -57,8 +61,11 @@ export function sourceHash() {
 
 /** Whether dist is there and was made from the sources as they are. */
 export function isBuilt() {
-  return builtFiles.every((file) => existsSync(join(root, file)))
-    && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === sourceHash();
+  return (
+    builtFiles.every((file) => existsSync(join(root, file))) &&
+    existsSync(stampFile) &&
+    readFileSync(stampFile, 'utf8') === sourceHash()
+  );
 }
 
 /** Notes that dist belongs to the sources of this hash. */

@@ -1,6 +1,15 @@
 // The library. Everything here is documented in docs/library.md; what is not here may change without notice.
 export { slimFile, type SlimFileOptions, type SlimFileResult } from './slim-file.js';
-export { AppError, GateError, InputError, InternalError, InterruptError, UsageError, type ErrorCode, type ErrorPlace } from './base/errors.js';
+export {
+  AppError,
+  GateError,
+  InputError,
+  InternalError,
+  InterruptError,
+  UsageError,
+  type ErrorCode,
+  type ErrorPlace,
+} from './base/errors.js';
 export { decodeModel, type DecodedModel, type DecodeOptions } from './onnx/decode.js';
 export { encodeModel } from './onnx/encode.js';
 export { openModel } from './onnx/open.js';

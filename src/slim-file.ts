@@ -39,7 +39,11 @@ export interface SlimFileResult {
  */
 export async function slimFile(input: string, options: SlimFileOptions = {}): Promise<SlimFileResult> {
   const output = options.output ?? join(dirname(input), `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`);
-  if (output === input) throw new UsageError('would-overwrite', 'the output is the input', { at: { file: input }, fix: 'name another output' });
+  if (output === input)
+    throw new UsageError('would-overwrite', 'the output is the input', {
+      at: { file: input },
+      fix: 'name another output',
+    });
   const started = performance.now();
   const request: SlimRequest = {
     input: { path: input },

@@ -3,5 +3,8 @@
 import { isBuilt } from '../scripts/prepare.mjs';
 
 export function setup() {
-  if (!isBuilt()) console.warn('dist does not belong to the sources as they are: run "npm run build" before trusting tests that start the program.');
+  if (!isBuilt())
+    console.warn(
+      'dist does not belong to the sources as they are: run "npm run build" before trusting tests that start the program.',
+    );
 }

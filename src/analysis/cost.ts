@@ -80,8 +80,11 @@ function innerCosts(node: Node, counting: Counting, runs: number): NodeCost[] {
   if (graphs.length === 0) return [];
   if (!node.is('If')) return graphs.flatMap((graph) => graphCosts(graph, counting, runs * repetitions(node, counting)));
   const branches = graphs.map((graph) => ({ graph, costs: graphCosts(graph, counting, runs) }));
-  const taken = takenBranch(node, counting) ?? branches.toSorted((a, b) => weightOf(b.costs) - weightOf(a.costs))[0]?.graph;
-  return branches.flatMap(({ graph, costs }) => (graph === taken ? costs : costs.map((cost) => ({ ...cost, runs: 0 }))));
+  const taken =
+    takenBranch(node, counting) ?? branches.toSorted((a, b) => weightOf(b.costs) - weightOf(a.costs))[0]?.graph;
+  return branches.flatMap(({ graph, costs }) =>
+    graph === taken ? costs : costs.map((cost) => ({ ...cost, runs: 0 })),
+  );
 }
 
 /** MACs weigh more than any traffic: the dearer of two branches is the one that computes more. */
@@ -114,10 +117,15 @@ function nodeCost(node: Node, counting: Counting, runs: number): NodeCost {
   const called = counting.scope.call(node);
   if (called === undefined) return { node, runs, ...siteCost(node, counting) };
   const parts = graphCosts(called.graph, { ...counting, scope: called }, 1);
-  const total = (pick: (part: NodeCost) => number): number => parts.reduce((sum, part) => sum + part.runs * pick(part), 0);
+  const total = (pick: (part: NodeCost) => number): number =>
+    parts.reduce((sum, part) => sum + part.runs * pick(part), 0);
   return {
-    node, runs,
-    kind: parts.find(({ kind }) => kind === 'tensor')?.kind ?? parts.find(({ kind }) => kind === 'non-tensor')?.kind ?? parts[0]?.kind,
+    node,
+    runs,
+    kind:
+      parts.find(({ kind }) => kind === 'tensor')?.kind ??
+      parts.find(({ kind }) => kind === 'non-tensor')?.kind ??
+      parts[0]?.kind,
     macs: total((part) => part.macs),
     parameters: parts.reduce((sum, part) => sum + part.parameters, 0),
     weightBytes: total((part) => part.weightBytes),
@@ -134,7 +142,9 @@ function siteCost(node: Node, { facts, scope, seen }: Counting): Omit<NodeCost, 
   const movesNothing = record?.traits.alias === true || node.is('Constant') || node.subgraphs().length > 0;
   let [parameters, weightBytes] = [0, 0];
   const traffic: (number | undefined)[] = [];
-  const move = (value: Value): void => { if (!movesNothing) traffic.push(tensorBytes(scope.dtype(value), scope.dims(value))); };
+  const move = (value: Value): void => {
+    if (!movesNothing) traffic.push(tensorBytes(scope.dtype(value), scope.dims(value)));
+  };
   node.inputs.forEach((value, index) => {
     if (value === undefined) return;
     const tensor = site.constant(index);
@@ -150,9 +160,14 @@ function siteCost(node: Node, { facts, scope, seen }: Counting): Omit<NodeCost, 
   const sizes = traffic.map((bytes) => bytes ?? 0);
   return {
     kind: record && kindOf(site, record),
-    macs, parameters, weightBytes,
+    macs,
+    parameters,
+    weightBytes,
     activationBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-    energyPj: macs * macEnergy(site.input(0)?.dtype) + weightBytes * DRAM_PJ_PER_BYTE + sizes.reduce((sum, bytes) => sum + trafficEnergy(bytes), 0),
+    energyPj:
+      macs * macEnergy(site.input(0)?.dtype) +
+      weightBytes * DRAM_PJ_PER_BYTE +
+      sizes.reduce((sum, bytes) => sum + trafficEnergy(bytes), 0),
     counted: record !== undefined && !traffic.includes(undefined),
   };
 }
@@ -164,11 +179,17 @@ function kindOf(site: CostSite, record: OpRecord): LayerKind {
 
 /** Bytes of a tensor of this type and these dims; undefined when one is unknown. Strings count as none. */
 export function tensorBytes(dtype: DType | undefined, dims: readonly number[] | undefined): number | undefined {
-  return dtype === undefined || dims === undefined ? undefined : Math.ceil((dims.reduce((product, dim) => product * dim, 1) * DTYPES[dtype].bits) / 8);
+  return dtype === undefined || dims === undefined
+    ? undefined
+    : Math.ceil((dims.reduce((product, dim) => product * dim, 1) * DTYPES[dtype].bits) / 8);
 }
 
 /** Totals over one run of `model`; `costs` as `nodeCosts` gives them. */
-export function modelCost(model: Model, facts: ModelFacts, costs: readonly NodeCost[] = nodeCosts(model, facts)): ModelCost {
+export function modelCost(
+  model: Model,
+  facts: ModelFacts,
+  costs: readonly NodeCost[] = nodeCosts(model, facts),
+): ModelCost {
   const weights = weightsOf(model);
   const shares: Record<LayerKind, Share> = { tensor: NOTHING, 'non-tensor': NOTHING, plumbing: NOTHING };
   let [macs, bytesMoved, energyPj] = [0, 0, 0];
@@ -179,15 +200,23 @@ export function modelCost(model: Model, facts: ModelFacts, costs: readonly NodeC
     energyPj += cost.runs * cost.energyPj;
     if (cost.kind === undefined) continue;
     const share = shares[cost.kind];
-    shares[cost.kind] = { nodes: share.nodes + 1, macs: share.macs + cost.runs * cost.macs, bytes: share.bytes + bytes };
+    shares[cost.kind] = {
+      nodes: share.nodes + 1,
+      macs: share.macs + cost.runs * cost.macs,
+      bytes: share.bytes + bytes,
+    };
   }
   return {
     nodes: costs.length,
     parameters: weights.reduce((sum, tensor) => sum + tensor.size, 0),
     weightBytes: weights.reduce((sum, tensor) => sum + tensor.byteLength, 0),
-    macs, flops: 2 * macs, bytesMoved, energyPj,
+    macs,
+    flops: 2 * macs,
+    bytesMoved,
+    energyPj,
     notCounted: costs.filter(({ counted }) => !counted).length,
-    shares, histogram: histogramOf(model.graph),
+    shares,
+    histogram: histogramOf(model.graph),
   };
 }
 
@@ -196,6 +225,7 @@ const NOTHING: Share = { nodes: 0, macs: 0, bytes: 0 };
 /** Nodes by operator, subgraphs included, most frequent first. */
 export function histogramOf(graph: Graph): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
-  for (const { opType, domain } of nodesUnder(graph)) counts.set(opKey(opType, domain), (counts.get(opKey(opType, domain)) ?? 0) + 1);
+  for (const { opType, domain } of nodesUnder(graph))
+    counts.set(opKey(opType, domain), (counts.get(opKey(opType, domain)) ?? 0) + 1);
   return new Map([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)));
 }

@@ -6,7 +6,12 @@ import { isFloat, type DType } from '../tensor/dtype.js';
 
 /** Picojoules of one multiply-accumulate: multiplication + addition. Other types count as float32. */
 const MAC_PJ: Partial<Record<DType, number>> = {
-  float32: 3.7 + 0.9, float16: 1.1 + 0.4, bfloat16: 1.1 + 0.4, int8: 0.2 + 0.1, uint8: 0.2 + 0.1, int32: 3.1 + 0.1,
+  float32: 3.7 + 0.9,
+  float16: 1.1 + 0.4,
+  bfloat16: 1.1 + 0.4,
+  int8: 0.2 + 0.1,
+  uint8: 0.2 + 0.1,
+  int32: 3.1 + 0.1,
 };
 
 /** Picojoules per byte, a 64-bit access divided by 8, up to this many bytes. */

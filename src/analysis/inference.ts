@@ -84,7 +84,9 @@ export interface ModelFacts extends Facts {
 export function createFacts(model: Model, options: FactsOptions = {}): ModelFacts {
   const sizes = options.assumedSizes ?? new Map<string, number>();
   const inference = newInference(model, undefined);
-  const concrete = model.graph.inputs.every((input) => staticDims(inputDims(input, undefined))) ? inference : newInference(model, sizes);
+  const concrete = model.graph.inputs.every((input) => staticDims(inputDims(input, undefined)))
+    ? inference
+    : newInference(model, sizes);
   const of = (value: Value): ValueInfo => infoOf(inference, frameOf(inference, value.graph), value);
   const record = (node: Node): OpRecord | undefined => recordOf(inference, node);
   const sizeOf = (dim: Dim): number => assumedSize(dim, sizes);
@@ -95,7 +97,10 @@ export function createFacts(model: Model, options: FactsOptions = {}): ModelFact
     return [...nodesUnder(called.graph)].reduce((sum, inner) => sum + macs(inner, called), 0);
   };
   return {
-    of, record, sizeOf, scope,
+    of,
+    record,
+    sizeOf,
+    scope,
     site: (node) => siteOf(inference, frameOf(inference, node.graph), node),
     staticShape: (value) => staticDims(of(value).shape),
     assumed: scope.dims,
@@ -121,10 +126,23 @@ function scopeOf(inference: Inference, graph: Graph, frame: (graph: Graph | unde
 }
 
 function newInference(model: Model, sizes: Sizes | undefined): Inference {
-  return { model, sizes, main: newFrame({}), bodies: new Map(), tensors: new WeakMap(), functions: { list: [], byKey: new Map() }, symbols: 0 };
+  return {
+    model,
+    sizes,
+    main: newFrame({}),
+    bodies: new Map(),
+    tensors: new WeakMap(),
+    functions: { list: [], byKey: new Map() },
+    symbols: 0,
+  };
 }
 
-function newFrame({ callee, attributes, omitted = new Set(), depth = 0 }: Partial<Pick<Frame, 'callee' | 'attributes' | 'omitted' | 'depth'>>): Frame {
+function newFrame({
+  callee,
+  attributes,
+  omitted = new Set(),
+  depth = 0,
+}: Partial<Pick<Frame, 'callee' | 'attributes' | 'omitted' | 'depth'>>): Frame {
   return { facts: new Map(), entered: new Set(), calls: new Map(), callee, attributes, omitted, depth };
 }
 
@@ -143,7 +161,11 @@ function frameOf(inference: Inference, graph: Graph | undefined): Frame {
 function functionOf(inference: Inference, node: Node): LocalFunction | undefined {
   const list = inference.model.functions;
   if (list.length === 0) return undefined;
-  if (inference.functions.list !== list) inference.functions = { list, byKey: new Map(list.map((entry) => [`${entry.domain}\n${entry.name}\n${entry.overload}`, entry])) };
+  if (inference.functions.list !== list)
+    inference.functions = {
+      list,
+      byKey: new Map(list.map((entry) => [`${entry.domain}\n${entry.name}\n${entry.overload}`, entry])),
+    };
   return inference.functions.byKey.get(`${node.domain}\n${node.opType}\n${node.overload}`);
 }
 
@@ -217,13 +239,16 @@ function solve(inference: Inference, frame: Frame, target: Node): void {
 function missingProducers(inference: Inference, frame: Frame, node: Node): Node[] {
   const producers: Node[] = [];
   const need = (value: Value | undefined): void => {
-    if (value?.producer !== undefined && knownInfo(inference, frame, value) === undefined) producers.push(value.producer);
+    if (value?.producer !== undefined && knownInfo(inference, frame, value) === undefined)
+      producers.push(value.producer);
   };
   node.inputs.forEach(need);
   for (const graph of node.subgraphs()) {
     const inside = new Set<Value>();
     for (const inner of nodesUnder(graph)) for (const output of inner.outputs) if (output) inside.add(output);
-    const outer = (value: Value | undefined): void => { if (value && !inside.has(value)) need(value); };
+    const outer = (value: Value | undefined): void => {
+      if (value && !inside.has(value)) need(value);
+    };
     for (const inner of nodesUnder(graph)) {
       inner.inputs.forEach(outer);
       for (const nested of inner.subgraphs()) nested.outputs.forEach(outer);
@@ -238,7 +263,8 @@ function inferNode(inference: Inference, frame: Frame, node: Node, which: 'missi
   frame.entered.add(node);
   const infos = outputInfos(inference, frame, node);
   node.outputs.forEach((value, i) => {
-    if (value && (which === 'all' || !frame.facts.has(value))) frame.facts.set(value, settled(inference, value, infos[i]));
+    if (value && (which === 'all' || !frame.facts.has(value)))
+      frame.facts.set(value, settled(inference, value, infos[i]));
   });
 }
 
@@ -252,11 +278,15 @@ function outputInfos(inference: Inference, frame: Frame, node: Node): readonly V
 
 /** The node with the attributes of the call, or their defaults, put in; undefined when the call is not known. */
 function resolveReferences(frame: Frame, node: Node): Node | undefined {
-  if (frame.callee === undefined || ![...node.attributes.values()].some((attribute) => attribute.kind === 'reference')) return node;
+  if (frame.callee === undefined || ![...node.attributes.values()].some((attribute) => attribute.kind === 'reference'))
+    return node;
   if (frame.attributes === undefined) return undefined;
   const attributes = new Map<string, Attribute>();
   for (const [name, attribute] of node.attributes) {
-    const value = attribute.kind === 'reference' ? (frame.attributes.get(attribute.name) ?? frame.callee.attributeDefaults?.get(attribute.name)) : attribute;
+    const value =
+      attribute.kind === 'reference'
+        ? (frame.attributes.get(attribute.name) ?? frame.callee.attributeDefaults?.get(attribute.name))
+        : attribute;
     if (value !== undefined) attributes.set(name, value);
   }
   const { name, opType, domain, overload, inputs, outputs } = node;
@@ -279,11 +309,17 @@ function callInfos(inference: Inference, caller: Frame, call: Node, callee: Loca
 }
 
 /** Walks a subgraph with these facts of its formal inputs; symbols made inside stay inside. */
-function walkSubgraph(inference: Inference, frame: Frame, graph: Graph, inputs: readonly (ValueInfo | undefined)[]): ValueInfo[] {
+function walkSubgraph(
+  inference: Inference,
+  frame: Frame,
+  graph: Graph,
+  inputs: readonly (ValueInfo | undefined)[],
+): ValueInfo[] {
   const first = inference.symbols;
   graph.inputs.forEach((value, i) => frame.facts.set(value, settled(inference, value, inputs[i])));
   for (const node of graph.nodes()) inferNode(inference, frame, node, 'all');
-  const isInner = (dim: Dim): boolean => [...symbolsOf(dim)].some((name) => name.startsWith(UNKNOWN_PREFIX) && Number(name.slice(1)) >= first);
+  const isInner = (dim: Dim): boolean =>
+    [...symbolsOf(dim)].some((name) => name.startsWith(UNKNOWN_PREFIX) && Number(name.slice(1)) >= first);
   const before = inference.symbols;
   return graph.outputs.map((value) => {
     const info = infoOf(inference, frame, value);
@@ -300,10 +336,16 @@ function unknownDim(inference: Inference): Dim {
 /** What a record said, with the declared element type where it said none, and without formulas that grew too long. */
 function settled(inference: Inference, value: Value, info: ValueInfo | undefined): ValueInfo {
   const dtype = info?.dtype ?? declaredType(value).dtype;
-  const shape = info?.shape?.map((dim) => (isUsable(dim) && (typeof dim !== 'number' || dim >= 0) ? dim : unknownDim(inference)));
+  const shape = info?.shape?.map((dim) =>
+    isUsable(dim) && (typeof dim !== 'number' || dim >= 0) ? dim : unknownDim(inference),
+  );
   const data = info?.data;
   const size = staticDims(shape)?.reduce((product, dim) => product * dim, 1);
-  const keep = data !== undefined && data.length === size && size <= MAX_DATA && data.every((dim) => typeof dim === 'number' || isUsable(dim));
+  const keep =
+    data !== undefined &&
+    data.length === size &&
+    size <= MAX_DATA &&
+    data.every((dim) => typeof dim === 'number' || isUsable(dim));
   return { dtype, shape, data: keep ? data : undefined };
 }
 
@@ -312,7 +354,8 @@ function isUsable(dim: Dim): boolean {
 }
 
 function siteOf(inference: Inference, frame: Frame, node: Node): CostSite {
-  const info = (value: Value | undefined): ValueInfo | undefined => (value === undefined || frame.omitted.has(value) ? undefined : infoOf(inference, frame, value));
+  const info = (value: Value | undefined): ValueInfo | undefined =>
+    value === undefined || frame.omitted.has(value) ? undefined : infoOf(inference, frame, value);
   const opsets = frame.callee?.opsets ?? inference.model.opsets;
   return {
     node,

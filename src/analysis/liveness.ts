@@ -77,10 +77,19 @@ function lastUses(nodes: readonly Node[], graph: Graph, sweep: Sweep, roots: Map
 
 /** Every value that nodes under `graph` read or return: those from outside keep their buffers while it runs. */
 function captures(graph: Graph): Value[] {
-  return [...graph.outputs, ...graph.nodes().flatMap((node) => [...node.inputs.filter((value) => value !== undefined), ...node.subgraphs().flatMap(captures)])];
+  return [
+    ...graph.outputs,
+    ...graph
+      .nodes()
+      .flatMap((node) => [
+        ...node.inputs.filter((value) => value !== undefined),
+        ...node.subgraphs().flatMap(captures),
+      ]),
+  ];
 }
 
-const isWeight = (value: Value): boolean => value.constant !== undefined || (value.producer !== undefined && constantTensor(value.producer) !== undefined);
+const isWeight = (value: Value): boolean =>
+  value.constant !== undefined || (value.producer !== undefined && constantTensor(value.producer) !== undefined);
 
 function sizeOf(value: Value, { scope, unknown, outside }: Sweep): number {
   if (outside.has(value)) return 0;

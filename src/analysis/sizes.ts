@@ -10,7 +10,9 @@ export type Sizes = ReadonlyMap<string, number>;
 
 /** The name of the dim at `axis` of the graph input called `input`: its symbol, or one of its own (`x#2`) where the file names none. */
 export function symbolOf(input: string, axis: number, declared: DeclaredDim): string {
-  return typeof declared === 'string' && declared !== '' && !declared.startsWith(UNKNOWN_PREFIX) ? declared : `${input}#${axis}`;
+  return typeof declared === 'string' && declared !== '' && !declared.startsWith(UNKNOWN_PREFIX)
+    ? declared
+    : `${input}#${axis}`;
 }
 
 /** Dims of a graph input as declared, with symbols (taken to be at least 1) or at these sizes; undefined when not even the rank is. */
@@ -35,12 +37,20 @@ export function assumedSize(dim: Dim, sizes: Sizes): number {
  * Sizes of a value for cost formulas, from what inference knows at assumed input sizes. Where it knows nothing, the
  * number that the file declares is taken: good enough for an estimate, though a runtime never checks it.
  */
-export function assumedDims(value: Value, shape: readonly Dim[] | undefined, sizes: Sizes): readonly number[] | undefined {
+export function assumedDims(
+  value: Value,
+  shape: readonly Dim[] | undefined,
+  sizes: Sizes,
+): readonly number[] | undefined {
   const declared = value.type?.kind === 'tensor' ? value.type.shape : undefined;
-  if (shape === undefined) return declared?.map((dim) => (typeof dim === 'number' && dim >= 0 ? dim : (sizes.get(String(dim)) ?? 1)));
+  if (shape === undefined)
+    return declared?.map((dim) => (typeof dim === 'number' && dim >= 0 ? dim : (sizes.get(String(dim)) ?? 1)));
   const fixed = staticDims(shape);
-  return fixed ?? shape.map((dim, axis) => {
-    const given = declared?.length === shape.length ? declared[axis] : undefined;
-    return typeof dim !== 'number' && typeof given === 'number' && given >= 0 ? given : assumedSize(dim, sizes);
-  });
+  return (
+    fixed ??
+    shape.map((dim, axis) => {
+      const given = declared?.length === shape.length ? declared[axis] : undefined;
+      return typeof dim !== 'number' && typeof given === 'number' && given >= 0 ? given : assumedSize(dim, sizes);
+    })
+  );
 }

@@ -16,13 +16,15 @@ export interface WeightTotals {
 export function weightsOf(model: Model): Tensor[] {
   const tensors: Tensor[] = [];
   const collect = (graph: Graph): void => {
-    for (const value of graph.initializers) if (value.initializer?.kind === 'dense') tensors.push(value.initializer.tensor);
+    for (const value of graph.initializers)
+      if (value.initializer?.kind === 'dense') tensors.push(value.initializer.tensor);
     for (let node = graph.first; node !== undefined; node = node.next) {
       const tensor = constantTensor(node);
       if (tensor !== undefined) tensors.push(tensor);
     }
   };
-  for (const root of [model.graph, ...model.functions.map((callee) => callee.graph)]) graphsUnder(root).forEach(collect);
+  for (const root of [model.graph, ...model.functions.map((callee) => callee.graph)])
+    graphsUnder(root).forEach(collect);
   return tensors;
 }
 
@@ -31,7 +33,11 @@ export function weightsByType(model: Model): ReadonlyMap<DType, WeightTotals> {
   const totals = new Map<DType, WeightTotals>();
   for (const tensor of weightsOf(model)) {
     const { tensors, parameters, bytes } = totals.get(tensor.dtype) ?? { tensors: 0, parameters: 0, bytes: 0 };
-    totals.set(tensor.dtype, { tensors: tensors + 1, parameters: parameters + tensor.size, bytes: bytes + tensor.byteLength });
+    totals.set(tensor.dtype, {
+      tensors: tensors + 1,
+      parameters: parameters + tensor.size,
+      bytes: bytes + tensor.byteLength,
+    });
   }
   return totals;
 }

@@ -23,14 +23,38 @@ export interface ErrorDetails {
 
 /** What the user typed is wrong: flags, recipe, option values. Exit status 2. */
 export type UsageCode =
-  | 'unknown-option' | 'unknown-pass' | 'unknown-command' | 'bad-value' | 'bad-recipe' | 'conflict' | 'not-available'
-  | 'would-overwrite' | 'no-input';
+  | 'unknown-option'
+  | 'unknown-pass'
+  | 'unknown-command'
+  | 'bad-value'
+  | 'bad-recipe'
+  | 'conflict'
+  | 'not-available'
+  | 'would-overwrite'
+  | 'no-input';
 
 /** The input cannot be read or is not supported. Exit status 3. */
 export type InputCode =
-  | 'not-found' | 'not-readable' | 'not-writable' | 'not-onnx' | 'truncated' | 'malformed' | 'too-deep' | 'too-large'
-  | 'missing-field' | 'bad-type' | 'bad-tensor' | 'missing-value' | 'duplicate-name' | 'cyclic' | 'external-data'
-  | 'unsupported' | 'runtime-rejects' | 'runtime-failed' | 'bad-feed' | 'bad-report';
+  | 'not-found'
+  | 'not-readable'
+  | 'not-writable'
+  | 'not-onnx'
+  | 'truncated'
+  | 'malformed'
+  | 'too-deep'
+  | 'too-large'
+  | 'missing-field'
+  | 'bad-type'
+  | 'bad-tensor'
+  | 'missing-value'
+  | 'duplicate-name'
+  | 'cyclic'
+  | 'external-data'
+  | 'unsupported'
+  | 'runtime-rejects'
+  | 'runtime-failed'
+  | 'bad-feed'
+  | 'bad-report';
 
 /** A defect of mcompress itself. Exit status 4. */
 export type InternalCode = 'invariant' | 'runtime-crashed' | 'unexpected';
@@ -54,21 +78,33 @@ export abstract class AppError extends Error {
 
 export class UsageError extends AppError {
   readonly exitCode = 2;
-  constructor(readonly code: UsageCode, message: string, details?: ErrorDetails) {
+  constructor(
+    readonly code: UsageCode,
+    message: string,
+    details?: ErrorDetails,
+  ) {
     super(message, details);
   }
 }
 
 export class InputError extends AppError {
   readonly exitCode = 3;
-  constructor(readonly code: InputCode, message: string, details?: ErrorDetails) {
+  constructor(
+    readonly code: InputCode,
+    message: string,
+    details?: ErrorDetails,
+  ) {
     super(message, details);
   }
 }
 
 export class InternalError extends AppError {
   readonly exitCode = 4;
-  constructor(readonly code: InternalCode, message: string, details?: ErrorDetails) {
+  constructor(
+    readonly code: InternalCode,
+    message: string,
+    details?: ErrorDetails,
+  ) {
     super(message, details);
   }
 }

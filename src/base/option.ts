@@ -34,19 +34,32 @@ interface NumberSpec {
   readonly max?: number;
   readonly help: string;
 }
-export const num = (spec: NumberSpec): NumberOption => ({ kind: 'number', integer: false, min: spec.min, max: spec.max, default: spec.default, help: spec.help });
+export const num = (spec: NumberSpec): NumberOption => ({
+  kind: 'number',
+  integer: false,
+  min: spec.min,
+  max: spec.max,
+  default: spec.default,
+  help: spec.help,
+});
 export const int = (spec: NumberSpec): NumberOption => ({ ...num(spec), integer: true });
 export const flag = (spec: OptionBase<boolean>): FlagOption => ({ kind: 'flag', ...spec });
 export const text = (spec: OptionBase<string>): TextOption => ({ kind: 'text', ...spec });
-export const choice = <const C extends string>(choices: readonly C[], spec: { readonly default: NoInfer<C>; readonly help: string }): ChoiceOption<C> =>
-  ({ kind: 'choice', choices, ...spec });
+export const choice = <const C extends string>(
+  choices: readonly C[],
+  spec: { readonly default: NoInfer<C>; readonly help: string },
+): ChoiceOption<C> => ({ kind: 'choice', choices, ...spec });
 
 /**
  * Values for every option of `table`: those in `given` (strings from a command line, or JSON values from a recipe),
  * and the defaults. `owner` names the pass or command in messages.
  * @throws UsageError unknown-option, bad-value
  */
-export function parseOptions<T extends OptionTable>(table: T, given: Readonly<Record<string, unknown>>, owner: string): OptionValues<T> {
+export function parseOptions<T extends OptionTable>(
+  table: T,
+  given: Readonly<Record<string, unknown>>,
+  owner: string,
+): OptionValues<T> {
   const values: Record<string, unknown> = {};
   for (const [key, option] of Object.entries(table)) values[key] = option.default;
   for (const [key, value] of Object.entries(given)) {
@@ -64,9 +77,17 @@ export function parseOptions<T extends OptionTable>(table: T, given: Readonly<Re
 export function parseOption(option: Option, value: unknown, label: string): number | boolean | string {
   switch (option.kind) {
     case 'number': {
-      const number = typeof value === 'number' ? value : typeof value === 'string' && value.trim() !== '' ? Number(value) : Number.NaN;
-      const wrong = !Number.isFinite(number) || (option.integer && !Number.isInteger(number))
-        || (option.min !== undefined && number < option.min) || (option.max !== undefined && number > option.max);
+      const number =
+        typeof value === 'number'
+          ? value
+          : typeof value === 'string' && value.trim() !== ''
+            ? Number(value)
+            : Number.NaN;
+      const wrong =
+        !Number.isFinite(number) ||
+        (option.integer && !Number.isInteger(number)) ||
+        (option.min !== undefined && number < option.min) ||
+        (option.max !== undefined && number > option.max);
       if (wrong) throw badValue(label, value, `give ${describeRange(option)}`);
       return number;
     }
@@ -76,7 +97,11 @@ export function parseOption(option: Option, value: unknown, label: string): numb
       throw badValue(label, value, 'give true or false');
     case 'choice':
       if (typeof value === 'string' && option.choices.includes(value)) return value;
-      throw badValue(label, value, suggestion(String(value), option.choices) ?? `choose one of: ${option.choices.join(', ')}`);
+      throw badValue(
+        label,
+        value,
+        suggestion(String(value), option.choices) ?? `choose one of: ${option.choices.join(', ')}`,
+      );
     case 'text':
       if (typeof value === 'string') return value;
       throw badValue(label, value, 'give text');
@@ -103,7 +128,10 @@ export function optionSchema(option: Option): Record<string, unknown> {
   const common = { description: option.help, default: option.default };
   switch (option.kind) {
     case 'number': {
-      const bounds = { ...(option.min === undefined ? {} : { minimum: option.min }), ...(option.max === undefined ? {} : { maximum: option.max }) };
+      const bounds = {
+        ...(option.min === undefined ? {} : { minimum: option.min }),
+        ...(option.max === undefined ? {} : { maximum: option.max }),
+      };
       return { type: option.integer ? 'integer' : 'number', ...bounds, ...common };
     }
     case 'flag':

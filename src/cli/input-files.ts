@@ -19,11 +19,17 @@ export interface Job {
  * shells that do not. Several inputs need `output` to be a folder.
  * @throws UsageError no-input, would-overwrite, conflict
  */
-export async function planJobs(patterns: readonly string[], output: string | undefined, overwrite: 'refuse' | 'force'): Promise<Job[]> {
+export async function planJobs(
+  patterns: readonly string[],
+  output: string | undefined,
+  overwrite: 'refuse' | 'force',
+): Promise<Job[]> {
   const inputs = [...new Set((await Promise.all(patterns.map(expand))).flat())];
   const folder = output !== undefined && output !== STDIO && (output.endsWith('/') || isFolder(output));
   if (inputs.length > 1 && output !== undefined && !folder) {
-    throw new UsageError('conflict', `${inputs.length} models cannot go to one file`, { fix: 'name a folder: -o FOLDER/' });
+    throw new UsageError('conflict', `${inputs.length} models cannot go to one file`, {
+      fix: 'name a folder: -o FOLDER/',
+    });
   }
   const jobs = inputs.map((input): Job => {
     if (output === undefined && input === STDIO) return { input, output: STDIO };
@@ -46,10 +52,15 @@ function checkCollisions(jobs: readonly Job[], overwrite: 'refuse' | 'force'): v
     if (output === STDIO) continue;
     const target = realPath(output);
     const other = outputs.get(target);
-    if (other !== undefined) throw new UsageError('conflict', `${input} and ${other} would both be written to ${output}`, { fix: 'rename one, or run them into different folders' });
+    if (other !== undefined)
+      throw new UsageError('conflict', `${input} and ${other} would both be written to ${output}`, {
+        fix: 'rename one, or run them into different folders',
+      });
     outputs.set(target, input);
     if (overwrite === 'refuse' && inputs.has(target)) {
-      throw new UsageError('would-overwrite', `the output ${output} is an input`, { fix: 'choose another name with -o, or allow it with --force' });
+      throw new UsageError('would-overwrite', `the output ${output} is an input`, {
+        fix: 'choose another name with -o, or allow it with --force',
+      });
     }
   }
 }
@@ -61,17 +72,21 @@ async function expand(pattern: string): Promise<string[]> {
   const matcher = globExpression(name);
   const names = await readdir(folder).catch(() => []);
   const matches = names.filter((entry) => matcher.test(entry) && !entry.startsWith('.')).sort();
-  if (matches.length === 0) throw new UsageError('no-input', `no file matches ${pattern}`, { fix: 'check the folder and the pattern' });
+  if (matches.length === 0)
+    throw new UsageError('no-input', `no file matches ${pattern}`, { fix: 'check the folder and the pattern' });
   return matches.map((entry) => (pattern.startsWith(folder) ? join(folder, entry) : entry));
 }
 
 /** A file-name glob (`*`, `?`, `[a-z]`, `[!a-z]`) as a regular expression over one name. */
 function globExpression(glob: string): RegExp {
-  const source = glob.replace(/\[(!?)([^\]]+)\]|[*?]|[\\^$.|+(){}[\]]/g, (token, negated: string | undefined, set: string | undefined) => {
-    if (set !== undefined) return `[${negated === '!' ? '^' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
-    if (token === '*') return '.*';
-    return token === '?' ? '.' : `\\${token}`;
-  });
+  const source = glob.replace(
+    /\[(!?)([^\]]+)\]|[*?]|[\\^$.|+(){}[\]]/g,
+    (token, negated: string | undefined, set: string | undefined) => {
+      if (set !== undefined) return `[${negated === '!' ? '^' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
+      if (token === '*') return '.*';
+      return token === '?' ? '.' : `\\${token}`;
+    },
+  );
   return new RegExp(`^${source}$`);
 }
 

@@ -39,8 +39,13 @@ function report(error: unknown, terminal: Terminal, debug: boolean): number {
     terminal.note('interrupted: nothing was changed');
     return error.exitCode;
   }
-  const known = error instanceof AppError ? error
-    : new InternalError('unexpected', error instanceof Error ? error.message : String(error), { cause: error, fix: 'this is a defect of mcompress: please report it, with the output of --debug' });
+  const known =
+    error instanceof AppError
+      ? error
+      : new InternalError('unexpected', error instanceof Error ? error.message : String(error), {
+          cause: error,
+          fix: 'this is a defect of mcompress: please report it, with the output of --debug',
+        });
   terminal.error(known);
   if (debug) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return known.exitCode;

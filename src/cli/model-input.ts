@@ -9,7 +9,8 @@ export async function readStdin(): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) chunks.push(chunk);
   const bytes = Buffer.concat(chunks);
-  if (bytes.length === 0) throw new InputError('not-onnx', 'standard input is empty', { fix: 'pipe a model into it, or name a file' });
+  if (bytes.length === 0)
+    throw new InputError('not-onnx', 'standard input is empty', { fix: 'pipe a model into it, or name a file' });
   return bytes;
 }
 

@@ -4,14 +4,20 @@ import { FLAGS, type FlagKey } from './flags.js';
 
 /** Strings for flags with a value, string lists for repeatable ones, booleans for switches. */
 export type FlagValues = { readonly [K in FlagKey]?: FlagValue<K> };
-type FlagValue<K extends FlagKey> = (typeof FLAGS)[K] extends { value: string } ? ((typeof FLAGS)[K] extends { repeatable: true } ? readonly string[] : string) : boolean;
+type FlagValue<K extends FlagKey> = (typeof FLAGS)[K] extends { value: string }
+  ? (typeof FLAGS)[K] extends { repeatable: true }
+    ? readonly string[]
+    : string
+  : boolean;
 
 /** A whole number of at least `min` from a flag. @throws UsageError bad-value */
 export function wholeNumber(flag: FlagKey, text: string | undefined, fallback: number, min = 0): number {
   if (text === undefined) return fallback;
   const number = Number(text);
   if (!/^\d+$/.test(text) || number < min || !Number.isSafeInteger(number)) {
-    throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: `give a whole number of at least ${min}` });
+    throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, {
+      fix: `give a whole number of at least ${min}`,
+    });
   }
   return number;
 }
@@ -20,14 +26,25 @@ export function wholeNumber(flag: FlagKey, text: string | undefined, fallback: n
 export function positiveNumber(flag: FlagKey, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
   const number = Number(text);
-  if (!(number > 0) || !Number.isFinite(number)) throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: 'give a positive number' });
+  if (!(number > 0) || !Number.isFinite(number))
+    throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, {
+      fix: 'give a positive number',
+    });
   return number;
 }
 
 /** One of the declared choices of a flag. @throws UsageError bad-value */
-export function choiceOf<C extends string>(flag: FlagKey, choices: readonly C[], text: string | undefined, fallback: C): C {
+export function choiceOf<C extends string>(
+  flag: FlagKey,
+  choices: readonly C[],
+  text: string | undefined,
+  fallback: C,
+): C {
   if (text === undefined) return fallback;
   const choice = choices.find((candidate) => candidate === text);
-  if (choice === undefined) throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, { fix: `choose one of: ${choices.join(', ')}` });
+  if (choice === undefined)
+    throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, {
+      fix: `choose one of: ${choices.join(', ')}`,
+    });
   return choice;
 }

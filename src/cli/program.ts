@@ -35,7 +35,11 @@ export interface Parsed {
  * Parses a command line (without node and script).
  * @throws UsageError unknown-command, unknown-option, bad-value, no-input
  */
-export function parseCommandLine(argv: readonly string[], version: string, write: (text: string) => void): Parsed | undefined {
+export function parseCommandLine(
+  argv: readonly string[],
+  version: string,
+  write: (text: string) => void,
+): Parsed | undefined {
   let parsed: Parsed | undefined;
   const program = new Command('mcompress')
     .description('Compression toolchain for convolutional networks in ONNX.')
@@ -43,12 +47,17 @@ export function parseCommandLine(argv: readonly string[], version: string, write
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .showSuggestionAfterError(true)
-    .addHelpText('after', exampleText([COMMANDS.slim.examples[0], COMMANDS.passes.examples[0], COMMANDS.print.examples[0]]))
+    .addHelpText(
+      'after',
+      exampleText([COMMANDS.slim.examples[0], COMMANDS.passes.examples[0], COMMANDS.print.examples[0]]),
+    )
     .exitOverride()
     .configureOutput({ writeOut: write, writeErr: () => {} });
   for (const name of Object.keys(COMMANDS) as CommandName[]) {
     // oxlint-disable-next-line no-loop-func
-    addCommand(program, COMMANDS[name], (args, flags) => { parsed = { args, flags, load: LOADERS[name] }; });
+    addCommand(program, COMMANDS[name], (args, flags) => {
+      parsed = { args, flags, load: LOADERS[name] };
+    });
   }
   try {
     program.parse(argv, { from: 'user' });
@@ -65,22 +74,33 @@ export function parseCommandLine(argv: readonly string[], version: string, write
 }
 
 function addCommand(program: Command, spec: CommandSpec, onRun: (args: string[], flags: FlagValues) => void): void {
-  const command = program.command(spec.name).summary(spec.summary).description(`${capital(spec.summary)}.`).copyInheritedSettings(program);
+  const command = program
+    .command(spec.name)
+    .summary(spec.summary)
+    .description(`${capital(spec.summary)}.`)
+    .copyInheritedSettings(program);
   for (const { name, help } of spec.args) command.argument(name.startsWith('[') ? name : `<${name}>`, help);
   const keys = [...spec.flags, ...COMMON_FLAGS];
   for (const key of keys) command.addOption(optionOf(FLAGS[key]));
   command.addHelpText('after', exampleText(spec.examples));
   command.action((...values: unknown[]) => {
-    const args = values.slice(0, spec.args.length).flat().filter((arg): arg is string => typeof arg === 'string');
+    const args = values
+      .slice(0, spec.args.length)
+      .flat()
+      .filter((arg): arg is string => typeof arg === 'string');
     onRun(args, flagValues(keys, command.opts()));
   });
 }
 
 function optionOf(flag: Flag): Option {
   const long = `--${flag.name}${flag.value === undefined ? '' : ` <${flag.value}>`}`;
-  const option = new Option(flag.short === undefined ? long : `-${flag.short}, ${long}`, flag.help + (flag.default === undefined ? '' : ` (default: ${flag.default})`));
+  const option = new Option(
+    flag.short === undefined ? long : `-${flag.short}, ${long}`,
+    flag.help + (flag.default === undefined ? '' : ` (default: ${flag.default})`),
+  );
   if (flag.choices) option.choices([...flag.choices]);
-  if (flag.repeatable) option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+  if (flag.repeatable)
+    option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
   return option;
 }
 
@@ -91,7 +111,8 @@ function flagValues(keys: readonly FlagKey[], values: Readonly<Record<string, un
     const { name } = FLAGS[key];
     const negative = name.startsWith('no-');
     const value = values[camelCase(negative ? name.slice(3) : name)];
-    if (negative ? value === false : value !== undefined && value !== true && value !== false) flags[key] = negative ? true : value;
+    if (negative ? value === false : value !== undefined && value !== true && value !== false)
+      flags[key] = negative ? true : value;
     else if (!negative && value === true && !('value' in FLAGS[key])) flags[key] = true;
   }
   return flags as FlagValues;
@@ -112,7 +133,9 @@ function usageError(error: CommanderError): UsageError {
 
 function exampleText(examples: CommandSpec['examples']): string {
   const width = Math.max(...examples.map(({ command }) => command.length));
-  const lines = examples.map(({ command, does }) => (width > 56 ? `  ${command}\n      ${does}` : `  ${command.padEnd(width)}  ${does}`));
+  const lines = examples.map(({ command, does }) =>
+    width > 56 ? `  ${command}\n      ${does}` : `  ${command.padEnd(width)}  ${does}`,
+  );
   return `\nExamples:\n${lines.join('\n')}\n`;
 }
 

@@ -15,8 +15,13 @@ const LOCAL_RECIPE = 'mcompress.recipe.json';
  * @throws UsageError conflict, bad-recipe, unknown-pass, unknown-option, bad-value
  */
 export async function recipeFromFlags(flags: FlagValues, announce: (text: string) => void): Promise<Recipe> {
-  if (flags.pass && flags.recipe !== undefined) throw new UsageError('conflict', '-p and --recipe cannot be given together', { fix: 'put the pass into the recipe' });
-  const base = flags.pass ? { freeze: {}, opset: undefined, passes: flags.pass.map(parsePass) } : await baseRecipe(flags, announce);
+  if (flags.pass && flags.recipe !== undefined)
+    throw new UsageError('conflict', '-p and --recipe cannot be given together', {
+      fix: 'put the pass into the recipe',
+    });
+  const base = flags.pass
+    ? { freeze: {}, opset: undefined, passes: flags.pass.map(parsePass) }
+    : await baseRecipe(flags, announce);
   const opset = flags.opset === undefined ? base.opset : wholeNumber('opset', flags.opset, 0, 1);
   return { ...base, freeze: { ...base.freeze, ...Object.fromEntries(shapeFlags('freeze', flags.freeze)) }, opset };
 }
@@ -41,7 +46,10 @@ async function readRecipe(file: string): Promise<Recipe> {
   try {
     json = JSON.parse(text);
   } catch (cause) {
-    throw new UsageError('bad-recipe', `the recipe is not JSON: ${cause instanceof Error ? cause.message : ''}`, { at: { file }, cause });
+    throw new UsageError('bad-recipe', `the recipe is not JSON: ${cause instanceof Error ? cause.message : ''}`, {
+      at: { file },
+      cause,
+    });
   }
   return parseRecipe(json, file);
 }

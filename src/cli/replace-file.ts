@@ -19,6 +19,10 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw new InputError('not-writable', 'the file cannot be written', { at: { file: path }, cause, fix: 'choose another place' });
+    throw new InputError('not-writable', 'the file cannot be written', {
+      at: { file: path },
+      cause,
+      fix: 'choose another place',
+    });
   }
 }

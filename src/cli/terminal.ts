@@ -46,13 +46,21 @@ export class Terminal {
   print(lines: readonly Line[]): void {
     if (this.#options.verbosity === 'quiet') return;
     this.stopSpinner();
-    for (const line of lines) this.#options.stdout.write(`${line.map(({ text, style }) => (style ? STYLES[style](this.#out)(text) : text)).join('').trimEnd()}\n`);
+    for (const line of lines)
+      this.#options.stdout.write(
+        `${line
+          .map(({ text, style }) => (style ? STYLES[style](this.#out)(text) : text))
+          .join('')
+          .trimEnd()}\n`,
+      );
   }
 
   /** Bytes or text that is the result itself (a model, a JSON document), on stdout. */
   async write(data: string | Uint8Array): Promise<void> {
     this.stopSpinner();
-    await new Promise<void>((resolve, reject) => this.#options.stdout.write(data, (error) => (error ? reject(error) : resolve())));
+    await new Promise<void>((resolve, reject) =>
+      this.#options.stdout.write(data, (error) => (error ? reject(error) : resolve())),
+    );
   }
 
   /** One line of talk on stderr. */
@@ -71,7 +79,13 @@ export class Terminal {
   error(error: AppError, file?: string): void {
     this.stopSpinner();
     const at = { ...(file === undefined ? {} : { file }), ...error.at };
-    const place = [at.file, at.offset === undefined ? undefined : `byte ${at.offset}`, at.graph && `graph ${at.graph}`, at.node && `node ${at.node}`, at.tensor && `tensor ${at.tensor}`];
+    const place = [
+      at.file,
+      at.offset === undefined ? undefined : `byte ${at.offset}`,
+      at.graph && `graph ${at.graph}`,
+      at.node && `node ${at.node}`,
+      at.tensor && `tensor ${at.tensor}`,
+    ];
     const where = place.filter((part) => part !== undefined && part !== '').join(', ');
     const lines = [`${this.#err.red.bold(`error[${error.code}]`)}: ${error.message}`];
     if (where !== '') lines.push(`  ${this.#err.dim('at')}:  ${where}`);
@@ -81,7 +95,13 @@ export class Terminal {
 
   /** Shows what is being done: a spinner on a terminal, nothing elsewhere. */
   async progress(text: string): Promise<void> {
-    if (this.#options.verbosity === 'quiet' || !this.#options.stderr.isTTY || this.#options.env['TERM'] === 'dumb' || this.#options.env['CI'] !== undefined) return;
+    if (
+      this.#options.verbosity === 'quiet' ||
+      !this.#options.stderr.isTTY ||
+      this.#options.env['TERM'] === 'dumb' ||
+      this.#options.env['CI'] !== undefined
+    )
+      return;
     if (!this.#spinner) {
       const { default: ora } = await import('ora');
       this.#spinner ??= ora({ stream: this.#options.stderr, discardStdin: false }).start();

@@ -33,7 +33,8 @@ const RULES: Readonly<Record<string, (survey: Survey, report: Report) => void>> 
   },
   'a subgraph belongs to the node that holds it': ({ nodes, graphs }, report) => {
     for (const node of nodes) {
-      for (const graph of node.subgraphs()) if (graph.owner !== node) report(`subgraph "${graph.name}" of ${node.label} has owner ${graph.owner?.label}`);
+      for (const graph of node.subgraphs())
+        if (graph.owner !== node) report(`subgraph "${graph.name}" of ${node.label} has owner ${graph.owner?.label}`);
     }
     if (new Set(graphs).size !== graphs.length) report('a subgraph is held twice');
   },
@@ -41,68 +42,91 @@ const RULES: Readonly<Record<string, (survey: Survey, report: Report) => void>> 
     const slots = new Map<Value, Map<Node, number>>();
     for (const node of nodes) for (const value of node.inputs) if (value) tally(slots, value, node);
     for (const value of values) {
-      if (!sameCounts(value.slots, slots.get(value))) report(`"${value.name}" has wrong uses: ${usesText(value.slots)}; nodes read it: ${usesText(slots.get(value))}`);
+      if (!sameCounts(value.slots, slots.get(value)))
+        report(
+          `"${value.name}" has wrong uses: ${usesText(value.slots)}; nodes read it: ${usesText(slots.get(value))}`,
+        );
     }
   },
   'graph outputs are counted': ({ model, values, graphs }, report) => {
     const counts = new Map<Value, Map<Graph, number>>();
     for (const graph of [...graphs, model.outside]) for (const value of graph.outputs) tally(counts, value, graph);
     for (const value of values) {
-      if (!sameCounts(value.outputOf, counts.get(value))) report(`"${value.name}" is returned by ${counts.get(value)?.size ?? 0} graphs and says ${value.outputOf.size}`);
+      if (!sameCounts(value.outputOf, counts.get(value)))
+        report(`"${value.name}" is returned by ${counts.get(value)?.size ?? 0} graphs and says ${value.outputOf.size}`);
     }
   },
   'a node produces its outputs': ({ nodes, values }, report) => {
     for (const node of nodes) {
       for (const value of node.outputs) {
-        if (value && value.producer !== node) report(`output "${value.name}" of ${node.label} has producer ${value.producer?.label}`);
-        if (value && value.graph !== node.graph) report(`output "${value.name}" of ${node.label} is in the scope of another graph`);
+        if (value && value.producer !== node)
+          report(`output "${value.name}" of ${node.label} has producer ${value.producer?.label}`);
+        if (value && value.graph !== node.graph)
+          report(`output "${value.name}" of ${node.label} is in the scope of another graph`);
       }
     }
     for (const value of values) {
-      if (value.producer && !value.producer.outputs.includes(value)) report(`producer ${value.producer.label} of "${value.name}" does not list it`);
-      if (value.producer && (value.initializer || value.isInput)) report(`"${value.name}" is computed and is an input or initializer too`);
+      if (value.producer && !value.producer.outputs.includes(value))
+        report(`producer ${value.producer.label} of "${value.name}" does not list it`);
+      if (value.producer && (value.initializer || value.isInput))
+        report(`"${value.name}" is computed and is an input or initializer too`);
     }
   },
   'every value read is defined': ({ values }, report) => {
     for (const value of values) {
       if (value.isUnused) continue;
       if (value.graph === undefined) report(`"${value.name}" is used and belongs to no graph`);
-      if (value.producer?.isRemoved) report(`"${value.name}" is used and its producer ${value.producer.label} was removed`);
-      if (!value.producer && !value.initializer && !value.isInput) report(`"${value.name}" is used and nothing defines it`);
+      if (value.producer?.isRemoved)
+        report(`"${value.name}" is used and its producer ${value.producer.label} was removed`);
+      if (!value.producer && !value.initializer && !value.isInput)
+        report(`"${value.name}" is used and nothing defines it`);
     }
   },
   'values are computed before they are read': ({ nodes, graphs }, report) => {
     for (const node of nodes) {
-      for (const value of node.inputs) if (value && !isAvailable(value, node)) report(`${node.label} reads "${value.name}", which is not computed before it`);
+      for (const value of node.inputs)
+        if (value && !isAvailable(value, node))
+          report(`${node.label} reads "${value.name}", which is not computed before it`);
     }
     for (const graph of graphs) {
       for (const value of graph.outputs) {
-        if (value.graph !== graph && !(graph.owner && isAvailable(value, graph.owner))) report(`graph "${graph.name}" returns "${value.name}", which is not in scope`);
+        if (value.graph !== graph && !(graph.owner && isAvailable(value, graph.owner)))
+          report(`graph "${graph.name}" returns "${value.name}", which is not in scope`);
       }
     }
   },
   'graphs list their inputs and initializers': ({ graphs, values }, report) => {
     for (const graph of graphs) {
-      for (const value of graph.inputs) if (!value.isInput || value.graph !== graph) report(`input "${value.name}" of "${graph.name}" does not know it is one`);
-      for (const value of graph.initializers) if (!value.initializer || value.graph !== graph) report(`initializer "${value.name}" of "${graph.name}" does not know it is one`);
+      for (const value of graph.inputs)
+        if (!value.isInput || value.graph !== graph)
+          report(`input "${value.name}" of "${graph.name}" does not know it is one`);
+      for (const value of graph.initializers)
+        if (!value.initializer || value.graph !== graph)
+          report(`initializer "${value.name}" of "${graph.name}" does not know it is one`);
     }
     for (const value of values) {
-      if (value.graph && value.isInput && !value.graph.inputs.includes(value)) report(`"${value.name}" takes itself for an input`);
-      if (value.graph && value.initializer && !value.graph.initializers.has(value)) report(`"${value.name}" takes itself for an initializer`);
+      if (value.graph && value.isInput && !value.graph.inputs.includes(value))
+        report(`"${value.name}" takes itself for an input`);
+      if (value.graph && value.initializer && !value.graph.initializers.has(value))
+        report(`"${value.name}" takes itself for an initializer`);
     }
   },
   'names are unique in their graph, and read values are not shadowed': ({ model, graphs, nodes }, report) => {
     const defined = new Map(graphs.map((graph) => [graph, namesOf(graph, report)]));
-    for (const names of defined.values()) for (const name of names.keys()) if (!model.names.has(name)) report(`"${name}" is missing in the table of names`);
+    for (const names of defined.values())
+      for (const name of names.keys()) if (!model.names.has(name)) report(`"${name}" is missing in the table of names`);
     for (const node of nodes) {
-      for (const value of node.inputs) if (value && node.graph && resolve(value.name, node.graph, defined) !== value) report(`${node.label} reads "${value.name}", which is another value there`);
+      for (const value of node.inputs)
+        if (value && node.graph && resolve(value.name, node.graph, defined) !== value)
+          report(`${node.label} reads "${value.name}", which is another value there`);
     }
   },
   'an initializer has the type of its tensor': ({ values }, report) => {
     for (const { name, type, initializer } of values) {
       if (type?.kind !== 'tensor' || initializer?.kind !== 'dense') continue;
       const { dtype, dims } = initializer.tensor;
-      if ((type.dtype ?? dtype) !== dtype || !agrees(type.shape, dims)) report(`"${name}" is declared otherwise than its tensor ${dtype}[${dims.join(',')}]`);
+      if ((type.dtype ?? dtype) !== dtype || !agrees(type.shape, dims))
+        report(`"${name}" is declared otherwise than its tensor ${dtype}[${dims.join(',')}]`);
     }
   },
 };
@@ -114,7 +138,8 @@ export function checkModel(model: Model): Problem[] {
   const values = new Set(graphs.flatMap((graph) => [...graph.inputs, ...graph.outputs, ...graph.initializers]));
   for (const node of nodes) for (const value of [...node.inputs, ...node.outputs]) if (value) values.add(value);
   const problems: Problem[] = [];
-  for (const [rule, check] of Object.entries(RULES)) check({ model, graphs, nodes, values }, (message) => problems.push({ rule, message }));
+  for (const [rule, check] of Object.entries(RULES))
+    check({ model, graphs, nodes, values }, (message) => problems.push({ rule, message }));
   return problems;
 }
 
@@ -166,7 +191,11 @@ function namesOf(graph: Graph, report: Report): Map<string, Value> {
 }
 
 /** The value that `name` means in `graph`. */
-function resolve(name: string, graph: Graph, defined: ReadonlyMap<Graph, ReadonlyMap<string, Value>>): Value | undefined {
+function resolve(
+  name: string,
+  graph: Graph,
+  defined: ReadonlyMap<Graph, ReadonlyMap<string, Value>>,
+): Value | undefined {
   for (let scope: Graph | undefined = graph; scope; scope = scope.owner?.graph) {
     const value = defined.get(scope)?.get(name);
     if (value) return value;
@@ -175,5 +204,8 @@ function resolve(name: string, graph: Graph, defined: ReadonlyMap<Graph, Readonl
 }
 
 function agrees(shape: readonly DeclaredDim[] | undefined, dims: readonly number[]): boolean {
-  return shape === undefined || (shape.length === dims.length && shape.every((dim, i) => typeof dim !== 'number' || dim === dims[i]));
+  return (
+    shape === undefined ||
+    (shape.length === dims.length && shape.every((dim, i) => typeof dim !== 'number' || dim === dims[i]))
+  );
 }

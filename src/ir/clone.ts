@@ -71,12 +71,18 @@ function copyNode(node: Node, options: CopyOptions): Node {
     const copy = options.attribute ? options.attribute(attribute, name) : attribute;
     if (copy) attributes.set(name, copyAttribute(copy, options));
   }
-  const copy = into.addNode({
-    opType: node.opType, domain: node.domain, overload: node.overload, attributes,
-    name: node.name === '' || !nodeName ? node.name : nodeName(node.name),
-    inputs: node.inputs.map((value) => value && mapped(value, options)),
-    outputs: node.outputs.map((value) => value?.name),
-  }, before);
+  const copy = into.addNode(
+    {
+      opType: node.opType,
+      domain: node.domain,
+      overload: node.overload,
+      attributes,
+      name: node.name === '' || !nodeName ? node.name : nodeName(node.name),
+      inputs: node.inputs.map((value) => value && mapped(value, options)),
+      outputs: node.outputs.map((value) => value?.name),
+    },
+    before,
+  );
   node.outputs.forEach((value, i) => {
     const output = copy.outputs[i];
     if (!value || !output) return;

@@ -74,7 +74,9 @@ export function subDims(a: Dim, b: Dim): Dim {
 
 export function mulDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
-  const products = termsOf(a).flatMap((x) => termsOf(b).map((y) => ({ coefficient: x.coefficient * y.coefficient, atoms: sortAtoms([...x.atoms, ...y.atoms]) })));
+  const products = termsOf(a).flatMap((x) =>
+    termsOf(b).map((y) => ({ coefficient: x.coefficient * y.coefficient, atoms: sortAtoms([...x.atoms, ...y.atoms]) })),
+  );
   return fromTerms(products);
 }
 
@@ -103,7 +105,9 @@ export function floorDivDims(a: Dim, b: Dim): Dim {
 /** floor(sum of `terms` / divisor) with the common factor g of divisor and atoms taken out: floor((g x + c)/(g n)) = floor((x + floor(c/g))/n). */
 function reducedFloor(terms: readonly Term[], divisor: number): Dim {
   const factor = terms.reduce((g, term) => (term.atoms.length === 0 ? g : gcd(g, term.coefficient)), divisor);
-  const remainder = fromTerms(terms.map(({ coefficient, atoms }) => ({ coefficient: Math.floor(coefficient / factor), atoms })));
+  const remainder = fromTerms(
+    terms.map(({ coefficient, atoms }) => ({ coefficient: Math.floor(coefficient / factor), atoms })),
+  );
   if (typeof remainder === 'number') return Math.floor((remainder * factor) / divisor);
   return factor === divisor ? remainder : operation('floordiv', remainder, divisor / factor);
 }
@@ -181,7 +185,8 @@ function atomBounds(atom: Atom): Bounds {
   const right = boundsOf(atom.right);
   if (atom.kind === 'min') return { low: Math.min(left.low, right.low), high: Math.min(left.high, right.high) };
   if (atom.kind === 'max') return { low: Math.max(left.low, right.low), high: Math.max(left.high, right.high) };
-  if (typeof atom.right === 'number' && atom.right > 0) return { low: Math.floor(left.low / atom.right), high: Math.floor(left.high / atom.right) };
+  if (typeof atom.right === 'number' && atom.right > 0)
+    return { low: Math.floor(left.low / atom.right), high: Math.floor(left.high / atom.right) };
   return left.low >= 0 && right.low >= 1 ? { low: 0, high: left.high } : ANYTHING;
 }
 
@@ -259,7 +264,9 @@ function fromTerms(terms: readonly Term[]): Dim {
     const coefficient = (byAtoms.get(key)?.coefficient ?? 0) + term.coefficient;
     byAtoms.set(key, { coefficient, atoms: term.atoms });
   }
-  const kept = [...byAtoms].filter(([, term]) => term.coefficient !== 0).sort(([x], [y]) => (x === '' ? 1 : y === '' ? -1 : x < y ? -1 : 1));
+  const kept = [...byAtoms]
+    .filter(([, term]) => term.coefficient !== 0)
+    .sort(([x], [y]) => (x === '' ? 1 : y === '' ? -1 : x < y ? -1 : 1));
   const only = kept[0];
   if (only === undefined) return 0;
   if (kept.length === 1 && only[0] === '') return only[1].coefficient;

@@ -58,8 +58,14 @@ export class Graph {
     const values = inputs.map(({ name, type }) => new Value(name, this, type));
     for (const value of values) writable(value).isInput = true;
     this.#apply(
-      () => { this.#setInputs([...before, ...values]); for (const value of values) linkValue(value, this); },
-      () => { this.#setInputs(before); for (const value of values) unlinkValue(value); },
+      () => {
+        this.#setInputs([...before, ...values]);
+        for (const value of values) linkValue(value, this);
+      },
+      () => {
+        this.#setInputs(before);
+        for (const value of values) unlinkValue(value);
+      },
     );
     return values;
   }
@@ -68,33 +74,65 @@ export class Graph {
   removeInput(value: Value): void {
     const before = this.inputs;
     invariant(before.includes(value) && value.isUnused, `input ${value.name} cannot be removed`);
-    this.#apply(() => { this.#setInputs(before.filter((input) => input !== value)); unlinkValue(value); }, () => { this.#setInputs(before); linkValue(value, this); });
+    this.#apply(
+      () => {
+        this.#setInputs(before.filter((input) => input !== value));
+        unlinkValue(value);
+      },
+      () => {
+        this.#setInputs(before);
+        linkValue(value, this);
+      },
+    );
   }
 
   /** An initializer of this graph. The name is a hint, made unique in the model. */
   addInitializer(tensor: Tensor, nameHint: string): Value {
-    const value = new Value(this.model.uniqueName(nameHint), this, { kind: 'tensor', dtype: tensor.dtype, shape: tensor.dims });
-    this.#apply(() => { linkValue(value, this); this.#setInitializer(value, { kind: 'dense', tensor }); }, () => { this.#setInitializer(value, undefined); unlinkValue(value); });
+    const value = new Value(this.model.uniqueName(nameHint), this, {
+      kind: 'tensor',
+      dtype: tensor.dtype,
+      shape: tensor.dims,
+    });
+    this.#apply(
+      () => {
+        linkValue(value, this);
+        this.#setInitializer(value, { kind: 'dense', tensor });
+      },
+      () => {
+        this.#setInitializer(value, undefined);
+        unlinkValue(value);
+      },
+    );
     return value;
   }
 
   /** Gives `value` (an input, or a new value made by `declare`) this initializer; undefined takes it away. */
   setInitializer(value: Value, initializer: Initializer | undefined): void {
     const before = value.initializer;
-    this.#apply(() => this.#setInitializer(value, initializer), () => this.#setInitializer(value, before));
+    this.#apply(
+      () => this.#setInitializer(value, initializer),
+      () => this.#setInitializer(value, before),
+    );
   }
 
   /** Drops an initializer that nobody uses. One that is also a formal input stays as an input. */
   removeInitializer(value: Value): void {
     invariant(value.isUnused && value.initializer !== undefined, `initializer ${value.name} is still used`);
     this.setInitializer(value, undefined);
-    if (!value.isInput) this.#apply(() => unlinkValue(value), () => linkValue(value, this));
+    if (!value.isInput)
+      this.#apply(
+        () => unlinkValue(value),
+        () => linkValue(value, this),
+      );
   }
 
   /** A value without producer, for building: a node must take it over, or `setInitializer` must follow. */
   declare(name: string, type: ValueType | undefined): Value {
     const value = new Value(name, this, type);
-    this.#apply(() => linkValue(value, this), () => unlinkValue(value));
+    this.#apply(
+      () => linkValue(value, this),
+      () => unlinkValue(value),
+    );
     return value;
   }
 
@@ -106,7 +144,10 @@ export class Graph {
       for (const value of to) countOutput(value, this, 1);
       writable(this).outputs = to;
     };
-    this.#apply(() => change(before, outputs), () => change(outputs, before));
+    this.#apply(
+      () => change(before, outputs),
+      () => change(outputs, before),
+    );
   }
 
   /**
@@ -123,8 +164,13 @@ export class Graph {
       return value;
     });
     const node = new Node({
-      name: spec.name ?? '', opType: spec.opType, domain: spec.domain ?? '', overload: spec.overload ?? '',
-      attributes: attributeMap(spec.attributes), inputs: trimmed(spec.inputs), outputs,
+      name: spec.name ?? '',
+      opType: spec.opType,
+      domain: spec.domain ?? '',
+      overload: spec.overload ?? '',
+      attributes: attributeMap(spec.attributes),
+      inputs: trimmed(spec.inputs),
+      outputs,
     });
     const present = outputs.filter((value) => value !== undefined);
     const producers = present.map((value) => value.producer);
@@ -139,7 +185,8 @@ export class Graph {
           writable(value).producer = node;
           for (const reader of value.slots.keys()) this.model.touched.add(reader);
         }
-        for (const [giver, slots] of givers) writable(giver).outputs = slots.map((value) => (value && present.includes(value) ? undefined : value));
+        for (const [giver, slots] of givers)
+          writable(giver).outputs = slots.map((value) => (value && present.includes(value) ? undefined : value));
         linkNode(this, node, before);
         addSlots(node, 1);
       },
@@ -147,7 +194,9 @@ export class Graph {
         addSlots(node, -1);
         unlinkNode(node);
         for (const [giver, slots] of givers) writable(giver).outputs = slots;
-        present.forEach((value, i) => { writable(value).producer = producers[i]; });
+        present.forEach((value, i) => {
+          writable(value).producer = producers[i];
+        });
         for (const value of created) unlinkValue(value);
         adopt.undo();
       },
@@ -160,11 +209,20 @@ export class Graph {
     invariant(node.graph === this, `removeNode: ${node.label} is not in graph ${this.name}`);
     const after = node.next;
     const outputs = node.outputs.filter((value) => value !== undefined);
-    for (const value of outputs) invariant(value.isUnused, `removeNode: ${value.name} is still used`, { node: node.label });
+    for (const value of outputs)
+      invariant(value.isUnused, `removeNode: ${value.name} is still used`, { node: node.label });
     for (const graph of node.subgraphs()) if (graph.owner === node) graph.clear();
     this.#apply(
-      () => { addSlots(node, -1); unlinkNode(node); outputs.forEach(unlinkValue); },
-      () => { outputs.forEach((value) => linkValue(value, this)); linkNode(this, node, after); addSlots(node, 1); },
+      () => {
+        addSlots(node, -1);
+        unlinkNode(node);
+        outputs.forEach(unlinkValue);
+      },
+      () => {
+        outputs.forEach((value) => linkValue(value, this));
+        linkNode(this, node, after);
+        addSlots(node, 1);
+      },
     );
   }
 
@@ -183,29 +241,60 @@ export class Graph {
       for (const value of node.outputs) if (value) writable(value).graph = graph;
       linkNode(graph, node, anchor);
     };
-    this.#apply(() => { unlinkNode(node); place(this, before); }, () => { unlinkNode(node); place(from, next); });
+    this.#apply(
+      () => {
+        unlinkNode(node);
+        place(this, before);
+      },
+      () => {
+        unlinkNode(node);
+        place(from, next);
+      },
+    );
     for (const value of node.outputs) {
-      if (value && from !== this && this.model.names.isShared(value.name)) this.rename(value, this.model.uniqueName(value.name));
+      if (value && from !== this && this.model.names.isShared(value.name))
+        this.rename(value, this.model.uniqueName(value.name));
     }
   }
 
   /** Sets input slot `index` of `node`; undefined omits it. */
   setInput(node: Node, index: number, value: Value | undefined): void {
     const before = node.inputs;
-    const after = trimmed(index < before.length ? before.with(index, value) : [...before, ...Array<undefined>(index - before.length).fill(undefined), value]);
-    const change = (inputs: readonly (Value | undefined)[]): void => { addSlots(node, -1); writable(node).inputs = inputs; addSlots(node, 1); };
-    this.#apply(() => change(after), () => change(before));
+    const after = trimmed(
+      index < before.length
+        ? before.with(index, value)
+        : [...before, ...Array<undefined>(index - before.length).fill(undefined), value],
+    );
+    const change = (inputs: readonly (Value | undefined)[]): void => {
+      addSlots(node, -1);
+      writable(node).inputs = inputs;
+      addSlots(node, 1);
+    };
+    this.#apply(
+      () => change(after),
+      () => change(before),
+    );
   }
 
   /** Leaves only some of the output slots of `node`, or empties some. Values left out must be unused; they go. */
   setNodeOutputs(node: Node, outputs: readonly (Value | undefined)[]): void {
     const before = node.outputs;
     const dropped = before.filter((value) => value !== undefined && !outputs.includes(value)) as Value[];
-    invariant(outputs.every((value) => value === undefined || before.includes(value)), `setNodeOutputs: ${node.label} does not compute these`);
-    for (const value of dropped) invariant(value.isUnused, `setNodeOutputs: ${value.name} is still used`, { node: node.label });
+    invariant(
+      outputs.every((value) => value === undefined || before.includes(value)),
+      `setNodeOutputs: ${node.label} does not compute these`,
+    );
+    for (const value of dropped)
+      invariant(value.isUnused, `setNodeOutputs: ${value.name} is still used`, { node: node.label });
     this.#apply(
-      () => { writable(node).outputs = outputs; dropped.forEach(unlinkValue); },
-      () => { writable(node).outputs = before; dropped.forEach((value) => linkValue(value, this)); },
+      () => {
+        writable(node).outputs = outputs;
+        dropped.forEach(unlinkValue);
+      },
+      () => {
+        writable(node).outputs = before;
+        dropped.forEach((value) => linkValue(value, this));
+      },
     );
     this.model.touched.add(node);
   }
@@ -219,7 +308,16 @@ export class Graph {
     const kept = new Set([...after.values()].flatMap(subgraphsOf));
     for (const graph of node.subgraphs()) if (graph.owner === node && !kept.has(graph)) graph.clear();
     const adopt = adoption([...kept], node);
-    this.#apply(() => { adopt.redo(); writable(node).attributes = after; }, () => { writable(node).attributes = before; adopt.undo(); });
+    this.#apply(
+      () => {
+        adopt.redo();
+        writable(node).attributes = after;
+      },
+      () => {
+        writable(node).attributes = before;
+        adopt.undo();
+      },
+    );
     this.model.touched.add(node);
   }
 
@@ -231,7 +329,9 @@ export class Graph {
   replaceUses(from: Value, to: Value): void {
     invariant(canReplace(from, to), `${to.name} cannot stand for ${from.name}`);
     for (const node of from.consumers()) {
-      node.inputs.forEach((value, i) => { if (value === from) (node.graph ?? this).setInput(node, i, to); });
+      node.inputs.forEach((value, i) => {
+        if (value === from) (node.graph ?? this).setInput(node, i, to);
+      });
     }
     for (const graph of [...from.outputOf.keys()]) {
       const { name, type } = from;
@@ -245,13 +345,27 @@ export class Graph {
   rename(value: Value, name: string): void {
     const before = value.name;
     if (before === name) return;
-    const change = (to: string): void => { this.model.names.release(value.name); writable(value).name = to; this.model.names.take(to); };
-    this.#apply(() => change(name), () => change(before));
+    const change = (to: string): void => {
+      this.model.names.release(value.name);
+      writable(value).name = to;
+      this.model.names.take(to);
+    };
+    this.#apply(
+      () => change(name),
+      () => change(before),
+    );
   }
 
   setType(value: Value, type: ValueType | undefined): void {
     const before = value.type;
-    this.#apply(() => { writable(value).type = type; }, () => { writable(value).type = before; });
+    this.#apply(
+      () => {
+        writable(value).type = type;
+      },
+      () => {
+        writable(value).type = before;
+      },
+    );
   }
 
   #apply(redo: () => void, undo: () => void): void {
@@ -271,14 +385,20 @@ export class Graph {
   }
 }
 
-const parameterCount = (initializer: Initializer | undefined): number => (initializer?.kind === 'dense' ? initializer.tensor.size : 0);
+const parameterCount = (initializer: Initializer | undefined): number =>
+  initializer?.kind === 'dense' ? initializer.tensor.size : 0;
 
 /** Makes `node` the owner of `graphs`, and back. A graph that goes from one node to another is then not cleared with the first. */
 function adoption(graphs: readonly Graph[], node: Node): { redo(): void; undo(): void } {
   const owners = graphs.map((graph) => graph.owner);
   return {
-    redo: () => { for (const graph of graphs) writable(graph).owner = node; },
-    undo: () => graphs.forEach((graph, i) => { writable(graph).owner = owners[i]; }),
+    redo: () => {
+      for (const graph of graphs) writable(graph).owner = node;
+    },
+    undo: () =>
+      graphs.forEach((graph, i) => {
+        writable(graph).owner = owners[i];
+      }),
   };
 }
 
@@ -286,7 +406,14 @@ function adoption(graphs: readonly Graph[], node: Node): { redo(): void; undo():
 export function canReplace(from: Value, to: Value): boolean {
   if (from === to) return false;
   if (from.outputOf.size === 0) return true;
-  return from.outputOf.size === 1 && !from.isInput && to.producer !== undefined && to.graph === from.graph && !to.isGraphOutput && from.outputOf.get(from.graph as Graph) === 1;
+  return (
+    from.outputOf.size === 1 &&
+    !from.isInput &&
+    to.producer !== undefined &&
+    to.graph === from.graph &&
+    !to.isGraphOutput &&
+    from.outputOf.get(from.graph as Graph) === 1
+  );
 }
 
 function trimmed(inputs: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
@@ -297,5 +424,7 @@ function trimmed(inputs: readonly (Value | undefined)[]): readonly (Value | unde
 
 function attributeMap(attributes: NodeSpec['attributes']): ReadonlyMap<string, Attribute> {
   if (attributes instanceof Map) return attributes;
-  return new Map(Object.entries(attributes ?? {}).filter((entry): entry is [string, Attribute] => entry[1] !== undefined));
+  return new Map(
+    Object.entries(attributes ?? {}).filter((entry): entry is [string, Attribute] => entry[1] !== undefined),
+  );
 }

@@ -43,7 +43,12 @@ export class Model {
   /** Nodes whose operands, users or attributes changed since someone last emptied the set: work for local rewrites. */
   readonly touched = new Set<Node>();
 
-  constructor(fields: { graphName: string; opsets: ReadonlyMap<string, number>; irVersion: number; keepOverridable?: boolean }) {
+  constructor(fields: {
+    graphName: string;
+    opsets: ReadonlyMap<string, number>;
+    irVersion: number;
+    keepOverridable?: boolean;
+  }) {
     this.opsets = fields.opsets;
     this.irVersion = fields.irVersion;
     this.keepOverridable = fields.keepOverridable ?? false;
@@ -66,22 +71,45 @@ export class Model {
 
   setOpsets(opsets: ReadonlyMap<string, number>): void {
     const before = this.opsets;
-    this.journal.apply(() => { writable(this as Model).opsets = opsets; }, () => { writable(this as Model).opsets = before; });
+    this.journal.apply(
+      () => {
+        writable(this as Model).opsets = opsets;
+      },
+      () => {
+        writable(this as Model).opsets = before;
+      },
+    );
   }
 
   setIrVersion(version: number): void {
     const before = this.irVersion;
-    this.journal.apply(() => { writable(this as Model).irVersion = version; }, () => { writable(this as Model).irVersion = before; });
+    this.journal.apply(
+      () => {
+        writable(this as Model).irVersion = version;
+      },
+      () => {
+        writable(this as Model).irVersion = before;
+      },
+    );
   }
 
   setFunctions(functions: readonly LocalFunction[]): void {
     const before = this.functions;
-    this.journal.apply(() => { writable(this as Model).functions = functions; }, () => { writable(this as Model).functions = before; });
+    this.journal.apply(
+      () => {
+        writable(this as Model).functions = functions;
+      },
+      () => {
+        writable(this as Model).functions = before;
+      },
+    );
   }
 
   /** The local function that `node` calls, if it does. */
   functionOf(node: Node): LocalFunction | undefined {
-    return this.functions.find((f) => f.name === node.opType && f.domain === node.domain && f.overload === node.overload);
+    return this.functions.find(
+      (f) => f.name === node.opType && f.domain === node.domain && f.overload === node.overload,
+    );
   }
 
   /** The main graph and every subgraph below it, outer before inner. Function bodies are not among them. */

@@ -23,7 +23,15 @@ export class Node {
   /** Grows along the graph: compare with `isBefore`. */
   readonly order: number = 0;
 
-  constructor(fields: { name: string; opType: string; domain: string; overload: string; attributes: AttributeMap; inputs: readonly (Value | undefined)[]; outputs: readonly (Value | undefined)[] }) {
+  constructor(fields: {
+    name: string;
+    opType: string;
+    domain: string;
+    overload: string;
+    attributes: AttributeMap;
+    inputs: readonly (Value | undefined)[];
+    outputs: readonly (Value | undefined)[];
+  }) {
     this.name = fields.name;
     this.opType = fields.opType;
     this.domain = fields.domain;
@@ -97,6 +105,8 @@ export class Node {
 
   /** Name for messages and reports: its own, else `OpType -> first output`. */
   get label(): string {
-    return this.name !== '' ? this.name : `${this.opType} -> ${this.outputs.find((value) => value !== undefined)?.name ?? '?'}`;
+    return this.name !== ''
+      ? this.name
+      : `${this.opType} -> ${this.outputs.find((value) => value !== undefined)?.name ?? '?'}`;
   }
 }

@@ -13,8 +13,15 @@ export interface NewFile {
 
 /** What went wrong, by the code of the operating system. */
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'its folder does not exist', ENOTDIR: 'its folder is a file', EISDIR: 'it is a folder', EACCES: 'permission denied', EPERM: 'permission denied',
-  EROFS: 'the disk is read-only', ENOSPC: 'the disk is full', EDQUOT: 'the disk quota is used up', EFBIG: 'the file is too large for the disk',
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'its folder is a file',
+  EISDIR: 'it is a folder',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file is too large for the disk',
 };
 
 /**
@@ -102,5 +109,8 @@ function isSystemError(error: unknown): error is Error & { readonly code: string
 
 function notWritable(path: string, code: string, cause?: unknown): InputError {
   const reason = REASONS[code] ?? `the system says ${code}`;
-  return new InputError('not-writable', `the file cannot be written: ${reason}`, { at: { file: path }, ...(cause === undefined ? {} : { cause }) });
+  return new InputError('not-writable', `the file cannot be written: ${reason}`, {
+    at: { file: path },
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -34,11 +34,18 @@ export function decodeFunction(context: DecodeContext, field: FieldSpan): LocalF
   const fields = scanFunction(source, field);
   const { name, domain, overload, of } = fields;
   if (name === '') throw wireError(source, field.start, 'missing-field', 'a local function has no name');
-  return inPlace(() => ({ graph: name }), () => ({
-    name, domain: domain === 'ai.onnx' ? '' : domain, overload, graph: decodeBody(context, field, fields),
-    attributeNames: of(FUNCTION.attribute).map((part) => textOf(source, part)), attributeDefaults: decodeDefaults(context, of(FUNCTION.attributeProto)),
-    opsets: new Map(of(FUNCTION.opsetImport).map((part) => decodeOpset(source, part))),
-  }));
+  return inPlace(
+    () => ({ graph: name }),
+    () => ({
+      name,
+      domain: domain === 'ai.onnx' ? '' : domain,
+      overload,
+      graph: decodeBody(context, field, fields),
+      attributeNames: of(FUNCTION.attribute).map((part) => textOf(source, part)),
+      attributeDefaults: decodeDefaults(context, of(FUNCTION.attributeProto)),
+      opsets: new Map(of(FUNCTION.opsetImport).map((part) => decodeOpset(source, part))),
+    }),
+  );
 }
 
 function decodeBody(context: DecodeContext, field: FieldSpan, { name, of }: FunctionFields): Graph {
@@ -48,13 +55,27 @@ function decodeBody(context: DecodeContext, field: FieldSpan, { name, of }: Func
   const valueInfo = of(FUNCTION.valueInfo).map((part) => decodeValueInfo(source, part, context.types));
   const types = typesOf(valueInfo);
   const inputs = of(FUNCTION.input).map((part) => textOf(source, part));
-  graph.addInputs(inputs.map((input) => ({ name: input, type: types.get(input) }))).forEach((value, i) => define(context, scope, value, of(FUNCTION.input)[i]));
+  graph
+    .addInputs(inputs.map((input) => ({ name: input, type: types.get(input) })))
+    .forEach((value, i) => define(context, scope, value, of(FUNCTION.input)[i]));
   decodeNodes(context, scope, of(FUNCTION.node), types, (part) => decodeSubgraph(context, part, scope));
-  graph.setOutputs(of(FUNCTION.output).map((part) => resolve(context, scope, textOf(source, part), part, 'the function returns')));
-  const named = (part: FieldSpan, value: Value | undefined): ValueField => ({ field: part, name: textOf(source, part), type: undefined, value });
+  graph.setOutputs(
+    of(FUNCTION.output).map((part) => resolve(context, scope, textOf(source, part), part, 'the function returns')),
+  );
+  const named = (part: FieldSpan, value: Value | undefined): ValueField => ({
+    field: part,
+    name: textOf(source, part),
+    type: undefined,
+    value,
+  });
   context.graphs.set(graph, {
-    field, nodes: graph.nodes(), initializers: [], sparseInitializers: [], annotations: [],
-    inputs: of(FUNCTION.input).map((part, i) => named(part, graph.inputs[i])), outputs: of(FUNCTION.output).map((part, i) => named(part, graph.outputs[i])),
+    field,
+    nodes: graph.nodes(),
+    initializers: [],
+    sparseInitializers: [],
+    annotations: [],
+    inputs: of(FUNCTION.input).map((part, i) => named(part, graph.inputs[i])),
+    outputs: of(FUNCTION.output).map((part, i) => named(part, graph.outputs[i])),
     valueInfo: valueInfo.map((declared) => ({ ...declared, value: scope.values.get(declared.name) })),
   });
   return graph;
@@ -65,8 +86,12 @@ function decodeDefaults(context: DecodeContext, fields: readonly FieldSpan[]): R
   const { source, tensors } = context;
   const attributes = new Map<string, Attribute>();
   for (const field of fields) {
-    const [name, attribute] = decodeAttribute({ source, tensors, graph: (body) => decodeSubgraph(context, body, undefined) }, field);
-    if (attributes.has(name)) throw wireError(source, field.start, 'duplicate-name', `the function has two attributes ${name}`);
+    const [name, attribute] = decodeAttribute(
+      { source, tensors, graph: (body) => decodeSubgraph(context, body, undefined) },
+      field,
+    );
+    if (attributes.has(name))
+      throw wireError(source, field.start, 'duplicate-name', `the function has two attributes ${name}`);
     attributes.set(name, attribute);
     context.attributes.set(attribute, field);
   }
@@ -80,13 +105,20 @@ export function checkFunctions(context: DecodeContext, functions: readonly Local
   for (const f of functions) {
     const key = keyOf(f.domain, f.name, f.overload);
     const start = context.graphs.get(f.graph)?.field.start ?? 0;
-    if (byKey.has(key)) throw locate(wireError(context.source, start, 'duplicate-name', `function ${f.name} is defined twice`), { graph: f.name });
+    if (byKey.has(key))
+      throw locate(wireError(context.source, start, 'duplicate-name', `function ${f.name} is defined twice`), {
+        graph: f.name,
+      });
     byKey.set(key, f);
   }
   const callers = new Map<LocalFunction, LocalFunction[]>(functions.map((f) => [f, []]));
   const open = new Map<LocalFunction, number>();
   for (const f of functions) {
-    const callees = new Set([...nodesUnder(f.graph)].map((node) => byKey.get(keyOf(node.domain, node.opType, node.overload))).filter((callee) => callee !== undefined));
+    const callees = new Set(
+      [...nodesUnder(f.graph)]
+        .map((node) => byKey.get(keyOf(node.domain, node.opType, node.overload)))
+        .filter((callee) => callee !== undefined),
+    );
     for (const callee of callees) callers.get(callee)?.push(f);
     open.set(f, callees.size);
   }
@@ -100,5 +132,8 @@ export function checkFunctions(context: DecodeContext, functions: readonly Local
     }
   }
   const [stuck] = open.keys();
-  if (stuck) throw new InputError('cyclic', `function ${stuck.name} calls itself, perhaps through others`, { at: { graph: stuck.name } });
+  if (stuck)
+    throw new InputError('cyclic', `function ${stuck.name} calls itself, perhaps through others`, {
+      at: { graph: stuck.name },
+    });
 }

@@ -4,7 +4,16 @@ import { Graph } from '../ir/graph.js';
 import type { ValueType } from '../ir/value.js';
 import { decodeAnnotations, decodeInitializers, type NamedInitializer } from './decode-initializers.js';
 import { decodeNodes } from './decode-node.js';
-import { define, duplicateName, inPlace, lookUp, missingName, resolve, type DecodeContext, type Scope } from './decode-scope.js';
+import {
+  define,
+  duplicateName,
+  inPlace,
+  lookUp,
+  missingName,
+  resolve,
+  type DecodeContext,
+  type Scope,
+} from './decode-scope.js';
 import { decodeValueInfo, type DeclaredValue } from './decode-type.js';
 import type { InitializerField, ValueField } from './document.js';
 import { GRAPH } from './schema.js';
@@ -30,15 +39,29 @@ export interface GraphFields {
 export function scanGraph(source: Source, field: FieldSpan): GraphFields {
   const of = fieldsByNumber(new WireReader(source, bodyOf(field), GRAPH.schema));
   return {
-    field, name: textOf(source, of(GRAPH.name).at(-1)), nodes: of(GRAPH.node), initializers: of(GRAPH.initializer),
-    sparseInitializers: of(GRAPH.sparseInitializer), inputs: of(GRAPH.input), outputs: of(GRAPH.output), valueInfo: of(GRAPH.valueInfo),
+    field,
+    name: textOf(source, of(GRAPH.name).at(-1)),
+    nodes: of(GRAPH.node),
+    initializers: of(GRAPH.initializer),
+    sparseInitializers: of(GRAPH.sparseInitializer),
+    inputs: of(GRAPH.input),
+    outputs: of(GRAPH.output),
+    valueInfo: of(GRAPH.valueInfo),
     annotations: of(GRAPH.quantizationAnnotation),
   };
 }
 
 /** Fills `graph` from `fields`; returns its scope. @throws InputError for everything the file can get wrong */
-export function decodeGraph(context: DecodeContext, graph: Graph, fields: GraphFields, outer: Scope | undefined): Scope {
-  return inPlace(() => ({ graph: graph.name }), () => fillGraph(context, graph, fields, outer));
+export function decodeGraph(
+  context: DecodeContext,
+  graph: Graph,
+  fields: GraphFields,
+  outer: Scope | undefined,
+): Scope {
+  return inPlace(
+    () => ({ graph: graph.name }),
+    () => fillGraph(context, graph, fields, outer),
+  );
 }
 
 /** A graph that an attribute holds, decoded in the scope around it. */
@@ -52,7 +75,8 @@ export function decodeSubgraph(context: DecodeContext, field: FieldSpan, outer: 
 function fillGraph(context: DecodeContext, graph: Graph, fields: GraphFields, outer: Scope | undefined): Scope {
   const { source } = context;
   const scope: Scope = { graph, values: new Map(), outer, depth: (outer?.depth ?? 0) + 1 };
-  if (scope.depth > MAX_GRAPH_DEPTH) throw wireError(source, fields.field.start, 'too-deep', `graphs are nested more than ${MAX_GRAPH_DEPTH} deep`);
+  if (scope.depth > MAX_GRAPH_DEPTH)
+    throw wireError(source, fields.field.start, 'too-deep', `graphs are nested more than ${MAX_GRAPH_DEPTH} deep`);
   const inputs = fields.inputs.map((field) => decodeValueInfo(source, field, context.types));
   const outputs = fields.outputs.map((field) => decodeValueInfo(source, field, context.types));
   const valueInfo = fields.valueInfo.map((field) => decodeValueInfo(source, field, context.types));
@@ -63,9 +87,13 @@ function fillGraph(context: DecodeContext, graph: Graph, fields: GraphFields, ou
   graph.setOutputs(outputs.map(({ name, field }) => resolve(context, scope, name, field, 'the graph returns')));
   const find = (declared: DeclaredValue): ValueField => ({ ...declared, value: scope.values.get(declared.name) });
   context.graphs.set(graph, {
-    field: fields.field, nodes: graph.nodes(), inputs: inputs.map(find), valueInfo: valueInfo.map(find),
+    field: fields.field,
+    nodes: graph.nodes(),
+    inputs: inputs.map(find),
+    valueInfo: valueInfo.map(find),
     outputs: outputs.map((declared, i) => ({ ...declared, value: graph.outputs[i] })),
-    initializers: initializerFields.filter(({ isSparse }) => !isSparse), sparseInitializers: initializerFields.filter(({ isSparse }) => isSparse),
+    initializers: initializerFields.filter(({ isSparse }) => !isSparse),
+    sparseInitializers: initializerFields.filter(({ isSparse }) => isSparse),
     annotations: decodeAnnotations(source, fields.annotations, (name) => lookUp(scope, name)),
   });
   return scope;
@@ -78,12 +106,16 @@ export function typesOf(declared: readonly DeclaredValue[]): ReadonlyMap<string,
 
 /** Adds formal inputs and initializers to the scope. */
 function declareInputs(
-  context: DecodeContext, scope: Scope, declared: readonly DeclaredValue[], initializers: ReadonlyMap<string, NamedInitializer>,
+  context: DecodeContext,
+  scope: Scope,
+  declared: readonly DeclaredValue[],
+  initializers: ReadonlyMap<string, NamedInitializer>,
 ): ReadonlyArray<InitializerField & { readonly isSparse: boolean }> {
   const { graph } = scope;
   const { model } = context;
   const isMain = graph === model.graph;
-  for (const input of declared) if (input.name === '') throw missingName(context, input.field, 'an input of the graph has no name');
+  for (const input of declared)
+    if (input.name === '') throw missingName(context, input.field, 'an input of the graph has no name');
   const isFormal = ({ name }: DeclaredValue): boolean => !isMain || model.keepOverridable || !initializers.has(name);
   const formal = declared.filter(isFormal);
   graph.addInputs(formal).forEach((value, i) => define(context, scope, value, formal[i]?.field));

@@ -21,8 +21,11 @@ export function intOf(source: Source, field: FieldSpan | undefined): number {
 export function decodeHeader(source: Source, of: (number: number) => readonly FieldSpan[]): OnnxHeader {
   const text = (number: number): string => textOf(source, of(number).at(-1));
   return {
-    producerName: text(MODEL.producerName), producerVersion: text(MODEL.producerVersion), domain: text(MODEL.domain),
-    modelVersion: intOf(source, of(MODEL.modelVersion).at(-1)), docString: text(MODEL.docString),
+    producerName: text(MODEL.producerName),
+    producerVersion: text(MODEL.producerVersion),
+    domain: text(MODEL.domain),
+    modelVersion: intOf(source, of(MODEL.modelVersion).at(-1)),
+    docString: text(MODEL.docString),
     metadata: new Map(of(MODEL.metadataProps).map((field) => readEntry(source, bodyOf(field)))),
   };
 }
@@ -33,17 +36,21 @@ export function decodeHeader(source: Source, of: (number: number) => readonly Fi
  */
 export function trainingNames(source: Source, fields: readonly FieldSpan[]): ReadonlySet<string> {
   const names = new Set<string>();
-  const add = (field: FieldSpan): void => { names.add(textOf(source, field)); };
+  const add = (field: FieldSpan): void => {
+    names.add(textOf(source, field));
+  };
   const graphs: FieldSpan[] = [];
   for (const field of fields) {
     const of = fieldsByNumber(new WireReader(source, bodyOf(field), TRAINING.schema));
-    for (const binding of [...of(TRAINING.initializationBinding), ...of(TRAINING.updateBinding)]) readEntry(source, bodyOf(binding)).forEach((name) => names.add(name));
+    for (const binding of [...of(TRAINING.initializationBinding), ...of(TRAINING.updateBinding)])
+      readEntry(source, bodyOf(binding)).forEach((name) => names.add(name));
     for (const graph of [...of(TRAINING.initialization), ...of(TRAINING.algorithm)]) graphs.push(graph);
   }
   for (const graph of graphs) {
     const of = fieldsByNumber(new WireReader(source, bodyOf(graph), GRAPH.schema));
     for (const value of [...of(GRAPH.input), ...of(GRAPH.output)]) names.add(decodeValueInfo(source, value).name);
-    for (const tensor of of(GRAPH.initializer)) fieldsByNumber(new WireReader(source, bodyOf(tensor), TENSOR.schema))(TENSOR.name).forEach(add);
+    for (const tensor of of(GRAPH.initializer))
+      fieldsByNumber(new WireReader(source, bodyOf(tensor), TENSOR.schema))(TENSOR.name).forEach(add);
     for (const node of of(GRAPH.node)) {
       const parts = fieldsByNumber(new WireReader(source, bodyOf(node), NODE.schema));
       [...parts(NODE.input), ...parts(NODE.output)].forEach(add);

@@ -23,14 +23,21 @@ interface InitializerContext {
 
 /** The initializers of a graph by name. @throws InputError missing-field, duplicate-name and those of tensors */
 export function decodeInitializers(
-  context: InitializerContext, fields: { readonly name: string; readonly initializers: readonly FieldSpan[]; readonly sparseInitializers: readonly FieldSpan[] },
+  context: InitializerContext,
+  fields: {
+    readonly name: string;
+    readonly initializers: readonly FieldSpan[];
+    readonly sparseInitializers: readonly FieldSpan[];
+  },
 ): ReadonlyMap<string, NamedInitializer> {
   const found = new Map<string, NamedInitializer>();
   const add = (initializer: NamedInitializer): void => {
     const { name, field } = initializer;
     const at = { graph: fields.name };
-    if (name === '') throw locate(wireError(context.source, field.start, 'missing-field', 'an initializer has no name'), at);
-    if (found.has(name)) throw locate(wireError(context.source, field.start, 'duplicate-name', `"${name}" is defined twice`), at);
+    if (name === '')
+      throw locate(wireError(context.source, field.start, 'missing-field', 'an initializer has no name'), at);
+    if (found.has(name))
+      throw locate(wireError(context.source, field.start, 'duplicate-name', `"${name}" is defined twice`), at);
     found.set(name, initializer);
   };
   for (const field of fields.initializers) add(denseInitializer(context, field));
@@ -41,7 +48,9 @@ export function decodeInitializers(
 function denseInitializer({ source, tensors }: InitializerContext, field: FieldSpan): NamedInitializer {
   const { name, tensor, dims, typeCode, isExternal } = decodeTensor(source, bodyOf(field));
   if (tensor) tensors.set(tensor, { field, name, isExternal });
-  const initializer: Initializer = tensor ? { kind: 'dense', tensor } : { kind: 'opaque', bytes: source.bytes.subarray(field.bodyStart, field.end) };
+  const initializer: Initializer = tensor
+    ? { kind: 'dense', tensor }
+    : { kind: 'opaque', bytes: source.bytes.subarray(field.bodyStart, field.end) };
   return { name, field, initializer, type: { kind: 'tensor', dtype: dtypeFromCode(typeCode), shape: dims } };
 }
 
@@ -57,18 +66,28 @@ function sparseInitializer({ source }: InitializerContext, field: FieldSpan): Na
     else if (reader.number === SPARSE_TENSOR.dims) readInts(reader, dims);
   }
   const bytes = source.bytes.subarray(field.bodyStart, field.end);
-  return { name, field, initializer: { kind: 'sparse', bytes }, type: { kind: 'tensor', dtype: dtypeFromCode(typeCode), shape: dims } };
+  return {
+    name,
+    field,
+    initializer: { kind: 'sparse', bytes },
+    type: { kind: 'tensor', dtype: dtypeFromCode(typeCode), shape: dims },
+  };
 }
 
 /** Quantization annotations with the values they speak of. */
-export function decodeAnnotations(source: Source, fields: readonly FieldSpan[], lookUp: (name: string) => Value | undefined): AnnotationField[] {
+export function decodeAnnotations(
+  source: Source,
+  fields: readonly FieldSpan[],
+  lookUp: (name: string) => Value | undefined,
+): AnnotationField[] {
   return fields.map((field) => {
     const reader = new WireReader(source, bodyOf(field), ANNOTATION.schema);
     const parameters: (Value | undefined)[] = [];
     let value: Value | undefined;
     while (reader.next()) {
       if (reader.number === ANNOTATION.tensorName) value = lookUp(reader.text());
-      else if (reader.number === ANNOTATION.quantParameterTensorNames) parameters.push(lookUp(readEntry(source, reader.body())[1]));
+      else if (reader.number === ANNOTATION.quantParameterTensorNames)
+        parameters.push(lookUp(readEntry(source, reader.body())[1]));
     }
     return { field, value, parameters };
   });

@@ -25,7 +25,11 @@ interface NodeContext {
  * @throws InputError missing-field, missing-value, duplicate-name, cyclic and those of attributes
  */
 export function decodeNodes(
-  context: DecodeContext, scope: Scope, fields: readonly FieldSpan[], types: ReadonlyMap<string, ValueType | undefined>, subgraph: (field: FieldSpan) => Graph,
+  context: DecodeContext,
+  scope: Scope,
+  fields: readonly FieldSpan[],
+  types: ReadonlyMap<string, ValueType | undefined>,
+  subgraph: (field: FieldSpan) => Graph,
 ): void {
   const nodes: NodeContext = { context, scope, subgraph };
   const outputs = fields.map((field) => declareOutputs(context, scope, field, types));
@@ -34,7 +38,12 @@ export function decodeNodes(
 }
 
 /** The outputs of a node, in scope before any node is made, since a name may be read before the node that computes it. */
-function declareOutputs(context: DecodeContext, scope: Scope, field: FieldSpan, types: ReadonlyMap<string, ValueType | undefined>): readonly (Value | undefined)[] {
+function declareOutputs(
+  context: DecodeContext,
+  scope: Scope,
+  field: FieldSpan,
+  types: ReadonlyMap<string, ValueType | undefined>,
+): readonly (Value | undefined)[] {
   const outputs: (Value | undefined)[] = [];
   const reader = new WireReader(context.source, bodyOf(field), NODE.schema);
   while (reader.next()) {
@@ -47,7 +56,12 @@ function declareOutputs(context: DecodeContext, scope: Scope, field: FieldSpan, 
   return outputs;
 }
 
-function decodeNode(nodes: NodeContext, field: FieldSpan, outputs: readonly (Value | undefined)[], index: number): void {
+function decodeNode(
+  nodes: NodeContext,
+  field: FieldSpan,
+  outputs: readonly (Value | undefined)[],
+  index: number,
+): void {
   const { context, scope } = nodes;
   const inputs: (Value | undefined)[] = [];
   let attributes: Map<string, Attribute> | undefined;
@@ -59,21 +73,43 @@ function decodeNode(nodes: NodeContext, field: FieldSpan, outputs: readonly (Val
     const reader = new WireReader(context.source, bodyOf(field), NODE.schema);
     while (reader.next()) {
       switch (reader.number) {
-        case NODE.input: inputs.push(readInput(nodes, reader)); break;
-        case NODE.opType: opType = reader.text(); break;
-        case NODE.name: name = reader.text(); break;
-        case NODE.domain: domain = reader.text(); break;
-        case NODE.overload: overload = reader.text(); break;
-        case NODE.attribute: addAttribute(nodes, reader.field(), attributes ??= new Map()); break;
+        case NODE.input:
+          inputs.push(readInput(nodes, reader));
+          break;
+        case NODE.opType:
+          opType = reader.text();
+          break;
+        case NODE.name:
+          name = reader.text();
+          break;
+        case NODE.domain:
+          domain = reader.text();
+          break;
+        case NODE.overload:
+          overload = reader.text();
+          break;
+        case NODE.attribute:
+          addAttribute(nodes, reader.field(), (attributes ??= new Map()));
+          break;
         default:
       }
     }
     if (opType === '') throw missingName(context, field, 'a node has no operator type');
   } catch (error) {
-    throw error instanceof AppError ? locate(error, { graph: scope.graph.name, node: labelOf(context, field, index) }) : error;
+    throw error instanceof AppError
+      ? locate(error, { graph: scope.graph.name, node: labelOf(context, field, index) })
+      : error;
   }
   if (domain === 'ai.onnx') domain = '';
-  const node = scope.graph.addNode({ opType, domain, overload, name, inputs, outputs, attributes: attributes ?? NO_ATTRIBUTES });
+  const node = scope.graph.addNode({
+    opType,
+    domain,
+    overload,
+    name,
+    inputs,
+    outputs,
+    attributes: attributes ?? NO_ATTRIBUTES,
+  });
   context.nodes.set(node, { field, inputs: node.inputs, outputs: node.outputs, attributes: node.attributes });
 }
 
@@ -97,14 +133,16 @@ function readInput({ context, scope }: NodeContext, reader: WireReader): Value |
   const name = reader.text();
   if (name === '') return undefined;
   const value = resolve(context, scope, name, reader, 'the node reads');
-  if (!value.isInput && value.initializer === undefined && value.producer === undefined && value.graph) context.unsorted.add(value.graph);
+  if (!value.isInput && value.initializer === undefined && value.producer === undefined && value.graph)
+    context.unsorted.add(value.graph);
   return value;
 }
 
 function addAttribute({ context, subgraph }: NodeContext, field: FieldSpan, attributes: Map<string, Attribute>): void {
   const { source, tensors } = context;
   const [name, attribute] = decodeAttribute({ source, tensors, graph: subgraph }, field);
-  if (attributes.has(name)) throw wireError(source, field.start, 'duplicate-name', `the node has two attributes ${name}`);
+  if (attributes.has(name))
+    throw wireError(source, field.start, 'duplicate-name', `the node has two attributes ${name}`);
   attributes.set(name, attribute);
   context.attributes.set(attribute, field);
 }

@@ -59,7 +59,12 @@ export function lookUp(scope: Scope, name: string): Value | undefined {
 export function resolve(context: DecodeContext, scope: Scope, name: string, position: Position, reader: string): Value {
   const value = lookUp(scope, name);
   if (value) return value;
-  const error = wireError(context.source, position?.start ?? 0, 'missing-value', `${reader} "${name}", which nothing defines`);
+  const error = wireError(
+    context.source,
+    position?.start ?? 0,
+    'missing-value',
+    `${reader} "${name}", which nothing defines`,
+  );
   throw locate(error, { tensor: name, graph: scope.graph.name });
 }
 

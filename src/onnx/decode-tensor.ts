@@ -45,9 +45,16 @@ const MAX_ELEMENTS = Number.MAX_SAFE_INTEGER;
 export function decodeTensor(source: TensorSource, body: Span): DecodedTensor {
   const header = readHeader(source, body);
   const { name, dims, typeCode, isExternal } = header;
-  const at: ErrorPlace = { ...(source.file === undefined ? {} : { file: source.file }), offset: body.start, ...(name === '' ? {} : { tensor: name }) };
-  const fail = (code: InputCode, message: string): never => { throw new InputError(code, message, { at }); };
-  if (header.hasSegment) fail('unsupported', 'the tensor is split into segments, which ONNX Runtime does not read either');
+  const at: ErrorPlace = {
+    ...(source.file === undefined ? {} : { file: source.file }),
+    offset: body.start,
+    ...(name === '' ? {} : { tensor: name }),
+  };
+  const fail = (code: InputCode, message: string): never => {
+    throw new InputError(code, message, { at });
+  };
+  if (header.hasSegment)
+    fail('unsupported', 'the tensor is split into segments, which ONNX Runtime does not read either');
   if (typeCode === 0) fail('bad-tensor', 'the tensor has no element type');
   let size = 1;
   for (const dim of dims) {
@@ -58,24 +65,54 @@ export function decodeTensor(source: TensorSource, body: Span): DecodedTensor {
   const dtype = dtypeFromCode(typeCode);
   if (dtype === undefined) return { name, dims, typeCode, isExternal, tensor: undefined };
   const count = dims.includes(0) ? 0 : size;
-  const payload = isExternal ? externalPayload(source, header, dtype, count, at) : inlinePayload(source, header, dtype, count);
+  const payload = isExternal
+    ? externalPayload(source, header, dtype, count, at)
+    : inlinePayload(source, header, dtype, count);
   if (typeof payload === 'string') return fail('bad-tensor', `${dtype}[${dims.join(', ')}] ${payload}`);
   return { name, dims, typeCode, isExternal, tensor: new Tensor(dtype, dims, payload) };
 }
 
 function readHeader(source: Source, body: Span): Header {
-  const header: Header = { name: '', typeCode: 0, dims: [], raw: undefined, regions: new Map(), isExternal: false, external: [], hasSegment: false };
+  const header: Header = {
+    name: '',
+    typeCode: 0,
+    dims: [],
+    raw: undefined,
+    regions: new Map(),
+    isExternal: false,
+    external: [],
+    hasSegment: false,
+  };
   const reader = new WireReader(source, body, TENSOR.schema);
   while (reader.next()) {
     switch (reader.number) {
-      case TENSOR.dims: readInts(reader, header.dims); break;
-      case TENSOR.dataType: header.typeCode = reader.int(); break;
-      case TENSOR.name: header.name = reader.text(); break;
-      case TENSOR.rawData: header.raw = reader.body(); break;
-      case TENSOR.segment: header.hasSegment = true; break;
-      case TENSOR.dataLocation: header.isExternal = reader.int() === EXTERNAL_LOCATION; break;
-      case TENSOR.externalData: header.external.push(reader.body()); break;
-      case TENSOR.floatData: case TENSOR.int32Data: case TENSOR.int64Data: case TENSOR.doubleData: case TENSOR.uint64Data: case TENSOR.stringData:
+      case TENSOR.dims:
+        readInts(reader, header.dims);
+        break;
+      case TENSOR.dataType:
+        header.typeCode = reader.int();
+        break;
+      case TENSOR.name:
+        header.name = reader.text();
+        break;
+      case TENSOR.rawData:
+        header.raw = reader.body();
+        break;
+      case TENSOR.segment:
+        header.hasSegment = true;
+        break;
+      case TENSOR.dataLocation:
+        header.isExternal = reader.int() === EXTERNAL_LOCATION;
+        break;
+      case TENSOR.externalData:
+        header.external.push(reader.body());
+        break;
+      case TENSOR.floatData:
+      case TENSOR.int32Data:
+      case TENSOR.int64Data:
+      case TENSOR.doubleData:
+      case TENSOR.uint64Data:
+      case TENSOR.stringData:
         addRegion(header.regions, reader);
         break;
       default:
@@ -120,13 +157,24 @@ function inlinePayload(source: Source, { raw, regions }: Header, dtype: DType, c
 /** Field that holds the elements of `dtype` when raw_data does not. */
 function dataField(dtype: DType): number {
   const fields: Partial<Record<DType, number>> = {
-    float32: TENSOR.floatData, complex64: TENSOR.floatData, float64: TENSOR.doubleData, complex128: TENSOR.doubleData,
-    int64: TENSOR.int64Data, uint64: TENSOR.uint64Data, uint32: TENSOR.uint64Data, string: TENSOR.stringData,
+    float32: TENSOR.floatData,
+    complex64: TENSOR.floatData,
+    float64: TENSOR.doubleData,
+    complex128: TENSOR.doubleData,
+    int64: TENSOR.int64Data,
+    uint64: TENSOR.uint64Data,
+    uint32: TENSOR.uint64Data,
+    string: TENSOR.stringData,
   };
   return fields[dtype] ?? TENSOR.int32Data;
 }
 
-function stringPayload(source: Source, regions: readonly number[], count: number, raw: Span | undefined): Uint8Array[] | string {
+function stringPayload(
+  source: Source,
+  regions: readonly number[],
+  count: number,
+  raw: Span | undefined,
+): Uint8Array[] | string {
   if (raw !== undefined && raw.end > raw.start) return 'has raw_data, which strings cannot have';
   if (regions.length / 2 !== count) return `needs ${count} strings, but has ${regions.length / 2}`;
   return Array.from({ length: count }, (_, i) => source.bytes.subarray(regions[2 * i], regions[2 * i + 1]));
@@ -152,7 +200,12 @@ function entryCount(dtype: DType, count: number): number {
   return bits === 4 || bits === 2 ? storageBytes(dtype, count) : count;
 }
 
-function varintPayload(source: Source, regions: readonly number[], dtype: DType, count: number): TensorPayload | string {
+function varintPayload(
+  source: Source,
+  regions: readonly number[],
+  dtype: DType,
+  count: number,
+): TensorPayload | string {
   const needed = entryCount(dtype, count);
   let given = 0;
   for (let i = 0; i < regions.length; i += 2) given += countVarints(source, regions[i] ?? 0, regions[i + 1] ?? 0);
@@ -198,11 +251,21 @@ function putSixBits(bytes: Uint8Array, index: number, value: number): void {
   if (shifted > 255) bytes[at + 1] = (bytes[at + 1] ?? 0) | (shifted >> 8);
 }
 
-function externalPayload(source: TensorSource, header: Header, dtype: DType, count: number, at: ErrorPlace): TensorPayload | string {
+function externalPayload(
+  source: TensorSource,
+  header: Header,
+  dtype: DType,
+  count: number,
+  at: ErrorPlace,
+): TensorPayload | string {
   if (dtype === 'string') return 'is external, which strings cannot be';
   if (source.folder === undefined) {
     const fix = 'give the path of the model file';
-    throw new InputError('external-data', 'the tensor stands in another file, and the model did not come from a folder', { at, fix });
+    throw new InputError(
+      'external-data',
+      'the tensor stands in another file, and the model did not come from a folder',
+      { at, fix },
+    );
   }
   const reference = readReference(source, header.external);
   if (reference === undefined) return 'has external data without a good location, offset or length';

@@ -40,7 +40,8 @@ export interface DecodedModel {
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): DecodedModel {
   const folder = options.folder ?? (options.path === undefined ? undefined : dirname(options.path));
   const source: TensorSource = {
-    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), file: options.path,
+    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    file: options.path,
     folder: folder === undefined ? undefined : new ExternalFolder(folder),
   };
   try {
@@ -64,30 +65,57 @@ function decodeSource(source: TensorSource, file: Buffer, options: DecodeOptions
   const of = scanModel(source);
   const [graphField] = of(MODEL.graph);
   const irVersion = intOf(source, of(MODEL.irVersion).at(-1));
-  if (graphField === undefined) throw irVersion > 0 ? wireError(source, 0, 'missing-field', 'the model has no graph') : notOnnx(source);
+  if (graphField === undefined)
+    throw irVersion > 0 ? wireError(source, 0, 'missing-field', 'the model has no graph') : notOnnx(source);
   if (irVersion < 1) throw wireError(source, 0, 'missing-field', 'the model does not say its IR version (ir_version)');
   const opsets = new Map(of(MODEL.opsetImport).map((field) => decodeOpset(source, field)));
-  if (irVersion >= 3 && opsets.size === 0) throw wireError(source, 0, 'missing-field', 'the model does not say its operator sets (opset_import)');
+  if (irVersion >= 3 && opsets.size === 0)
+    throw wireError(source, 0, 'missing-field', 'the model does not say its operator sets (opset_import)');
   const fields = scanGraph(source, graphField);
-  const model = new Model({ graphName: fields.name, opsets, irVersion, keepOverridable: options.keepOverridable ?? false });
+  const model = new Model({
+    graphName: fields.name,
+    opsets,
+    irVersion,
+    keepOverridable: options.keepOverridable ?? false,
+  });
   const context: DecodeContext = {
-    source, model, graphs: new Map(), nodes: new Map(), attributes: new Map(), tensors: new Map(), values: [], weightInputs: new Set(),
-    types: new Map(), unsorted: new Set(),
+    source,
+    model,
+    graphs: new Map(),
+    nodes: new Map(),
+    attributes: new Map(),
+    tensors: new Map(),
+    values: [],
+    weightInputs: new Set(),
+    types: new Map(),
+    unsorted: new Set(),
   };
-  const functions = model.journal.unrecorded(() => inPlace(() => (source.file === undefined ? {} : { file: source.file }), () => fillModel(context, fields, of)));
+  const functions = model.journal.unrecorded(() =>
+    inPlace(
+      () => (source.file === undefined ? {} : { file: source.file }),
+      () => fillModel(context, fields, of),
+    ),
+  );
   model.touched.clear();
   const { graphs, nodes, attributes, tensors, values, weightInputs } = context;
   const opsetFields = new Map(of(MODEL.opsetImport).map((field) => [decodeOpset(source, field)[0], field]));
   const document: OnnxDocument = {
-    byteLength: file.length, header: decodeHeader(source, of), weightInputs,
-    hasExternalData: [...tensors.values()].some((tensor) => tensor.isExternal), hasTraining: of(MODEL.trainingInfo).length > 0,
+    byteLength: file.length,
+    header: decodeHeader(source, of),
+    weightInputs,
+    hasExternalData: [...tensors.values()].some((tensor) => tensor.isExternal),
+    hasTraining: of(MODEL.trainingInfo).length > 0,
     records: { source, file, graphs, nodes, attributes, tensors, values, model: { irVersion, functions, opsetFields } },
   };
   return { model, document };
 }
 
 /** Decodes the main graph and the functions into the model of `context`. */
-function fillModel(context: DecodeContext, fields: GraphFields, of: (number: number) => readonly FieldSpan[]): readonly LocalFunction[] {
+function fillModel(
+  context: DecodeContext,
+  fields: GraphFields,
+  of: (number: number) => readonly FieldSpan[],
+): readonly LocalFunction[] {
   const { model, source } = context;
   const scope = decodeGraph(context, model.graph, fields, undefined);
   const functions = of(MODEL.functions).map((field) => decodeFunction(context, field));
@@ -111,7 +139,9 @@ function scanModel(source: TensorSource): (number: number) => readonly FieldSpan
 function notOnnx(source: TensorSource, cause?: unknown): InputError {
   const format = sniff(source.bytes);
   return new InputError('not-onnx', `the file ${format?.says ?? 'is not an ONNX model'}`, {
-    at: source.file === undefined ? {} : { file: source.file }, ...(format?.fix === undefined ? {} : { fix: format.fix }), ...(cause === undefined ? {} : { cause }),
+    at: source.file === undefined ? {} : { file: source.file },
+    ...(format?.fix === undefined ? {} : { fix: format.fix }),
+    ...(cause === undefined ? {} : { cause }),
   });
 }
 

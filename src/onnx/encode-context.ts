@@ -37,17 +37,21 @@ const FREE_INITIALIZERS_SINCE = 4;
 
 /** Compares `model` with the file it came from. */
 export function encodeContext(
-  document: OnnxDocument | undefined, model: Model, options: { readonly placement: TensorPlacement; readonly weightInputs: 'keep' | 'drop' },
+  document: OnnxDocument | undefined,
+  model: Model,
+  options: { readonly placement: TensorPlacement; readonly weightInputs: 'keep' | 'drop' },
 ): EncodeContext {
   const records = document?.records;
   const values = records?.values ?? [];
-  const listed = [...document?.weightInputs ?? []].filter((value) => model.graph.initializers.has(value));
+  const listed = [...(document?.weightInputs ?? [])].filter((value) => model.graph.initializers.has(value));
   const isOld = model.irVersion < FREE_INITIALIZERS_SINCE;
   // An older file cannot hold the new weights unless they are inputs: raising ir_version (the opset stays) is what keeps
   // them constants. From then on a weight that is an input is no constant to ONNX Runtime any more, so all entries go.
-  const isRaised = isOld && (hasNewInitializer(records, model) || (options.weightInputs === 'drop' && listed.length > 0));
+  const isRaised =
+    isOld && (hasNewInitializer(records, model) || (options.weightInputs === 'drop' && listed.length > 0));
   return {
-    records, placement: options.placement,
+    records,
+    placement: options.placement,
     renamed: new Set(values.filter(({ value, name }) => value.name !== name).map(({ value }) => value)),
     retyped: new Set(values.filter(({ value, type }) => value.type !== type).map(({ value }) => value)),
     weightInputs: isRaised || options.weightInputs === 'drop' ? new Set() : new Set(listed),

@@ -41,26 +41,43 @@ export function encodeGraph(context: EncodeContext, graph: Graph): Rope | undefi
 }
 
 /** The message in `field` with the groups that changed; undefined when none did. */
-export function patchedGroups(source: Source, field: FieldSpan, groups: ReadonlyArray<readonly [number, Group]>): Rope | undefined {
+export function patchedGroups(
+  source: Source,
+  field: FieldSpan,
+  groups: ReadonlyArray<readonly [number, Group]>,
+): Rope | undefined {
   const changed = groups.filter(([, { isKept }]) => !isKept);
   if (changed.length === 0) return undefined;
   return patched(source, bodyOf(field), new Map(changed.map(([number, { rope }]) => [number, rope])));
 }
 
 /** The nodes of `graph` as fields with this number. */
-export function encodeNodes(context: EncodeContext, number: number, graph: Graph, record: GraphRecord | undefined): Group {
+export function encodeNodes(
+  context: EncodeContext,
+  number: number,
+  graph: Graph,
+  record: GraphRecord | undefined,
+): Group {
   const rope = new Rope();
   const before = record?.nodes ?? [];
   let isKept = before.length === graph.nodeCount;
   let index = 0;
   for (let node = graph.first; node !== undefined; node = node.next) {
-    isKept = encodeNode(context, rope, number, node, (inner) => encodeGraph(context, inner)) && isKept && node === before[index++];
+    isKept =
+      encodeNode(context, rope, number, node, (inner) => encodeGraph(context, inner)) &&
+      isKept &&
+      node === before[index++];
   }
   return { rope, isKept };
 }
 
 /** Types of values that nodes compute, as fields with this number. */
-export function encodeTypes(context: EncodeContext, number: number, graph: Graph, record: GraphRecord | undefined): Group {
+export function encodeTypes(
+  context: EncodeContext,
+  number: number,
+  graph: Graph,
+  record: GraphRecord | undefined,
+): Group {
   const rope = new Rope();
   const seen = new Set<Value>();
   const source = context.records?.source;
@@ -74,7 +91,8 @@ export function encodeTypes(context: EncodeContext, number: number, graph: Graph
   }
   for (let node = graph.first; node !== undefined; node = node.next) {
     for (const value of node.outputs) {
-      if (value === undefined || value.type?.kind !== 'tensor' || value.outputOf.has(graph) || seen.has(value)) continue;
+      if (value === undefined || value.type?.kind !== 'tensor' || value.outputOf.has(graph) || seen.has(value))
+        continue;
       isKept = false;
       encodeValueInfo(context, rope, number, value, undefined);
     }
@@ -110,7 +128,9 @@ function encodeInputs(context: EncodeContext, graph: Graph, record: GraphRecord 
 function encodeOutputs(context: EncodeContext, graph: Graph, record: GraphRecord | undefined): Group {
   const rope = new Rope();
   let isKept = record?.outputs.length === graph.outputs.length;
-  graph.outputs.forEach((value, i) => { isKept = encodeValueInfo(context, rope, GRAPH.output, value, record?.outputs[i]) && isKept; });
+  graph.outputs.forEach((value, i) => {
+    isKept = encodeValueInfo(context, rope, GRAPH.output, value, record?.outputs[i]) && isKept;
+  });
   return { rope, isKept };
 }
 
@@ -123,17 +143,25 @@ function encodeInitializers(context: EncodeContext, graph: Graph, record: GraphR
   for (const entry of entries) {
     const { field, value } = entry;
     if (entry.initializer === undefined && source) rope.copy(source.bytes, field.start, field.end);
-    else if (value.graph !== graph || !graph.initializers.has(value) || value.initializer?.kind === 'sparse') isKept = false;
+    else if (value.graph !== graph || !graph.initializers.has(value) || value.initializer?.kind === 'sparse')
+      isKept = false;
     else isKept = encodeInitializer(context, rope, value, entry) && isKept;
   }
   const known = new Set(entries.map(({ value }) => value));
-  const added = [...graph.initializers].filter((value) => !known.has(value) && value.initializer?.kind !== 'sparse').sort((a, b) => a.ordinal - b.ordinal);
+  const added = [...graph.initializers]
+    .filter((value) => !known.has(value) && value.initializer?.kind !== 'sparse')
+    .sort((a, b) => a.ordinal - b.ordinal);
   for (const value of added) encodeInitializer(context, rope, value, undefined);
   return { rope, isKept: isKept && added.length === 0 };
 }
 
 /** Appends one dense or opaque initializer; true when it is as in the file. */
-function encodeInitializer(context: EncodeContext, rope: Rope, value: Value, entry: InitializerField | undefined): boolean {
+function encodeInitializer(
+  context: EncodeContext,
+  rope: Rope,
+  value: Value,
+  entry: InitializerField | undefined,
+): boolean {
   const { initializer, name } = value;
   const source = context.records?.source;
   if (initializer?.kind === 'opaque') {
@@ -146,7 +174,8 @@ function encodeInitializer(context: EncodeContext, rope: Rope, value: Value, ent
   }
   invariant(initializer?.kind === 'dense', `initializer ${name} has no tensor`);
   const tensorEntry = { tensor: initializer.tensor, name, replaces: entry?.field, canBeExternal: true };
-  const isSame = entry !== undefined && entry.initializer?.kind === 'dense' && entry.initializer.tensor === initializer.tensor;
+  const isSame =
+    entry !== undefined && entry.initializer?.kind === 'dense' && entry.initializer.tensor === initializer.tensor;
   if (source && isSame && isTensorKept(context, tensorEntry)) {
     rope.copy(source.bytes, entry.field.start, entry.field.end);
     return true;
@@ -168,7 +197,8 @@ function encodeSparse(context: EncodeContext, graph: Graph, record: GraphRecord 
   for (const value of [...graph.initializers].sort((a, b) => a.ordinal - b.ordinal)) {
     if (value.initializer?.kind !== 'sparse') continue;
     const entry = known.get(value);
-    if (entry && source && entry.initializer === value.initializer && !context.renamed.has(value)) rope.copy(source.bytes, entry.field.start, entry.field.end);
+    if (entry && source && entry.initializer === value.initializer && !context.renamed.has(value))
+      rope.copy(source.bytes, entry.field.start, entry.field.end);
     else {
       isKept = false;
       rope.field(GRAPH.sparseInitializer, renamedSparse(value));
@@ -179,12 +209,19 @@ function encodeSparse(context: EncodeContext, graph: Graph, record: GraphRecord 
 
 /** A SparseTensorProto under another name: it bears the name of its values. */
 function renamedSparse(value: Value): Rope {
-  invariant(value.initializer?.kind === 'sparse' && value.initializer.bytes, `sparse initializer ${value.name} has no bytes`);
+  invariant(
+    value.initializer?.kind === 'sparse' && value.initializer.bytes,
+    `sparse initializer ${value.name} has no bytes`,
+  );
   const source = sourceOf(value.initializer.bytes);
   const body = { start: 0, end: source.bytes.length };
   const [values] = fieldsByNumber(new WireReader(source, body, SPARSE_TENSOR.schema))(SPARSE_TENSOR.values);
   invariant(values, `sparse initializer ${value.name} has no values`);
-  const named = patched(source, bodyOf(values), new Map([[TENSOR.name, new Rope().push(fieldsOf.tensor({ name: value.name }))]]));
+  const named = patched(
+    source,
+    bodyOf(values),
+    new Map([[TENSOR.name, new Rope().push(fieldsOf.tensor({ name: value.name }))]]),
+  );
   return patched(source, body, new Map([[SPARSE_TENSOR.values, new Rope().field(SPARSE_TENSOR.values, named)]]));
 }
 
@@ -204,7 +241,8 @@ function encodeAnnotations(context: EncodeContext, record: GraphRecord | undefin
   for (const annotation of record?.annotations ?? []) {
     const named = [annotation.value, ...annotation.parameters].filter((value) => value !== undefined);
     if (!source || named.some((value) => value.graph === undefined)) isKept = false;
-    else if (!named.some((value) => context.renamed.has(value))) rope.copy(source.bytes, annotation.field.start, annotation.field.end);
+    else if (!named.some((value) => context.renamed.has(value)))
+      rope.copy(source.bytes, annotation.field.start, annotation.field.end);
     else {
       isKept = false;
       rope.field(GRAPH.quantizationAnnotation, renamedAnnotation(context, source, annotation));
@@ -213,13 +251,23 @@ function encodeAnnotations(context: EncodeContext, record: GraphRecord | undefin
   return { rope, isKept };
 }
 
-function renamedAnnotation(context: EncodeContext, source: Source, { field, value, parameters }: AnnotationField): Rope {
+function renamedAnnotation(
+  context: EncodeContext,
+  source: Source,
+  { field, value, parameters }: AnnotationField,
+): Rope {
   const of = fieldsByNumber(new WireReader(source, bodyOf(field), ANNOTATION.schema));
   const entries = new Rope();
   of(ANNOTATION.quantParameterTensorNames).forEach((entry, i) => {
     const parameter = parameters[i];
-    const name = parameter && context.renamed.has(parameter) ? new Rope().push(fieldsOf.entry({ value: parameter.name })) : undefined;
-    entries.field(ANNOTATION.quantParameterTensorNames, patched(source, bodyOf(entry), new Map(name ? [[ENTRY.value, name]] : [])));
+    const name =
+      parameter && context.renamed.has(parameter)
+        ? new Rope().push(fieldsOf.entry({ value: parameter.name }))
+        : undefined;
+    entries.field(
+      ANNOTATION.quantParameterTensorNames,
+      patched(source, bodyOf(entry), new Map(name ? [[ENTRY.value, name]] : [])),
+    );
   });
   const groups = new Map<number, Rope>([[ANNOTATION.quantParameterTensorNames, entries]]);
   if (value) groups.set(ANNOTATION.tensorName, new Rope().push(fieldsOf.annotation({ tensorName: value.name })));

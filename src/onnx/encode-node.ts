@@ -18,14 +18,24 @@ import { bodyOf, fieldsByNumber, textOf, WireReader, type FieldSpan, type Source
 export type EncodeGraph = (graph: Graph) => Rope | undefined;
 
 /** Appends `node` as a field with this number. True when it is as in the file. */
-export function encodeNode(context: EncodeContext, rope: Rope, number: number, node: Node, encodeGraph: EncodeGraph): boolean {
+export function encodeNode(
+  context: EncodeContext,
+  rope: Rope,
+  number: number,
+  node: Node,
+  encodeGraph: EncodeGraph,
+): boolean {
   const source = context.records?.source;
   const record = context.records?.nodes.get(node);
   const attributes = encodeAttributes(context, NODE.attribute, node.attributes, record?.attributes, encodeGraph);
   if (!source || !record) {
     const { name, opType, domain, overload } = node;
     const head = fieldsOf.node({
-      input: namesOf(node.inputs), output: namesOf(node.outputs), ...(name === '' ? {} : { name }), opType, ...(domain === '' ? {} : { domain }),
+      input: namesOf(node.inputs),
+      output: namesOf(node.outputs),
+      ...(name === '' ? {} : { name }),
+      opType,
+      ...(domain === '' ? {} : { domain }),
     });
     const contents = new Rope().push(head).append(attributes.rope);
     if (overload !== '') contents.push(textField(NODE.overload, overload));
@@ -33,8 +43,10 @@ export function encodeNode(context: EncodeContext, rope: Rope, number: number, n
     return false;
   }
   const groups = new Map<number, Rope>();
-  if (areChanged(context, node.inputs, record.inputs)) groups.set(NODE.input, new Rope().push(fieldsOf.node({ input: namesOf(node.inputs) })));
-  if (areChanged(context, node.outputs, record.outputs)) groups.set(NODE.output, new Rope().push(fieldsOf.node({ output: namesOf(node.outputs) })));
+  if (areChanged(context, node.inputs, record.inputs))
+    groups.set(NODE.input, new Rope().push(fieldsOf.node({ input: namesOf(node.inputs) })));
+  if (areChanged(context, node.outputs, record.outputs))
+    groups.set(NODE.output, new Rope().push(fieldsOf.node({ output: namesOf(node.outputs) })));
   if (!attributes.isKept) groups.set(NODE.attribute, attributes.rope);
   if (groups.size === 0) rope.copy(source.bytes, record.field.start, record.field.end);
   else rope.field(number, patched(source, bodyOf(record.field), groups));
@@ -45,22 +57,33 @@ function namesOf(values: readonly (Value | undefined)[]): string[] {
   return values.map((value) => value?.name ?? '');
 }
 
-function areChanged({ renamed }: EncodeContext, now: readonly (Value | undefined)[], before: readonly (Value | undefined)[]): boolean {
+function areChanged(
+  { renamed }: EncodeContext,
+  now: readonly (Value | undefined)[],
+  before: readonly (Value | undefined)[],
+): boolean {
   if (now !== before && (now.length !== before.length || now.some((value, i) => value !== before[i]))) return true;
   return renamed.size > 0 && now.some((value) => value !== undefined && renamed.has(value));
 }
 
 /** `attributes` as fields with this number; `before`: those that the file has in their place. */
 export function encodeAttributes(
-  context: EncodeContext, number: number, attributes: AttributeMap, before: AttributeMap | undefined, encodeGraph: EncodeGraph,
+  context: EncodeContext,
+  number: number,
+  attributes: AttributeMap,
+  before: AttributeMap | undefined,
+  encodeGraph: EncodeGraph,
 ): { readonly rope: Rope; readonly isKept: boolean } {
   const rope = new Rope();
-  const old = [...before?.values() ?? []];
+  const old = [...(before?.values() ?? [])];
   let isKept = before !== undefined && old.length === attributes.size;
   let index = 0;
   for (const [name, attribute] of attributes) {
     const previous = before?.get(name);
-    isKept = encodeAttribute(context, rope, { number, name, attribute, previous }, encodeGraph) && isKept && attribute === old[index++];
+    isKept =
+      encodeAttribute(context, rope, { number, name, attribute, previous }, encodeGraph) &&
+      isKept &&
+      attribute === old[index++];
   }
   return { rope, isKept };
 }
@@ -83,7 +106,8 @@ function encodeAttribute(context: EncodeContext, rope: Rope, entry: AttributeEnt
     return false;
   }
   const groups = new Map<number, Rope>();
-  if (attribute !== previous && nameIn(source, field) !== name) groups.set(ATTRIBUTE.name, new Rope().push(fieldsOf.attribute({ name })));
+  if (attribute !== previous && nameIn(source, field) !== name)
+    groups.set(ATTRIBUTE.name, new Rope().push(fieldsOf.attribute({ name })));
   const value = changedValue(context, attribute, encodeGraph);
   if (value) groups.set(...value);
   // An attribute that came from elsewhere may have had another field number there: defaults of functions do.
@@ -97,7 +121,11 @@ function nameIn(source: Source, field: FieldSpan): string {
 }
 
 /** Attributes are immutable, but the graphs in them are not, and external tensors may have to come inside. */
-function changedValue(context: EncodeContext, attribute: Attribute, encodeGraph: EncodeGraph): [number, Rope] | undefined {
+function changedValue(
+  context: EncodeContext,
+  attribute: Attribute,
+  encodeGraph: EncodeGraph,
+): [number, Rope] | undefined {
   const graphs = subgraphsOf(attribute);
   if (graphs.length > 0) {
     const encoded = graphs.map((graph) => encodeGraph(graph));
@@ -132,12 +160,32 @@ function tensorEntry({ records }: EncodeContext, tensor: Tensor): TensorEntry {
 }
 
 const VALUE_FIELDS: readonly number[] = [
-  ATTRIBUTE.f, ATTRIBUTE.i, ATTRIBUTE.s, ATTRIBUTE.t, ATTRIBUTE.g, ATTRIBUTE.floats, ATTRIBUTE.ints, ATTRIBUTE.strings, ATTRIBUTE.tensors,
-  ATTRIBUTE.graphs, ATTRIBUTE.tp, ATTRIBUTE.typeProtos, ATTRIBUTE.type, ATTRIBUTE.refAttrName, ATTRIBUTE.sparseTensor, ATTRIBUTE.sparseTensors,
+  ATTRIBUTE.f,
+  ATTRIBUTE.i,
+  ATTRIBUTE.s,
+  ATTRIBUTE.t,
+  ATTRIBUTE.g,
+  ATTRIBUTE.floats,
+  ATTRIBUTE.ints,
+  ATTRIBUTE.strings,
+  ATTRIBUTE.tensors,
+  ATTRIBUTE.graphs,
+  ATTRIBUTE.tp,
+  ATTRIBUTE.typeProtos,
+  ATTRIBUTE.type,
+  ATTRIBUTE.refAttrName,
+  ATTRIBUTE.sparseTensor,
+  ATTRIBUTE.sparseTensors,
 ];
 
 /** An attribute that is not in the file. It takes over the documentation of the one it replaces. */
-function newAttribute(context: EncodeContext, source: Source | undefined, old: FieldSpan | undefined, entry: AttributeEntry, encodeGraph: EncodeGraph): Rope {
+function newAttribute(
+  context: EncodeContext,
+  source: Source | undefined,
+  old: FieldSpan | undefined,
+  entry: AttributeEntry,
+  encodeGraph: EncodeGraph,
+): Rope {
   const { name, attribute } = entry;
   if (attribute.kind === 'opaque') return opaqueAttribute(attribute, name);
   const value = valueFields(context, attribute, encodeGraph);
@@ -148,25 +196,57 @@ function newAttribute(context: EncodeContext, source: Source | undefined, old: F
 function opaqueAttribute({ bytes }: Extract<Attribute, { kind: 'opaque' }>, name: string): Rope {
   invariant(bytes, `attribute ${name} has no bytes`);
   const source: Source = { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), file: undefined };
-  return patched(source, { start: 0, end: bytes.byteLength }, new Map([[ATTRIBUTE.name, new Rope().push(fieldsOf.attribute({ name }))]]));
+  return patched(
+    source,
+    { start: 0, end: bytes.byteLength },
+    new Map([[ATTRIBUTE.name, new Rope().push(fieldsOf.attribute({ name }))]]),
+  );
 }
 
 /** Type and value of an attribute. */
-function valueFields(context: EncodeContext, attribute: Exclude<Attribute, { kind: 'opaque' }>, encodeGraph: EncodeGraph): Rope {
-  if (attribute.kind === 'reference') return new Rope().push(fieldsOf.attribute({ refAttrName: attribute.name, type: attribute.type }));
+function valueFields(
+  context: EncodeContext,
+  attribute: Exclude<Attribute, { kind: 'opaque' }>,
+  encodeGraph: EncodeGraph,
+): Rope {
+  if (attribute.kind === 'reference')
+    return new Rope().push(fieldsOf.attribute({ refAttrName: attribute.name, type: attribute.type }));
   const rope = new Rope();
   switch (attribute.kind) {
-    case 'int': rope.push(fieldsOf.attribute({ i: int64(attribute.value) })); break;
-    case 'float': rope.push(fieldsOf.attribute({ f: attribute.value })); break;
-    case 'string': rope.push(fieldsOf.attribute({ s: encodeText(attribute.value) })); break;
-    case 'ints': rope.push(fieldsOf.attribute({ ints: attribute.value.map(int64) })); break;
-    case 'floats': rope.push(fieldsOf.attribute({ floats: [...attribute.value] })); break;
-    case 'strings': rope.push(fieldsOf.attribute({ strings: attribute.value.map(encodeText) })); break;
-    case 'tensor': rope.field(ATTRIBUTE.t, encodeTensor(context, tensorEntry(context, attribute.value))); break;
-    case 'tensors': for (const tensor of attribute.value) rope.field(ATTRIBUTE.tensors, encodeTensor(context, tensorEntry(context, tensor))); break;
-    case 'graph': rope.field(ATTRIBUTE.g, encodeGraph(attribute.value) ?? unchangedGraph(context, attribute.value)); break;
-    case 'graphs': for (const graph of attribute.value) rope.field(ATTRIBUTE.graphs, encodeGraph(graph) ?? unchangedGraph(context, graph)); break;
-    default: attribute satisfies never;
+    case 'int':
+      rope.push(fieldsOf.attribute({ i: int64(attribute.value) }));
+      break;
+    case 'float':
+      rope.push(fieldsOf.attribute({ f: attribute.value }));
+      break;
+    case 'string':
+      rope.push(fieldsOf.attribute({ s: encodeText(attribute.value) }));
+      break;
+    case 'ints':
+      rope.push(fieldsOf.attribute({ ints: attribute.value.map(int64) }));
+      break;
+    case 'floats':
+      rope.push(fieldsOf.attribute({ floats: [...attribute.value] }));
+      break;
+    case 'strings':
+      rope.push(fieldsOf.attribute({ strings: attribute.value.map(encodeText) }));
+      break;
+    case 'tensor':
+      rope.field(ATTRIBUTE.t, encodeTensor(context, tensorEntry(context, attribute.value)));
+      break;
+    case 'tensors':
+      for (const tensor of attribute.value)
+        rope.field(ATTRIBUTE.tensors, encodeTensor(context, tensorEntry(context, tensor)));
+      break;
+    case 'graph':
+      rope.field(ATTRIBUTE.g, encodeGraph(attribute.value) ?? unchangedGraph(context, attribute.value));
+      break;
+    case 'graphs':
+      for (const graph of attribute.value)
+        rope.field(ATTRIBUTE.graphs, encodeGraph(graph) ?? unchangedGraph(context, graph));
+      break;
+    default:
+      attribute satisfies never;
   }
   // Key order of ATTRIBUTE_TYPE is the kind of the IR, so a lookup needs no second table.
   return rope.push(fieldsOf.attribute({ type: ATTRIBUTE_TYPE[attribute.kind] }));

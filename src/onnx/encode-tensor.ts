@@ -10,8 +10,15 @@ import { EXTERNAL_LOCATION, TENSOR } from './schema.js';
 import { bodyOf, type FieldSpan } from './wire.js';
 
 const DATA_FIELDS: readonly number[] = [
-  TENSOR.floatData, TENSOR.int32Data, TENSOR.stringData, TENSOR.int64Data, TENSOR.rawData, TENSOR.doubleData, TENSOR.uint64Data,
-  TENSOR.externalData, TENSOR.dataLocation,
+  TENSOR.floatData,
+  TENSOR.int32Data,
+  TENSOR.stringData,
+  TENSOR.int64Data,
+  TENSOR.rawData,
+  TENSOR.doubleData,
+  TENSOR.uint64Data,
+  TENSOR.externalData,
+  TENSOR.dataLocation,
 ];
 
 /** A tensor to encode. */
@@ -46,8 +53,16 @@ export function encodeTensor(context: EncodeContext, entry: TensorEntry): Rope {
   const old = record?.field ?? entry.replaces;
   const head = new Rope().push(fieldsOf.tensor({ dims: tensor.dims.map(int64) }));
   const type = new Rope().push(fieldsOf.tensor({ dataType: DTYPES[tensor.dtype].code }));
-  if (!source || !old) return new Rope().append(head).append(type).append(name === '' ? new Rope() : named).append(data);
-  const groups = new Map<number, Rope>([[TENSOR.dims, head], [TENSOR.dataType, type]]);
+  if (!source || !old)
+    return new Rope()
+      .append(head)
+      .append(type)
+      .append(name === '' ? new Rope() : named)
+      .append(data);
+  const groups = new Map<number, Rope>([
+    [TENSOR.dims, head],
+    [TENSOR.dataType, type],
+  ]);
   if (name !== '') groups.set(TENSOR.name, named);
   for (const field of DATA_FIELDS) groups.set(field, new Rope());
   return patched(source, bodyOf(old), groups).append(data);
@@ -60,11 +75,17 @@ function isDataKept(context: EncodeContext, entry: TensorEntry, record: TensorRe
 }
 
 function placeOf({ placement }: EncodeContext, { tensor, canBeExternal }: TensorEntry): ExternalPlace | undefined {
-  return placement.kind === 'external' && canBeExternal && tensor.dtype !== 'string' ? placement.place(tensor) : undefined;
+  return placement.kind === 'external' && canBeExternal && tensor.dtype !== 'string'
+    ? placement.place(tensor)
+    : undefined;
 }
 
 function externalFields({ location, offset, length }: ExternalPlace): Rope {
-  const externalData = [{ key: 'location', value: location }, { key: 'offset', value: String(offset) }, { key: 'length', value: String(length) }];
+  const externalData = [
+    { key: 'location', value: location },
+    { key: 'offset', value: String(offset) },
+    { key: 'length', value: String(length) },
+  ];
   return new Rope().push(fieldsOf.tensor({ externalData, dataLocation: EXTERNAL_LOCATION }));
 }
 

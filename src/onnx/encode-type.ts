@@ -17,10 +17,24 @@ type DimMessage = Parameters<typeof fieldsOf.dimension>[0];
 /**
  * Appends the entry for `value` as a field. `entry`: what stood in its place in the file. True when that stays as it is.
  */
-export function encodeValueInfo(context: EncodeContext, rope: Rope, number: number, value: Value, entry: ValueField | undefined): boolean {
+export function encodeValueInfo(
+  context: EncodeContext,
+  rope: Rope,
+  number: number,
+  value: Value,
+  entry: ValueField | undefined,
+): boolean {
   const source = context.records?.source;
   if (!source || !entry) {
-    rope.field(number, new Rope().push(fieldsOf.valueInfo({ name: value.name, ...(value.type?.kind === 'tensor' ? { type: typeMessage(value.type) } : {}) })));
+    rope.field(
+      number,
+      new Rope().push(
+        fieldsOf.valueInfo({
+          name: value.name,
+          ...(value.type?.kind === 'tensor' ? { type: typeMessage(value.type) } : {}),
+        }),
+      ),
+    );
     return false;
   }
   const isSameName = value.name === entry.name;
@@ -52,7 +66,8 @@ function typeField(source: Source, field: FieldSpan, type: ValueType | undefined
 function patchedTensorType(source: Source, old: FieldSpan, type: TensorType): Rope {
   const [oldShape] = fieldsByNumber(new WireReader(source, bodyOf(old), TENSOR_TYPE.schema))(TENSOR_TYPE.shape);
   const groups = new Map<number, Rope>();
-  if (type.dtype !== undefined) groups.set(TENSOR_TYPE.elemType, new Rope().push(fieldsOf.tensorType({ elemType: elemType(type) })));
+  if (type.dtype !== undefined)
+    groups.set(TENSOR_TYPE.elemType, new Rope().push(fieldsOf.tensorType({ elemType: elemType(type) })));
   const shape = new Rope();
   if (type.shape) shape.field(TENSOR_TYPE.shape, patchedShape(source, oldShape, type.shape));
   groups.set(TENSOR_TYPE.shape, shape);
@@ -68,7 +83,14 @@ function patchedShape(source: Source, old: FieldSpan | undefined, shape: readonl
     if (!field) dims.field(SHAPE.dim, new Rope().push(fieldsOf.dimension(dimMessage(dim))));
     else if (decodeDim(source, bodyOf(field)) === dim) dims.copy(source.bytes, field.start, field.end);
     else {
-      const kept = patched(source, bodyOf(field), fieldGroups([[DIMENSION.dimValue, undefined], [DIMENSION.dimParam, undefined]]));
+      const kept = patched(
+        source,
+        bodyOf(field),
+        fieldGroups([
+          [DIMENSION.dimValue, undefined],
+          [DIMENSION.dimParam, undefined],
+        ]),
+      );
       dims.field(SHAPE.dim, new Rope().push(fieldsOf.dimension(dimMessage(dim))).append(kept));
     }
   });
@@ -76,7 +98,9 @@ function patchedShape(source: Source, old: FieldSpan | undefined, shape: readonl
 }
 
 function typeMessage(type: TensorType): Parameters<typeof fieldsOf.type>[0] {
-  return { tensorType: { elemType: elemType(type), ...(type.shape ? { shape: { dim: type.shape.map(dimMessage) } } : {}) } };
+  return {
+    tensorType: { elemType: elemType(type), ...(type.shape ? { shape: { dim: type.shape.map(dimMessage) } } : {}) },
+  };
 }
 
 function elemType({ dtype }: TensorType): number {

@@ -28,7 +28,11 @@ export interface EncodeOptions {
  * decoded from (unless external tensors come inside); of a changed one only the changed messages are new.
  * @throws InputError too-large (2 GiB is the limit of the format), external-data
  */
-export function encodeModel(document: OnnxDocument | undefined, model: Model, options: EncodeOptions = {}): Uint8Array[] {
+export function encodeModel(
+  document: OnnxDocument | undefined,
+  model: Model,
+  options: EncodeOptions = {},
+): Uint8Array[] {
   const rope = encodeRope(document, model, options);
   if (rope.length > MAX_MODEL_BYTES) throw tooLarge(rope.length);
   return rope.chunks();
@@ -40,9 +44,15 @@ export function encodedSize(document: OnnxDocument | undefined, model: Model, op
 }
 
 /** The model as a rope. @throws InputError too-large */
-export function encodeRope(document: OnnxDocument | undefined, model: Model, options: EncodeOptions, placement?: TensorPlacement): Rope {
+export function encodeRope(
+  document: OnnxDocument | undefined,
+  model: Model,
+  options: EncodeOptions,
+  placement?: TensorPlacement,
+): Rope {
   const context = encodeContext(document, model, {
-    placement: placement ?? { kind: options.externalData ?? 'inline' }, weightInputs: options.weightInputs ?? 'keep',
+    placement: placement ?? { kind: options.externalData ?? 'inline' },
+    weightInputs: options.weightInputs ?? 'keep',
   });
   const records = context.records;
   const graph = encodeGraph(context, model.graph);
@@ -51,7 +61,10 @@ export function encodeRope(document: OnnxDocument | undefined, model: Model, opt
   const version = new Rope().push(fieldsOf.model({ irVersion: context.irVersion }));
   if (!records) {
     const rope = version.push(fieldsOf.model({ producerName: 'mcompress' }));
-    return rope.field(MODEL.graph, graph ?? new Rope()).append(opsets.rope).append(functions.rope);
+    return rope
+      .field(MODEL.graph, graph ?? new Rope())
+      .append(opsets.rope)
+      .append(functions.rope);
   }
   const { source } = records;
   const groups = new Map<number, Rope>();
@@ -64,7 +77,12 @@ export function encodeRope(document: OnnxDocument | undefined, model: Model, opt
 }
 
 /** Operator sets as fields with this number; `before`: the entries of the file. */
-function encodeOpsets(context: EncodeContext, number: number, opsets: ReadonlyMap<string, number>, before: ReadonlyMap<string, FieldSpan> | undefined): Group {
+function encodeOpsets(
+  context: EncodeContext,
+  number: number,
+  opsets: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, FieldSpan> | undefined,
+): Group {
   const source = context.records?.source;
   const rope = new Rope();
   let isKept = before?.size === opsets.size;
@@ -74,7 +92,12 @@ function encodeOpsets(context: EncodeContext, number: number, opsets: ReadonlyMa
     else {
       isKept = false;
       const changed = new Rope().push(fieldsOf.opset({ version }));
-      rope.field(number, source && field ? patched(source, bodyOf(field), new Map([[OPSET.version, changed]])) : new Rope().push(fieldsOf.opset({ domain, version })));
+      rope.field(
+        number,
+        source && field
+          ? patched(source, bodyOf(field), new Map([[OPSET.version, changed]]))
+          : new Rope().push(fieldsOf.opset({ domain, version })),
+      );
     }
   }
   return { rope, isKept };
@@ -98,25 +121,72 @@ function encodeFunctions(context: EncodeContext, model: Model): Group {
 }
 
 /** The FunctionProto of `f`; undefined when it is as in the file, where it was `original`. */
-function encodeFunction(context: EncodeContext, f: LocalFunction, original: LocalFunction | undefined): Rope | undefined {
+function encodeFunction(
+  context: EncodeContext,
+  f: LocalFunction,
+  original: LocalFunction | undefined,
+): Rope | undefined {
   const source = context.records?.source;
   const record = context.records?.graphs.get(f.graph);
-  const parts = source && record && original ? fieldsByNumber(new WireReader(source, bodyOf(record.field), FUNCTION.schema)) : undefined;
-  const opsetFields = source && parts ? new Map(parts(FUNCTION.opsetImport).map((field) => [decodeOpset(source, field)[0], field])) : undefined;
+  const parts =
+    source && record && original
+      ? fieldsByNumber(new WireReader(source, bodyOf(record.field), FUNCTION.schema))
+      : undefined;
+  const opsetFields =
+    source && parts
+      ? new Map(parts(FUNCTION.opsetImport).map((field) => [decodeOpset(source, field)[0], field]))
+      : undefined;
   const text = (contents: Uint8Array, isKept: boolean): Group => ({ rope: new Rope().push(contents), isKept });
   const names = (values: readonly Value[]): string[] => values.map((value) => value.name);
-  const isSame = (now: readonly string[], before: readonly string[] | undefined): boolean => now.length === before?.length && now.every((name, i) => name === before[i]);
+  const isSame = (now: readonly string[], before: readonly string[] | undefined): boolean =>
+    now.length === before?.length && now.every((name, i) => name === before[i]);
   const { name, domain, overload, attributeNames, graph } = f;
   const input = names(graph.inputs);
   const output = names(graph.outputs);
   const groups: readonly (readonly [number, Group])[] = [
     [FUNCTION.name, text(fieldsOf.function({ name }), name === original?.name)],
     [FUNCTION.domain, text(fieldsOf.function({ domain }), domain === original?.domain)],
-    [FUNCTION.overload, text(overload === '' ? new Uint8Array() : textField(FUNCTION.overload, overload), overload === original?.overload)],
-    [FUNCTION.input, text(fieldsOf.function({ input }), isSame(input, record?.inputs.map((entry) => entry.name)))],
-    [FUNCTION.output, text(fieldsOf.function({ output }), isSame(output, record?.outputs.map((entry) => entry.name)))],
-    [FUNCTION.attribute, text(fieldsOf.function({ attribute: [...attributeNames] }), isSame(attributeNames, original?.attributeNames))],
-    [FUNCTION.attributeProto, encodeAttributes(context, FUNCTION.attributeProto, f.attributeDefaults ?? new Map(), original?.attributeDefaults, (inner) => encodeGraph(context, inner))],
+    [
+      FUNCTION.overload,
+      text(
+        overload === '' ? new Uint8Array() : textField(FUNCTION.overload, overload),
+        overload === original?.overload,
+      ),
+    ],
+    [
+      FUNCTION.input,
+      text(
+        fieldsOf.function({ input }),
+        isSame(
+          input,
+          record?.inputs.map((entry) => entry.name),
+        ),
+      ),
+    ],
+    [
+      FUNCTION.output,
+      text(
+        fieldsOf.function({ output }),
+        isSame(
+          output,
+          record?.outputs.map((entry) => entry.name),
+        ),
+      ),
+    ],
+    [
+      FUNCTION.attribute,
+      text(fieldsOf.function({ attribute: [...attributeNames] }), isSame(attributeNames, original?.attributeNames)),
+    ],
+    [
+      FUNCTION.attributeProto,
+      encodeAttributes(
+        context,
+        FUNCTION.attributeProto,
+        f.attributeDefaults ?? new Map(),
+        original?.attributeDefaults,
+        (inner) => encodeGraph(context, inner),
+      ),
+    ],
     [FUNCTION.node, encodeNodes(context, FUNCTION.node, graph, record)],
     [FUNCTION.valueInfo, encodeTypes(context, FUNCTION.valueInfo, graph, record)],
     [FUNCTION.opsetImport, encodeOpsets(context, FUNCTION.opsetImport, f.opsets, opsetFields)],

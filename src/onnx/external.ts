@@ -44,7 +44,9 @@ export class ExternalFolder {
     const { location, offset, length, checksum } = reference;
     const file = this.#file(location, at);
     if (length !== undefined && length !== byteLength) {
-      throw new InputError('bad-tensor', `external_data has length ${length}, but the tensor has ${byteLength} bytes`, { at });
+      throw new InputError('bad-tensor', `external_data has length ${length}, but the tensor has ${byteLength} bytes`, {
+        at,
+      });
     }
     if (offset + byteLength > file.size) {
       const reach = `the tensor reaches to byte ${offset + byteLength} of "${location}", which has ${file.size}`;
@@ -59,7 +61,13 @@ export class ExternalFolder {
     const known = this.#files.get(location);
     if (known) return known;
     const parts = location.split(/[\\/]/);
-    if (location === '' || isAbsolute(location) || /^[A-Za-z]:|^\\/.test(location) || parts.includes('..') || location.includes('\0')) {
+    if (
+      location === '' ||
+      isAbsolute(location) ||
+      /^[A-Za-z]:|^\\/.test(location) ||
+      parts.includes('..') ||
+      location.includes('\0')
+    ) {
       throw outside(location, at);
     }
     const path = join(this.#folder, location);
@@ -67,12 +75,22 @@ export class ExternalFolder {
       const home = realpathSync(this.#folder);
       const inside = relative(home, realpathSync(path));
       if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) throw outside(location, at);
-      const file = withFile(path, (_, stats) => ({ location, path, size: stats.size, inode: stats.ino, changed: stats.mtimeMs }));
+      const file = withFile(path, (_, stats) => ({
+        location,
+        path,
+        size: stats.size,
+        inode: stats.ino,
+        changed: stats.mtimeMs,
+      }));
       this.#files.set(location, file);
       return file;
     } catch (cause) {
       if (cause instanceof InputError) throw cause;
-      throw new InputError('external-data', `the data file "${location}" cannot be read`, { at, cause, fix: 'copy the data file beside the model' });
+      throw new InputError('external-data', `the data file "${location}" cannot be read`, {
+        at,
+        cause,
+        fix: 'copy the data file beside the model',
+      });
     }
   }
 
@@ -80,10 +98,13 @@ export class ExternalFolder {
   #verify(bytes: FileBytes, checksum: string, at: ErrorPlace): void {
     const { file } = bytes;
     let digest = this.#digests.get(file);
-    if (digest === undefined) this.#digests.set(file, digest = sha1(new FileBytes(file, 0, file.size)));
+    if (digest === undefined) this.#digests.set(file, (digest = sha1(new FileBytes(file, 0, file.size))));
     if (digest === checksum || sha1(bytes) === checksum) return;
     const fix = 'the data file belongs to another model or was damaged: fetch it again';
-    throw new InputError('external-data', `the SHA-1 of "${file.location}" is not the one the model gives`, { at, fix });
+    throw new InputError('external-data', `the SHA-1 of "${file.location}" is not the one the model gives`, {
+      at,
+      fix,
+    });
   }
 }
 
@@ -123,7 +144,9 @@ export class FileBytes implements LazyBytes {
       const buffer = into ?? Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, this.byteLength));
       for (let done = 0; done < this.byteLength;) {
         const start = into ? done : 0;
-        const count = guarded(file, () => readSync(descriptor, buffer, start, Math.min(PIECE_BYTES, this.byteLength - done), this.offset + done));
+        const count = guarded(file, () =>
+          readSync(descriptor, buffer, start, Math.min(PIECE_BYTES, this.byteLength - done), this.offset + done),
+        );
         if (count === 0) throw changed(file);
         yield buffer.subarray(start, start + count);
         done += count;
@@ -139,7 +162,10 @@ function guarded<T>(file: ExternalFile, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new InputError('external-data', `the data file "${file.location}" cannot be read any more`, { at: { file: file.location }, cause });
+    throw new InputError('external-data', `the data file "${file.location}" cannot be read any more`, {
+      at: { file: file.location },
+      cause,
+    });
   }
 }
 
@@ -156,9 +182,15 @@ function withFile<T>(path: string, use: (descriptor: number, stats: Stats) => T)
 
 function outside(location: string, at: ErrorPlace): InputError {
   const fix = 'put the data file into the folder of the model (a copy, no link) and name it without ".."';
-  return new InputError('external-data', `the data file "${location}" lies outside the folder of the model`, { at, fix });
+  return new InputError('external-data', `the data file "${location}" lies outside the folder of the model`, {
+    at,
+    fix,
+  });
 }
 
 function changed(file: ExternalFile): InputError {
-  return new InputError('external-data', `the data file "${file.location}" was changed while it was in use`, { at: { file: file.location }, fix: 'start again' });
+  return new InputError('external-data', `the data file "${file.location}" was changed while it was in use`, {
+    at: { file: file.location },
+    fix: 'start again',
+  });
 }

@@ -32,7 +32,8 @@ export const fieldsOf = {
   valueInfo: (message: Onnx.IValueInfoProto): Uint8Array => encode(onnx.ValueInfoProto, message),
   type: (message: Onnx.ITypeProto): Uint8Array => encode(onnx.TypeProto, message),
   tensorType: (message: Onnx.TypeProto.ITensor): Uint8Array => encode(onnx.TypeProto.Tensor, message),
-  dimension: (message: Onnx.TensorShapeProto.IDimension): Uint8Array => encode(onnx.TensorShapeProto.Dimension, message),
+  dimension: (message: Onnx.TensorShapeProto.IDimension): Uint8Array =>
+    encode(onnx.TensorShapeProto.Dimension, message),
   annotation: (message: Onnx.ITensorAnnotation): Uint8Array => encode(onnx.TensorAnnotation, message),
   entry: (message: Onnx.IStringStringEntryProto): Uint8Array => encode(onnx.StringStringEntryProto, message),
   opset: (message: Onnx.IOperatorSetIdProto): Uint8Array => encode(onnx.OperatorSetIdProto, message),
@@ -41,7 +42,10 @@ export const fieldsOf = {
 
 /** A string field of a number that onnx-proto does not know. */
 export function textField(number: number, text: string): Uint8Array {
-  return new TextWriter().uint32(number * 8 + 2).string(text).finish();
+  return new TextWriter()
+    .uint32(number * 8 + 2)
+    .string(text)
+    .finish();
 }
 
 /** An int64 for onnx-proto: whole, and the largest one where the number is beyond. */

@@ -6,15 +6,21 @@ import { MAX_MODEL_BYTES } from './schema.js';
 
 /** What the codes of the operating system mean for a model that is to be read. */
 const FAILURES: Readonly<Record<string, readonly [code: InputCode, says: string]>> = {
-  ENOENT: ['not-found', 'the file does not exist'], ENOTDIR: ['not-found', 'the file does not exist'], EISDIR: ['not-readable', 'this is a folder, not a model'],
-  EACCES: ['not-readable', 'permission denied'], EPERM: ['not-readable', 'permission denied'],
+  ENOENT: ['not-found', 'the file does not exist'],
+  ENOTDIR: ['not-found', 'the file does not exist'],
+  EISDIR: ['not-readable', 'this is a folder, not a model'],
+  EACCES: ['not-readable', 'permission denied'],
+  EPERM: ['not-readable', 'permission denied'],
 };
 
 /**
  * Reads the model at `path`. External data is looked for in its folder and read when needed.
  * @throws InputError not-found, not-readable, too-large and all of `decodeModel`
  */
-export async function openModel(path: string, options: Pick<DecodeOptions, 'keepOverridable'> = {}): Promise<DecodedModel> {
+export async function openModel(
+  path: string,
+  options: Pick<DecodeOptions, 'keepOverridable'> = {},
+): Promise<DecodedModel> {
   return decodeModel(await readModelFile(path), { ...options, path });
 }
 

@@ -20,6 +20,8 @@ export function patched(source: Source, body: Span, groups: FieldGroups): Rope {
 }
 
 /** Groups that replace or remove single fields: undefined removes. */
-export function fieldGroups(fields: ReadonlyArray<readonly [number: number, contents: Uint8Array | undefined]>): FieldGroups {
+export function fieldGroups(
+  fields: ReadonlyArray<readonly [number: number, contents: Uint8Array | undefined]>,
+): FieldGroups {
   return new Map(fields.map(([number, contents]) => [number, contents ? new Rope().push(contents) : new Rope()]));
 }

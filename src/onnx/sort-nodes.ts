@@ -41,7 +41,8 @@ function sourcesOf(node: Node, graph: Graph): Node[] {
   const sources = new Set<Node>();
   const add = (reader: Node): void => {
     for (const value of reader.inputs) if (value?.graph === graph && value.producer) sources.add(value.producer);
-    for (const inner of reader.subgraphs()) for (const value of inner.outputs) if (value.graph === graph && value.producer) sources.add(value.producer);
+    for (const inner of reader.subgraphs())
+      for (const value of inner.outputs) if (value.graph === graph && value.producer) sources.add(value.producer);
   };
   add(node);
   for (const inner of node.subgraphs()) for (const reader of nodesUnder(inner)) add(reader);
@@ -49,7 +50,12 @@ function sourcesOf(node: Node, graph: Graph): Node[] {
 }
 
 function cycleError(path: readonly Step[], first: Node, graph: Graph): InputError {
-  const nodes = path.slice(path.findIndex((step) => step.node === first)).map((step) => step.node.label).toReversed();
+  const nodes = path
+    .slice(path.findIndex((step) => step.node === first))
+    .map((step) => step.node.label)
+    .toReversed();
   const shown = nodes.length > 6 ? [...nodes.slice(0, 5), `${nodes.length - 5} more`] : nodes;
-  return new InputError('cyclic', `nodes wait for each other: ${[...shown, nodes[0]].join(' -> ')}`, { at: { graph: graph.name } });
+  return new InputError('cyclic', `nodes wait for each other: ${[...shown, nodes[0]].join(' -> ')}`, {
+    at: { graph: graph.name },
+  });
 }

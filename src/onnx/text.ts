@@ -15,7 +15,9 @@ export function encodeText(text: string): Buffer {
   if (!LONE_SURROGATE.test(text)) return Buffer.from(text, 'utf8');
   const parts = Array.from(text, (character) => {
     const code = character.codePointAt(0) ?? 0;
-    return code > ESCAPE_BASE + 0x7f && code <= ESCAPE_BASE + 0xff ? Buffer.of(code - ESCAPE_BASE) : Buffer.from(character, 'utf8');
+    return code > ESCAPE_BASE + 0x7f && code <= ESCAPE_BASE + 0xff
+      ? Buffer.of(code - ESCAPE_BASE)
+      : Buffer.from(character, 'utf8');
   });
   return Buffer.concat(parts);
 }

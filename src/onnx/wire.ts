@@ -61,7 +61,13 @@ export class VarintReader {
     let high = 0;
     const start = this.at;
     for (let i = 0; ; i++) {
-      if (this.at >= this.limit) throw wireError(this.source, start, this.limit === bytes.length ? 'truncated' : 'malformed', 'a number is cut off');
+      if (this.at >= this.limit)
+        throw wireError(
+          this.source,
+          start,
+          this.limit === bytes.length ? 'truncated' : 'malformed',
+          'a number is cut off',
+        );
       const byte = bytes[this.at++] ?? 0;
       const shift = 7 * i;
       if (shift < 28) low |= (byte & 0x7f) << shift;
@@ -101,7 +107,8 @@ export class WireReader extends VarintReader {
     const tag = this.varint();
     this.number = tag < 128 ? tag >> 3 : Math.floor(tag / 8);
     this.wireType = tag & 7;
-    if (this.number < 1 || this.number > MAX_FIELD_NUMBER) this.#fail('malformed', `field number ${this.number} does not exist`);
+    if (this.number < 1 || this.number > MAX_FIELD_NUMBER)
+      this.#fail('malformed', `field number ${this.number} does not exist`);
     this.#checkSchema();
     this.bodyStart = this.at;
     if (this.wireType === WIRE.bytes) {
@@ -140,13 +147,18 @@ export class WireReader extends VarintReader {
 
   #checkSchema(): void {
     const { number, wireType, schema } = this;
-    if (wireType === 3 || wireType === 4 || wireType > 5) this.#fail('malformed', `field ${number} has wire type ${wireType}, which ONNX does not use`);
+    if (wireType === 3 || wireType === 4 || wireType > 5)
+      this.#fail('malformed', `field ${number} has wire type ${wireType}, which ONNX does not use`);
     const accepted = schema?.accepted[number] ?? 0;
     if (accepted === 0) return;
-    if (((accepted >> wireType) & 1) === 0) this.#fail('malformed', `field ${number} has wire type ${wireType}, which is not the one it must have`);
+    if (((accepted >> wireType) & 1) === 0)
+      this.#fail('malformed', `field ${number} has wire type ${wireType}, which is not the one it must have`);
     if ((accepted & SINGLE) === 0) return;
     this.#seen ??= new Set();
-    if (this.#seen.has(number)) throw new SplitMessageError(wireError(this.source, this.start, 'malformed', `field ${number} stands there twice`));
+    if (this.#seen.has(number))
+      throw new SplitMessageError(
+        wireError(this.source, this.start, 'malformed', `field ${number} stands there twice`),
+      );
     this.#seen.add(number);
   }
 
@@ -159,7 +171,8 @@ export class WireReader extends VarintReader {
   #failLength(length: number): never {
     const size = this.source.bytes.length;
     const end = this.bodyStart + length;
-    if (length >= 0 && end > size) this.#fail('truncated', `field ${this.number} reaches to byte ${end}, but the data ends at byte ${size}`);
+    if (length >= 0 && end > size)
+      this.#fail('truncated', `field ${this.number} reaches to byte ${end}, but the data ends at byte ${size}`);
     this.#fail('malformed', `field ${this.number} is longer than what it is part of`);
   }
 

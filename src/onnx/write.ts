@@ -37,7 +37,12 @@ const ALIGNMENT = 64;
  * are read one piece at a time.
  * @throws InputError not-writable, too-large, external-data; InterruptError
  */
-export async function writeModel(document: OnnxDocument | undefined, model: Model, path: string, options: WriteOptions = {}): Promise<WrittenModel> {
+export async function writeModel(
+  document: OnnxDocument | undefined,
+  model: Model,
+  path: string,
+  options: WriteOptions = {},
+): Promise<WrittenModel> {
   const { externalData = 'auto', weightInputs = 'keep', signal } = options;
   if (externalData !== 'always') {
     const rope = encodeRope(document, model, { weightInputs });
@@ -50,7 +55,10 @@ export async function writeModel(document: OnnxDocument | undefined, model: Mode
   const data = dataFile(`${path}.data`);
   const rope = encodeRope(document, model, { weightInputs }, { kind: 'external', place: data.place });
   if (rope.length > MAX_MODEL_BYTES) throw tooLarge(rope.length);
-  const files = [...(data.size() > 0 ? [{ path: data.path, batches: data.batches() }] : []), { path, batches: rope.batches() }];
+  const files = [
+    ...(data.size() > 0 ? [{ path: data.path, batches: data.batches() }] : []),
+    { path, batches: rope.batches() },
+  ];
   await writeFiles(files, signal);
   return { bytes: rope.length, externalBytes: data.size(), files: files.map((file) => file.path) };
 }

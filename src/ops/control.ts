@@ -13,8 +13,12 @@ function bodyOf(site: OpSite, name: string): Graph | undefined {
 
 /** What holds of a value that is either `a` or `b`: dims that differ are unknown, ranks that differ leave no shape. */
 function mergeInfos(site: OpSite, a: ValueInfo, b: ValueInfo): ValueInfo {
-  const shape = a.shape?.length === b.shape?.length ? a.shape?.map((dim, i) => (sameDim(dim, b.shape?.[i]) ? dim : site.unknownDim())) : undefined;
-  const same = a.data !== undefined && a.data.length === b.data?.length && a.data.every((dim, i) => sameDim(dim, b.data?.[i]));
+  const shape =
+    a.shape?.length === b.shape?.length
+      ? a.shape?.map((dim, i) => (sameDim(dim, b.shape?.[i]) ? dim : site.unknownDim()))
+      : undefined;
+  const same =
+    a.data !== undefined && a.data.length === b.data?.length && a.data.every((dim, i) => sameDim(dim, b.data?.[i]));
   return { dtype: a.dtype === b.dtype ? a.dtype : undefined, shape, data: same ? a.data : undefined };
 }
 
@@ -49,7 +53,11 @@ const MAX_ROUNDS = 8;
  * its own (its size at the start of an iteration), a rank that changes leaves no shape. Values always differ.
  * `walk` gives the facts of what the body returns, carried variables first.
  */
-function findInvariant(site: OpSite, initial: readonly ValueInfo[], walk: (carried: readonly ValueInfo[]) => readonly ValueInfo[]): Invariant {
+function findInvariant(
+  site: OpSite,
+  initial: readonly ValueInfo[],
+  walk: (carried: readonly ValueInfo[]) => readonly ValueInfo[],
+): Invariant {
   const changing = new Set<string>();
   let carried = initial.map(({ dtype, shape }): ValueInfo => ({ dtype, shape }));
   for (let round = 0; ; round++) {
@@ -76,7 +84,8 @@ function findInvariant(site: OpSite, initial: readonly ValueInfo[], walk: (carri
   }
 }
 
-const isOneOf = (dim: Dim, symbols: ReadonlySet<string>): boolean => [...symbolsOf(dim)].some((name) => symbols.has(name));
+const isOneOf = (dim: Dim, symbols: ReadonlySet<string>): boolean =>
+  [...symbolsOf(dim)].some((name) => symbols.has(name));
 
 /** Dims as seen from outside of the body. */
 function settledShape(site: OpSite, shape: Dims | undefined, changing: ReadonlySet<string>): Dims | undefined {
@@ -93,12 +102,21 @@ const loop = defineOp({
     const initial = Array.from({ length: Math.max(0, body.inputs.length - 2) }, (_, i) => site.input(i + 2) ?? UNKNOWN);
     let condition: ValueInfo = UNKNOWN;
     const { carried, returned, changing } = findInvariant(site, initial, (state) => {
-      const results = site.subgraph(body, [{ dtype: 'int64', shape: [] }, { dtype: 'bool', shape: [], data: [1] }, ...state]);
+      const results = site.subgraph(body, [
+        { dtype: 'int64', shape: [] },
+        { dtype: 'bool', shape: [], data: [1] },
+        ...state,
+      ]);
       condition = results[0] ?? UNKNOWN;
       return results.slice(1);
     });
     const trips = tripCount(site, condition) ?? site.unknownDim();
-    const scans = returned.slice(carried.length).map(({ dtype, shape }): ValueInfo => ({ dtype, shape: shape && [trips, ...(settledShape(site, shape, changing) ?? [])] }));
+    const scans = returned
+      .slice(carried.length)
+      .map(({ dtype, shape }): ValueInfo => ({
+        dtype,
+        shape: shape && [trips, ...(settledShape(site, shape, changing) ?? [])],
+      }));
     return [...carried.map(({ dtype, shape }) => ({ dtype, shape: settledShape(site, shape, changing) })), ...scans];
   },
 });
@@ -129,11 +147,16 @@ const scan = defineOp({
       return { dtype: dtypeOf(site, states + i), shape: axis === undefined ? undefined : shape?.toSpliced(axis, 1) };
     });
     const initial = Array.from({ length: states }, (_, i) => site.input(i) ?? UNKNOWN);
-    const { carried, returned, changing } = findInvariant(site, initial, (state) => site.subgraph(body, [...state, ...slices]));
+    const { carried, returned, changing } = findInvariant(site, initial, (state) =>
+      site.subgraph(body, [...state, ...slices]),
+    );
     const stacked = returned.slice(states).map(({ dtype, shape }, i): ValueInfo => {
       const settled = settledShape(site, shape, changing);
       const axis = settled && axisOf(site.node.ints('scan_output_axes')?.[i] ?? 0, settled.length + 1);
-      return { dtype, shape: axis === undefined ? undefined : settled?.toSpliced(axis, 0, length ?? site.unknownDim()) };
+      return {
+        dtype,
+        shape: axis === undefined ? undefined : settled?.toSpliced(axis, 0, length ?? site.unknownDim()),
+      };
     });
     return [...carried.map(({ dtype, shape }) => ({ dtype, shape: settledShape(site, shape, changing) })), ...stacked];
   },

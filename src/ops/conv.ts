@@ -16,7 +16,15 @@ export function convShape(site: OpSite, dataIndex: number, weightIndex: number):
   const weights = shapeOf(site, weightIndex);
   const batch = data?.[0];
   const channels = weights?.[0];
-  if (data === undefined || weights === undefined || batch === undefined || channels === undefined || data.length < 2 || weights.length !== data.length) return undefined;
+  if (
+    data === undefined ||
+    weights === undefined ||
+    batch === undefined ||
+    channels === undefined ||
+    data.length < 2 ||
+    weights.length !== data.length
+  )
+    return undefined;
   const window = windowOf(site, data.length - 2);
   const spatial = window && windowOutput(data.slice(2), kernelOf(site, weights), window, 'floor');
   return spatial && [batch, channels, ...spatial];
@@ -32,7 +40,10 @@ export function convMacs(weightIndex: number): (site: CostSite) => Dim | undefin
 }
 
 /** Without a bias, a convolution is linear in its data. */
-export const isLinear = (biasIndex: number) => (site: OpSite): boolean => site.input(biasIndex) === undefined;
+export const isLinear =
+  (biasIndex: number) =>
+  (site: OpSite): boolean =>
+    site.input(biasIndex) === undefined;
 
 interface ConvOptions {
   readonly domain?: string;
@@ -43,9 +54,13 @@ interface ConvOptions {
 }
 
 /** A forward convolution; the inputs of quantized ones stand at other places. */
-export function forwardConv(opType: string, { domain = '', data = 0, weights = 1, dtype = (site) => dtypeOf(site, data), traits = {} }: ConvOptions = {}): OpRecord {
+export function forwardConv(
+  opType: string,
+  { domain = '', data = 0, weights = 1, dtype = (site) => dtypeOf(site, data), traits = {} }: ConvOptions = {},
+): OpRecord {
   return defineOp({
-    opType, domain,
+    opType,
+    domain,
     traits: { layer: 'tensor', ...traits },
     infer: (site) => [{ dtype: dtype(site), shape: convShape(site, data, weights) }],
     macs: convMacs(weights),
@@ -56,7 +71,8 @@ export function forwardConv(opType: string, { domain = '', data = 0, weights = 1
 function transposedSizes(site: OpSite, spatial: Dims, kernel: Dims, window: Window): Dim[] | undefined {
   const axes = spatial.length;
   const given = site.node.ints('output_shape');
-  if (given !== undefined) return given.length === axes ? [...given] : given.length === axes + 2 ? given.slice(2) : undefined;
+  if (given !== undefined)
+    return given.length === axes ? [...given] : given.length === axes + 2 ? given.slice(2) : undefined;
   const extra = site.node.ints('output_padding') ?? Array<number>(axes).fill(0);
   return spatial.map((size, i) => {
     const stride = window.strides[i] ?? 1;
@@ -71,7 +87,14 @@ function transposedShape(site: OpSite): Dims | undefined {
   const weights = shapeOf(site, 1);
   const batch = data?.[0];
   const perGroup = weights?.[1];
-  if (data === undefined || weights === undefined || batch === undefined || perGroup === undefined || weights.length !== data.length) return undefined;
+  if (
+    data === undefined ||
+    weights === undefined ||
+    batch === undefined ||
+    perGroup === undefined ||
+    weights.length !== data.length
+  )
+    return undefined;
   const window = windowOf(site, data.length - 2);
   const kernel = kernelOf(site, weights);
   if (window === undefined || kernel.length !== data.length - 2) return undefined;
@@ -97,5 +120,8 @@ const deformConv = forwardConv('DeformConv');
 const fusedConv = forwardConv('FusedConv', { domain: 'com.microsoft' });
 
 export const CONVOLUTIONS: readonly OpRecord[] = [
-  forwardConv('Conv', { traits: { positivelyHomogeneous: isLinear(2) } }), convTranspose, deformConv, fusedConv,
+  forwardConv('Conv', { traits: { positivelyHomogeneous: isLinear(2) } }),
+  convTranspose,
+  deformConv,
+  fusedConv,
 ];

@@ -20,7 +20,10 @@ export function tensorData(tensor: Tensor): Data | undefined {
  * Elements of a result of shape `shape`: `element` is called with the index of each along every axis, first axis first.
  * Undefined when the shape is symbolic or large, or an element is unknown.
  */
-export function buildData(shape: Dims | undefined, element: (index: readonly number[]) => Dim | undefined): Data | undefined {
+export function buildData(
+  shape: Dims | undefined,
+  element: (index: readonly number[]) => Dim | undefined,
+): Data | undefined {
   const dims = staticDims(shape);
   if (dims === undefined) return undefined;
   const size = elementCount(dims);
@@ -44,7 +47,9 @@ export function buildData(shape: Dims | undefined, element: (index: readonly num
 export function offsetOf(index: readonly number[], dims: readonly number[]): number {
   let offset = 0;
   const skip = index.length - dims.length;
-  dims.forEach((dim, axis) => { offset = offset * dim + (dim === 1 ? 0 : (index[skip + axis] ?? 0)); });
+  dims.forEach((dim, axis) => {
+    offset = offset * dim + (dim === 1 ? 0 : (index[skip + axis] ?? 0));
+  });
   return offset;
 }
 
@@ -55,7 +60,13 @@ export function elementAt(info: ValueInfo | undefined, index: readonly number[])
 }
 
 /** Elements of an elementwise function of the inputs, each rounded to `dtype`. */
-export function mapData(site: OpSite, inputs: readonly number[], shape: Dims | undefined, dtype: DType | undefined, fn: (...elements: Dim[]) => Dim | undefined): Data | undefined {
+export function mapData(
+  site: OpSite,
+  inputs: readonly number[],
+  shape: Dims | undefined,
+  dtype: DType | undefined,
+  fn: (...elements: Dim[]) => Dim | undefined,
+): Data | undefined {
   const infos = inputs.map((index) => site.input(index));
   if (dtype === undefined || infos.some((info) => info?.data === undefined)) return undefined;
   return buildData(shape, (index) => {
@@ -69,7 +80,8 @@ export function mapData(site: OpSite, inputs: readonly number[], shape: Dims | u
 /** `value` as `dtype` holds it; undefined when it cannot be told exactly. Symbols are taken to be below 2^24. */
 export function roundTo(value: Dim, dtype: DType): Dim | undefined {
   if (typeof value !== 'number') {
-    if (isFloat(dtype)) return dtype !== 'float32' && dtype !== 'float64' ? undefined : isDyadic(value) ? value : undefined;
+    if (isFloat(dtype))
+      return dtype !== 'float32' && dtype !== 'float64' ? undefined : isDyadic(value) ? value : undefined;
     return isIntegral(value) ? value : undefined;
   }
   if (dtype === 'float32') return Math.fround(value);

@@ -37,7 +37,8 @@ function readEquation(site: OpSite): Subscripts | undefined {
       }
       const size = shape[axis++];
       const before = sizes.get(letter);
-      if (size !== undefined) sizes.set(letter, before === undefined ? size : (broadcastDims(site, before, size) ?? size));
+      if (size !== undefined)
+        sizes.set(letter, before === undefined ? size : (broadcastDims(site, before, size) ?? size));
     }
   }
   return { sizes, ellipsis, output: right ?? implicitOutput(left) };

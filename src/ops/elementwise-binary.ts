@@ -1,5 +1,16 @@
 // Functions of several tensors, element by element, with broadcasting: arithmetic, comparison, logic, selection.
-import { addDims, boundsOf, floorDivDims, isAtLeast, maxDims, minDims, mulDims, sameDim, subDims, type Dim } from '../ir/dim.js';
+import {
+  addDims,
+  boundsOf,
+  floorDivDims,
+  isAtLeast,
+  maxDims,
+  minDims,
+  mulDims,
+  sameDim,
+  subDims,
+  type Dim,
+} from '../ir/dim.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
 import { broadcastShapes } from './broadcast.js';
 import { mapData } from './data.js';
@@ -25,29 +36,51 @@ function binaryShape(site: OpSite): Dims | undefined {
 
 function binary(opType: string, { traits = {}, domain = '', value, dtype }: BinaryOptions = {}): OpRecord {
   return defineOp({
-    opType, domain,
+    opType,
+    domain,
     traits: { layer: 'non-tensor', elementwise: true, ...traits },
     infer: (site) => {
       const operand = dtypeOf(site, 0);
       const type = dtype ?? operand;
       const shape = binaryShape(site);
       if (value === undefined || operand === undefined || site.opset < 7) return [{ dtype: type, shape }];
-      return [{ dtype: type, shape, data: mapData(site, [0, 1], shape, type, (a, b) => (mixes(a, b) ? undefined : value(a, b, operand, site))) }];
+      return [
+        {
+          dtype: type,
+          shape,
+          data: mapData(site, [0, 1], shape, type, (a, b) => (mixes(a, b) ? undefined : value(a, b, operand, site))),
+        },
+      ];
     },
   });
 }
 
 /** An operator of one or more inputs, folded from the left. */
-function variadic(opType: string, fold: Fold | undefined, traits: Omit<OpTraits, 'layer' | 'elementwise'> = {}): OpRecord {
+function variadic(
+  opType: string,
+  fold: Fold | undefined,
+  traits: Omit<OpTraits, 'layer' | 'elementwise'> = {},
+): OpRecord {
   return defineOp({
     opType,
     traits: { layer: 'non-tensor', elementwise: true, ...traits },
     infer: (site) => {
       const indices = site.node.inputs.map((_, index) => index);
       const dtype = dtypeOf(site, 0);
-      const shape = broadcastShapes(site, indices.map((index) => shapeOf(site, index)));
-      const step = (a: Dim | undefined, b: Dim): Dim | undefined => (a === undefined || mixes(a, b) ? undefined : fold?.(a, b));
-      return [{ dtype, shape, data: fold && mapData(site, indices, shape, dtype, (first, ...rest) => rest.reduce<Dim | undefined>(step, first)) }];
+      const shape = broadcastShapes(
+        site,
+        indices.map((index) => shapeOf(site, index)),
+      );
+      const step = (a: Dim | undefined, b: Dim): Dim | undefined =>
+        a === undefined || mixes(a, b) ? undefined : fold?.(a, b);
+      return [
+        {
+          dtype,
+          shape,
+          data:
+            fold && mapData(site, indices, shape, dtype, (first, ...rest) => rest.reduce<Dim | undefined>(step, first)),
+        },
+      ];
     },
   });
 }
@@ -62,12 +95,16 @@ function constantIs(site: OpSite, index: number, test: (x: number) => boolean): 
 
 /** A symbol meets infinity or NaN, which polynomials do not hold. */
 function mixes(a: Dim, b: Dim): boolean {
-  return (typeof a === 'number') !== (typeof b === 'number') && [a, b].some((x) => typeof x === 'number' && !Number.isFinite(x));
+  return (
+    (typeof a === 'number') !== (typeof b === 'number') &&
+    [a, b].some((x) => typeof x === 'number' && !Number.isFinite(x))
+  );
 }
 
 /** Integers are divided as in C, towards zero. */
 function divide(a: Dim, b: Dim, dtype: DType): Dim | undefined {
-  if (isFloat(dtype)) return typeof b !== 'number' ? undefined : typeof a === 'number' ? a / b : b === 0 ? undefined : mulDims(a, 1 / b);
+  if (isFloat(dtype))
+    return typeof b !== 'number' ? undefined : typeof a === 'number' ? a / b : b === 0 ? undefined : mulDims(a, 1 / b);
   if (typeof a === 'number' && typeof b === 'number') return b === 0 ? undefined : Math.trunc(a / b);
   if (boundsOf(b).low < 1) return undefined;
   if (isAtLeast(a, 0)) return floorDivDims(a, b);
@@ -92,11 +129,19 @@ function power(a: Dim, b: Dim, dtype: DType): Dim | undefined {
 const ARITHMETIC: readonly OpRecord[] = [
   binary('Add', { traits: { nonDecreasing: always }, value: addDims }),
   binary('Sub', { traits: { nonDecreasing: always }, value: subDims }),
-  binary('Mul', { traits: { nonDecreasing: (site) => constantIs(site, 1, (x) => x >= 0), positivelyHomogeneous: always }, value: mulDims }),
-  binary('Div', { traits: { nonDecreasing: (site) => constantIs(site, 1, (x) => x > 0), positivelyHomogeneous: isFloatSite }, value: divide }),
+  binary('Mul', {
+    traits: { nonDecreasing: (site) => constantIs(site, 1, (x) => x >= 0), positivelyHomogeneous: always },
+    value: mulDims,
+  }),
+  binary('Div', {
+    traits: { nonDecreasing: (site) => constantIs(site, 1, (x) => x > 0), positivelyHomogeneous: isFloatSite },
+    value: divide,
+  }),
   binary('Mod', { value: modulo }),
   binary('Pow', { value: power }),
-  binary('PRelu', { traits: { nonDecreasing: (site) => constantIs(site, 1, (x) => x >= 0), positivelyHomogeneous: always } }),
+  binary('PRelu', {
+    traits: { nonDecreasing: (site) => constantIs(site, 1, (x) => x >= 0), positivelyHomogeneous: always },
+  }),
   binary('BitShift'),
   binary('BitwiseAnd'),
   binary('BitwiseOr'),
@@ -128,7 +173,10 @@ function equal(a: Dim, b: Dim): Dim | undefined {
 }
 
 function comparison(opType: string, compare: Fold): OpRecord {
-  return binary(opType, { dtype: 'bool', value: (a, b, dtype) => (isExact(a, dtype) && isExact(b, dtype) ? compare(a, b) : undefined) });
+  return binary(opType, {
+    dtype: 'bool',
+    value: (a, b, dtype) => (isExact(a, dtype) && isExact(b, dtype) ? compare(a, b) : undefined),
+  });
 }
 
 const LOGIC: readonly OpRecord[] = [
@@ -152,8 +200,17 @@ const where = defineOp({
   traits: { layer: 'non-tensor', elementwise: true },
   infer: (site) => {
     const dtype = dtypeOf(site, 1) ?? dtypeOf(site, 2);
-    const shape = broadcastShapes(site, [0, 1, 2].map((index) => shapeOf(site, index)));
-    return [{ dtype, shape, data: mapData(site, [0, 1, 2], shape, dtype, (condition, yes, no) => (condition === 0 ? no : yes)) }];
+    const shape = broadcastShapes(
+      site,
+      [0, 1, 2].map((index) => shapeOf(site, index)),
+    );
+    return [
+      {
+        dtype,
+        shape,
+        data: mapData(site, [0, 1, 2], shape, dtype, (condition, yes, no) => (condition === 0 ? no : yes)),
+      },
+    ];
   },
 });
 

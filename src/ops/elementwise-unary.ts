@@ -22,9 +22,13 @@ interface UnaryOptions {
 }
 
 /** An operator whose output has the shape of its first input, and its type unless `dtype` says otherwise. */
-function unary(opType: string, { traits = {}, layer = 'non-tensor', domain = '', value, dtype }: UnaryOptions = {}): OpRecord {
+function unary(
+  opType: string,
+  { traits = {}, layer = 'non-tensor', domain = '', value, dtype }: UnaryOptions = {},
+): OpRecord {
   return defineOp({
-    opType, domain,
+    opType,
+    domain,
     traits: { layer, elementwise: true, ...traits },
     infer: (site) => {
       const type = dtype ?? dtypeOf(site, 0);
@@ -35,7 +39,10 @@ function unary(opType: string, { traits = {}, layer = 'non-tensor', domain = '',
 }
 
 /** Non-decreasing where the attribute is at least zero. */
-const whenNonNegative = (attribute: string, fallback: number) => (site: OpSite): boolean => site.node.float(attribute, fallback) >= 0;
+const whenNonNegative =
+  (attribute: string, fallback: number) =>
+  (site: OpSite): boolean =>
+    site.node.float(attribute, fallback) >= 0;
 
 const ACTIVATIONS: readonly OpRecord[] = [
   unary('Relu', { traits: { ...MONOTONE, ...HOMOGENEOUS }, value: (x) => maxDims(x, 0) }),
@@ -45,7 +52,11 @@ const ACTIVATIONS: readonly OpRecord[] = [
   unary('HardSigmoid', { traits: { nonDecreasing: whenNonNegative('alpha', 0.2) } }),
   unary('HardSwish'),
   unary('Elu', { traits: { nonDecreasing: whenNonNegative('alpha', 1) } }),
-  unary('Selu', { traits: { nonDecreasing: (site) => site.node.float('alpha', 1.67326) >= 0 && site.node.float('gamma', 1.0507) >= 0 } }),
+  unary('Selu', {
+    traits: {
+      nonDecreasing: (site) => site.node.float('alpha', 1.67326) >= 0 && site.node.float('gamma', 1.0507) >= 0,
+    },
+  }),
   unary('Celu', { traits: MONOTONE }),
   unary('ThresholdedRelu', { traits: { nonDecreasing: whenNonNegative('alpha', 1) } }),
   unary('Softplus', { traits: MONOTONE }),
@@ -60,7 +71,10 @@ const ACTIVATIONS: readonly OpRecord[] = [
 ];
 
 const FUNCTIONS: readonly OpRecord[] = [
-  unary('Abs', { traits: HOMOGENEOUS, value: (x) => (isAtLeast(x, 0) ? x : isAtLeast(0, x) ? mulDims(x, -1) : undefined) }),
+  unary('Abs', {
+    traits: HOMOGENEOUS,
+    value: (x) => (isAtLeast(x, 0) ? x : isAtLeast(0, x) ? mulDims(x, -1) : undefined),
+  }),
   unary('Neg', { traits: HOMOGENEOUS, value: (x) => mulDims(x, -1) }),
   unary('Sign', { traits: MONOTONE, value: (x) => (typeof x === 'number' ? Math.sign(x) : undefined) }),
   unary('Floor', { traits: MONOTONE, value: floorOf }),
@@ -107,15 +121,19 @@ const dropout = defineOp({
   traits: { layer: 'non-tensor', elementwise: true, deterministic: false, alias: true },
   infer: (site) => {
     const input = site.input(0) ?? UNKNOWN;
-    return [{ dtype: input.dtype, shape: input.shape }, { dtype: site.opset >= 10 ? 'bool' : input.dtype, shape: input.shape }];
+    return [
+      { dtype: input.dtype, shape: input.shape },
+      { dtype: site.opset >= 10 ? 'bool' : input.dtype, shape: input.shape },
+    ];
   },
 });
 
-const identity = (opType: string): OpRecord => defineOp({
-  opType,
-  traits: { layer: 'plumbing', elementwise: true, alias: true, ...MONOTONE, ...HOMOGENEOUS },
-  infer: (site) => [site.input(0) ?? UNKNOWN],
-});
+const identity = (opType: string): OpRecord =>
+  defineOp({
+    opType,
+    traits: { layer: 'plumbing', elementwise: true, alias: true, ...MONOTONE, ...HOMOGENEOUS },
+    infer: (site) => [site.input(0) ?? UNKNOWN],
+  });
 
 const cast = defineOp({
   opType: 'Cast',
@@ -163,4 +181,12 @@ function numeric(fn: (x: number) => number): (x: Dim) => Dim | undefined {
   return (x) => (typeof x === 'number' ? fn(x) : undefined);
 }
 
-export const ELEMENTWISE_UNARY: readonly OpRecord[] = [...ACTIVATIONS, ...FUNCTIONS, clip, dropout, identity('Identity'), cast, castLike];
+export const ELEMENTWISE_UNARY: readonly OpRecord[] = [
+  ...ACTIVATIONS,
+  ...FUNCTIONS,
+  clip,
+  dropout,
+  identity('Identity'),
+  cast,
+  castLike,
+];

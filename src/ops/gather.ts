@@ -47,7 +47,12 @@ const gatherNd = defineOp({
     const indices = shapeOf(site, 1);
     const depth = indices?.at(-1);
     if (data === undefined || indices === undefined || !isStatic(depth)) return [{ dtype: dtypeOf(site, 0) }];
-    return [{ dtype: dtypeOf(site, 0), shape: [...indices.slice(0, -1), ...data.slice(site.node.int('batch_dims', 0) + depth)] }];
+    return [
+      {
+        dtype: dtypeOf(site, 0),
+        shape: [...indices.slice(0, -1), ...data.slice(site.node.int('batch_dims', 0) + depth)],
+      },
+    ];
   },
 });
 
@@ -62,7 +67,10 @@ const topK = defineOp({
     const axis = data && axisOf(site.node.int('axis', -1), data.length);
     const k = site.node.attribute('k') ? site.node.int('k', 0) : scalarOf(site, 1);
     const shape = axis === undefined ? undefined : data?.with(axis, k ?? site.unknownDim());
-    return [{ dtype: dtypeOf(site, 0), shape }, { dtype: 'int64', shape }];
+    return [
+      { dtype: dtypeOf(site, 0), shape },
+      { dtype: 'int64', shape },
+    ];
   },
 });
 
@@ -105,7 +113,10 @@ const unique = defineOp({
     const found = site.unknownDim();
     const axis = data && site.node.attribute('axis') ? axisOf(site.node.int('axis', 0), data.length) : undefined;
     const values = site.node.attribute('axis') ? (axis === undefined ? undefined : data?.with(axis, found)) : [found];
-    return [{ dtype: dtypeOf(site, 0), shape: values }, ...[found, site.unknownDim(), found].map((dim): ValueInfo => ({ dtype: 'int64', shape: [dim] }))];
+    return [
+      { dtype: dtypeOf(site, 0), shape: values },
+      ...[found, site.unknownDim(), found].map((dim): ValueInfo => ({ dtype: 'int64', shape: [dim] })),
+    ];
   },
 });
 
@@ -130,16 +141,18 @@ function regionPool(opType: string, sides: (site: OpSite) => readonly number[]):
 }
 
 /** Sampling at the positions of a grid [N, out..., axes]: [N, C, out...]. */
-const gridSample = (domain: string): OpRecord => defineOp({
-  opType: 'GridSample', domain,
-  traits: { layer: 'non-tensor', positivelyHomogeneous: () => true },
-  infer: (site) => {
-    const data = shapeOf(site, 0);
-    const grid = shapeOf(site, 1);
-    const known = data !== undefined && grid !== undefined && grid.length === data.length;
-    return [{ dtype: dtypeOf(site, 0), shape: known ? [...data.slice(0, 2), ...grid.slice(1, -1)] : undefined }];
-  },
-});
+const gridSample = (domain: string): OpRecord =>
+  defineOp({
+    opType: 'GridSample',
+    domain,
+    traits: { layer: 'non-tensor', positivelyHomogeneous: () => true },
+    infer: (site) => {
+      const data = shapeOf(site, 0);
+      const grid = shapeOf(site, 1);
+      const known = data !== undefined && grid !== undefined && grid.length === data.length;
+      return [{ dtype: dtypeOf(site, 0), shape: known ? [...data.slice(0, 2), ...grid.slice(1, -1)] : undefined }];
+    },
+  });
 
 /** The grid of an affine map: [N, out..., axes] for a size [N, C, out...]. */
 const affineGrid = defineOp({
@@ -148,17 +161,39 @@ const affineGrid = defineOp({
   infer: (site) => {
     const size = site.input(1)?.data;
     const batch = size?.[0];
-    return [{ dtype: dtypeOf(site, 0), shape: size === undefined || batch === undefined ? undefined : [batch, ...size.slice(2), size.length - 2] }];
+    return [
+      {
+        dtype: dtypeOf(site, 0),
+        shape: size === undefined || batch === undefined ? undefined : [batch, ...size.slice(2), size.length - 2],
+      },
+    ];
   },
 });
 
-const cumSum = defineOp({ opType: 'CumSum', traits: { layer: 'non-tensor', positivelyHomogeneous: () => true }, infer: (site) => [like(site)] });
+const cumSum = defineOp({
+  opType: 'CumSum',
+  traits: { layer: 'non-tensor', positivelyHomogeneous: () => true },
+  infer: (site) => [like(site)],
+});
 
 export const GATHERS: readonly OpRecord[] = [
-  gather, gatherElements, gatherNd, topK, nonZero, compress, oneHot, unique, nonMaxSuppression, affineGrid,
-  sameAsData('Scatter'), sameAsData('ScatterElements'), sameAsData('ScatterND'), sameAsData('Trilu'),
+  gather,
+  gatherElements,
+  gatherNd,
+  topK,
+  nonZero,
+  compress,
+  oneHot,
+  unique,
+  nonMaxSuppression,
+  affineGrid,
+  sameAsData('Scatter'),
+  sameAsData('ScatterElements'),
+  sameAsData('ScatterND'),
+  sameAsData('Trilu'),
   cumSum,
-  gridSample(''), gridSample('com.microsoft'),
+  gridSample(''),
+  gridSample('com.microsoft'),
   regionPool('RoiAlign', (site) => [site.node.int('output_height', 1), site.node.int('output_width', 1)]),
   regionPool('MaxRoiPool', (site) => site.node.ints('pooled_shape') ?? []),
 ];

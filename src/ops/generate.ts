@@ -14,18 +14,23 @@ export function constantTensor(node: Node): Tensor | undefined {
   if (!node.is('Constant')) return undefined;
   const tensor = node.tensor('value');
   if (tensor !== undefined) return tensor;
-  const attribute = ['value_int', 'value_ints', 'value_float', 'value_floats'].map((name) => node.attribute(name)).find((found) => found !== undefined);
+  const attribute = ['value_int', 'value_ints', 'value_float', 'value_floats']
+    .map((name) => node.attribute(name))
+    .find((found) => found !== undefined);
   if (attribute?.kind === 'int') return Tensor.scalar('int64', attribute.value);
   if (attribute?.kind === 'float') return Tensor.scalar('float32', attribute.value);
   if (attribute?.kind === 'ints') return Tensor.int64s(attribute.value);
-  return attribute?.kind === 'floats' ? Tensor.fromNumbers('float32', [attribute.value.length], attribute.value) : undefined;
+  return attribute?.kind === 'floats'
+    ? Tensor.fromNumbers('float32', [attribute.value.length], attribute.value)
+    : undefined;
 }
 
 /** Facts of a known tensor; its elements are read when asked for. */
 export function tensorInfo(tensor: Tensor): ValueInfo {
   let data: ValueInfo['data'] | 'unread' = 'unread';
   return {
-    dtype: tensor.dtype, shape: tensor.dims,
+    dtype: tensor.dtype,
+    shape: tensor.dims,
     get data() {
       if (data === 'unread') data = tensorData(tensor);
       return data;
@@ -66,9 +71,11 @@ const range = defineOp({
   infer: (site) => {
     const dtype = dtypeOf(site, 0);
     const [start, limit, delta] = [scalarOf(site, 0), scalarOf(site, 1), scalarOf(site, 2)];
-    const length = start === undefined || limit === undefined || delta === undefined ? undefined : rangeLength(start, limit, delta);
+    const length =
+      start === undefined || limit === undefined || delta === undefined ? undefined : rangeLength(start, limit, delta);
     const shape = [length ?? site.unknownDim()];
-    if (start === undefined || delta === undefined || dtype === undefined || !isInteger(dtype)) return [{ dtype, shape }];
+    if (start === undefined || delta === undefined || dtype === undefined || !isInteger(dtype))
+      return [{ dtype, shape }];
     return [{ dtype, shape, data: buildData(shape, ([index = 0]) => addDims(start, mulDims(delta, index))) }];
   },
 });
@@ -88,7 +95,11 @@ const eyeLike = defineOp({
 });
 
 /** Random numbers: the type is an attribute; the shape is one too, or that of the input. */
-function random(opType: string, shape: (site: OpSite) => ValueInfo['shape'], fallback: (site: OpSite) => DType | undefined): OpRecord {
+function random(
+  opType: string,
+  shape: (site: OpSite) => ValueInfo['shape'],
+  fallback: (site: OpSite) => DType | undefined,
+): OpRecord {
   return defineOp({
     opType,
     traits: { layer: 'non-tensor', deterministic: false, dimsOnly: opType.endsWith('Like') },
@@ -107,7 +118,9 @@ function sampleShape(site: OpSite): ValueInfo['shape'] {
 
 export const GENERATORS: readonly OpRecord[] = [
   defineOp({ opType: 'Constant', traits: PLUMBING, infer: (site) => [constantInfo(site)] }),
-  constantOfShape, range, eyeLike,
+  constantOfShape,
+  range,
+  eyeLike,
   random('RandomNormal', fromAttribute, () => 'float32'),
   random('RandomUniform', fromAttribute, () => 'float32'),
   random('RandomNormalLike', fromInput, inputType),

@@ -34,9 +34,13 @@ interface MatMulOptions {
 }
 
 /** A product of the inputs at `left` and `right`; quantized ones have scales and zero points between them. */
-export function matMul(opType: string, { domain = '', left = 0, right = 1, dtype = (site) => dtypeOf(site, left), traits = {} }: MatMulOptions = {}): OpRecord {
+export function matMul(
+  opType: string,
+  { domain = '', left = 0, right = 1, dtype = (site) => dtypeOf(site, left), traits = {} }: MatMulOptions = {},
+): OpRecord {
   return defineOp({
-    opType, domain,
+    opType,
+    domain,
     traits: { layer: 'tensor', ...traits },
     infer: (site) => [{ dtype: dtype(site), shape: matMulShape(site, shapeOf(site, left), shapeOf(site, right)) }],
     macs: matMulMacs(left),
@@ -75,13 +79,16 @@ const einsum = defineOp({
 
 /** ONNX Runtime's product with operands transposed and a scale: transBatch moves the first axis in front of the last. */
 const fusedMatMul = defineOp({
-  opType: 'FusedMatMul', domain: 'com.microsoft',
+  opType: 'FusedMatMul',
+  domain: 'com.microsoft',
   traits: { layer: 'tensor', positivelyHomogeneous: always },
   infer: (site) => {
     const { node } = site;
     if (node.int('transBatchA', 0) !== 0 || node.int('transBatchB', 0) !== 0) return [{ dtype: dtypeOf(site, 0) }];
     const left = swapped(shapeOf(site, 0), node.int('transA', 0));
-    return [{ dtype: dtypeOf(site, 0), shape: matMulShape(site, left, swapped(shapeOf(site, 1), node.int('transB', 0))) }];
+    return [
+      { dtype: dtypeOf(site, 0), shape: matMulShape(site, left, swapped(shapeOf(site, 1), node.int('transB', 0))) },
+    ];
   },
   macs: (site) => {
     const output = site.output(0)?.shape;
@@ -102,5 +109,9 @@ const determinant = defineOp({
 });
 
 export const MATRIX_PRODUCTS: readonly OpRecord[] = [
-  matMul('MatMul', { traits: { positivelyHomogeneous: always } }), gemm, einsum, fusedMatMul, determinant,
+  matMul('MatMul', { traits: { positivelyHomogeneous: always } }),
+  gemm,
+  einsum,
+  fusedMatMul,
+  determinant,
 ];

@@ -2,7 +2,8 @@
 import { axisOf, dtypeOf, like, shapeOf, UNKNOWN, type Dims } from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type ValueInfo } from './record.js';
 
-const sameAsInput = (opType: string): OpRecord => defineOp({ opType, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
+const sameAsInput = (opType: string): OpRecord =>
+  defineOp({ opType, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
 
 /** [C]: the shape of a per-channel vector, from the scale or the second axis of the data. */
 function channelShape(site: OpSite): Dims | undefined {
@@ -35,16 +36,24 @@ function layerNormalization(opType: string): OpRecord {
 }
 
 /** Sum of input and skip, normalized; the fourth output is that sum. */
-const skipLayerNormalization = (opType: string): OpRecord => defineOp({
-  opType, domain: 'com.microsoft',
-  traits: { layer: 'non-tensor' },
-  infer: (site) => [like(site), UNKNOWN, UNKNOWN, like(site)].slice(0, Math.max(1, site.node.outputs.length)),
-});
+const skipLayerNormalization = (opType: string): OpRecord =>
+  defineOp({
+    opType,
+    domain: 'com.microsoft',
+    traits: { layer: 'non-tensor' },
+    infer: (site) => [like(site), UNKNOWN, UNKNOWN, like(site)].slice(0, Math.max(1, site.node.outputs.length)),
+  });
 
 export const NORMALIZATIONS: readonly OpRecord[] = [
   batchNormalization,
-  sameAsInput('InstanceNormalization'), sameAsInput('GroupNormalization'), sameAsInput('LRN'), sameAsInput('LpNormalization'),
-  sameAsInput('MeanVarianceNormalization'), sameAsInput('RMSNormalization'), layerNormalization('LayerNormalization'),
+  sameAsInput('InstanceNormalization'),
+  sameAsInput('GroupNormalization'),
+  sameAsInput('LRN'),
+  sameAsInput('LpNormalization'),
+  sameAsInput('MeanVarianceNormalization'),
+  sameAsInput('RMSNormalization'),
+  layerNormalization('LayerNormalization'),
   layerNormalization('SimplifiedLayerNormalization'),
-  skipLayerNormalization('SkipLayerNormalization'), skipLayerNormalization('SkipSimplifiedLayerNormalization'),
+  skipLayerNormalization('SkipLayerNormalization'),
+  skipLayerNormalization('SkipSimplifiedLayerNormalization'),
 ];

@@ -13,7 +13,8 @@ export function poolShape(site: OpSite, index = 0): Dims | undefined {
   const [batch, channels] = data ?? [];
   if (data === undefined || kernel === undefined || batch === undefined || channels === undefined) return undefined;
   const window = windowOf(site, data.length - 2);
-  const spatial = window && windowOutput(data.slice(2), kernel, window, site.node.int('ceil_mode', 0) === 1 ? 'ceil' : 'floor');
+  const spatial =
+    window && windowOutput(data.slice(2), kernel, window, site.node.int('ceil_mode', 0) === 1 ? 'ceil' : 'floor');
   return spatial && [batch, channels, ...spatial];
 }
 
@@ -27,7 +28,10 @@ function windowPool(opType: string, traits: Omit<OpTraits, 'layer'> = {}): OpRec
     traits: { layer: 'non-tensor', positivelyHomogeneous: always, ...traits },
     infer: (site) => {
       const shape = poolShape(site);
-      return [{ dtype: dtypeOf(site, 0), shape }, ...(site.node.outputs.length > 1 ? [{ dtype: 'int64' as const, shape }] : [])];
+      return [
+        { dtype: dtypeOf(site, 0), shape },
+        ...(site.node.outputs.length > 1 ? [{ dtype: 'int64' as const, shape }] : []),
+      ];
     },
   });
 }
@@ -61,6 +65,11 @@ const maxUnpool = defineOp({
 });
 
 export const POOLS: readonly OpRecord[] = [
-  windowPool('MaxPool'), windowPool('AveragePool'), windowPool('LpPool'),
-  globalPool('GlobalAveragePool'), globalPool('GlobalMaxPool'), globalPool('GlobalLpPool'), maxUnpool,
+  windowPool('MaxPool'),
+  windowPool('AveragePool'),
+  windowPool('LpPool'),
+  globalPool('GlobalAveragePool'),
+  globalPool('GlobalMaxPool'),
+  globalPool('GlobalLpPool'),
+  maxUnpool,
 ];

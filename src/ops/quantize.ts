@@ -27,15 +27,29 @@ function realType(site: OpSite): DType | undefined {
 }
 
 const conversions = ['', MICROSOFT].flatMap((domain) => [
-  defineOp({ opType: 'QuantizeLinear', domain, traits: CONVERSION, infer: (site) => [{ dtype: quantizedType(site), shape: shapeOf(site, 0) }] }),
-  defineOp({ opType: 'DequantizeLinear', domain, traits: CONVERSION, infer: (site) => [{ dtype: realType(site), shape: shapeOf(site, 0) }] }),
+  defineOp({
+    opType: 'QuantizeLinear',
+    domain,
+    traits: CONVERSION,
+    infer: (site) => [{ dtype: quantizedType(site), shape: shapeOf(site, 0) }],
+  }),
+  defineOp({
+    opType: 'DequantizeLinear',
+    domain,
+    traits: CONVERSION,
+    infer: (site) => [{ dtype: realType(site), shape: shapeOf(site, 0) }],
+  }),
 ]);
 
 /** uint8 values, and the scale and zero point found from the range of the data. */
 const dynamicQuantize = defineOp({
   opType: 'DynamicQuantizeLinear',
   traits: { layer: 'non-tensor' },
-  infer: (site) => [{ dtype: 'uint8', shape: shapeOf(site, 0) }, { dtype: 'float32', shape: [] }, { dtype: 'uint8', shape: [] }],
+  infer: (site) => [
+    { dtype: 'uint8', shape: shapeOf(site, 0) },
+    { dtype: 'float32', shape: [] },
+    { dtype: 'uint8', shape: [] },
+  ],
 });
 
 /** x, scale, zero point, w, scale, zero point, output scale, output zero point: its type is that of the result. */
@@ -52,30 +66,38 @@ const products: readonly OpRecord[] = [
 ];
 
 /** a, scale, zero point, b, scale, zero point, output scale, output zero point. */
-const qLinearBinary = (opType: string): OpRecord => defineOp({
-  opType, domain: MICROSOFT,
-  traits: { layer: 'non-tensor', elementwise: true },
-  infer: (site) => [{ dtype: dtypeOf(site, 0), shape: broadcastShapes(site, [shapeOf(site, 0), shapeOf(site, 3)]) }],
-});
+const qLinearBinary = (opType: string): OpRecord =>
+  defineOp({
+    opType,
+    domain: MICROSOFT,
+    traits: { layer: 'non-tensor', elementwise: true },
+    infer: (site) => [{ dtype: dtypeOf(site, 0), shape: broadcastShapes(site, [shapeOf(site, 0), shapeOf(site, 3)]) }],
+  });
 
-const qLinearUnary = (opType: string): OpRecord => defineOp({
-  opType, domain: MICROSOFT,
-  traits: { layer: 'non-tensor', elementwise: true },
-  infer: (site) => [like(site)],
-});
+const qLinearUnary = (opType: string): OpRecord =>
+  defineOp({
+    opType,
+    domain: MICROSOFT,
+    traits: { layer: 'non-tensor', elementwise: true },
+    infer: (site) => [like(site)],
+  });
 
 /** Pools over channels-first data; channels-last data (an attribute) has its spatial axes in the middle. */
 function qLinearPool(opType: string, shapeOfPool: (site: OpSite) => Dims | undefined): OpRecord {
   return defineOp({
-    opType, domain: MICROSOFT,
+    opType,
+    domain: MICROSOFT,
     traits: { layer: 'non-tensor' },
-    infer: (site) => [{ dtype: dtypeOf(site, 0), shape: site.node.int('channels_last', 0) === 0 ? shapeOfPool(site) : undefined }],
+    infer: (site) => [
+      { dtype: dtypeOf(site, 0), shape: site.node.int('channels_last', 0) === 0 ? shapeOfPool(site) : undefined },
+    ],
   });
 }
 
 /** Output scale and zero point first, then triples of tensor, scale, zero point. */
 const qLinearConcat = defineOp({
-  opType: 'QLinearConcat', domain: MICROSOFT,
+  opType: 'QLinearConcat',
+  domain: MICROSOFT,
   traits: { layer: 'plumbing' },
   infer: (site) => {
     const shapes = site.node.inputs.flatMap((_, i) => (i >= 2 && i % 3 === 2 ? [shapeOf(site, i)] : []));
@@ -90,7 +112,8 @@ const qLinearConcat = defineOp({
 
 /** a A' b B' + C of quantized matrices: a, scale, zero point, b, scale, zero point, C, output scale, output zero point. */
 const qGemm = defineOp({
-  opType: 'QGemm', domain: MICROSOFT,
+  opType: 'QGemm',
+  domain: MICROSOFT,
   traits: { layer: 'tensor' },
   infer: (site) => {
     const rows = shapeOf(site, 0)?.[site.node.int('transA', 0) === 0 ? 0 : 1];
@@ -101,14 +124,22 @@ const qGemm = defineOp({
   macs: (site) => {
     const left = shapeOf(site, 0);
     const columns = site.output(0)?.shape?.[1];
-    return left?.length === 2 && columns !== undefined ? mulDims(mulDims(left[0] ?? 1, left[1] ?? 1), columns) : undefined;
+    return left?.length === 2 && columns !== undefined
+      ? mulDims(mulDims(left[0] ?? 1, left[1] ?? 1), columns)
+      : undefined;
   },
 });
 
 export const QUANTIZED: readonly OpRecord[] = [
-  ...conversions, dynamicQuantize, ...products, qGemm,
-  qLinearBinary('QLinearAdd'), qLinearBinary('QLinearMul'),
-  qLinearUnary('QLinearSigmoid'), qLinearUnary('QLinearLeakyRelu'), qLinearUnary('QLinearSoftmax'),
+  ...conversions,
+  dynamicQuantize,
+  ...products,
+  qGemm,
+  qLinearBinary('QLinearAdd'),
+  qLinearBinary('QLinearMul'),
+  qLinearUnary('QLinearSigmoid'),
+  qLinearUnary('QLinearLeakyRelu'),
+  qLinearUnary('QLinearSoftmax'),
   qLinearPool('QLinearGlobalAveragePool', (site) => globalPoolShape(shapeOf(site, 0))),
   qLinearPool('QLinearAveragePool', (site) => poolShape(site)),
   qLinearConcat,

@@ -29,7 +29,12 @@ function recurrent(opType: string, gates: number, states: number): OpRecord {
     },
     macs: (site) => {
       const [data, input, recurrence] = [shapeOf(site, 0), shapeOf(site, 1), shapeOf(site, 2)];
-      return data && input && recurrence && mulDims(productOf(data.slice(0, 2)), addDims(productOf(input), productOf(recurrence)));
+      return (
+        data &&
+        input &&
+        recurrence &&
+        mulDims(productOf(data.slice(0, 2)), addDims(productOf(input), productOf(recurrence)))
+      );
     },
   });
 }

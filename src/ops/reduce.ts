@@ -27,7 +27,11 @@ function keptAxes(site: OpSite): 'kept' | 'dropped' {
 /** Shape when only the number of axes is known. */
 function shapeOfRank(site: OpSite, shape: Dims, axesOut: 'kept' | 'dropped'): Dims | undefined {
   const count = lengthOf(site, 1);
-  return axesOut === 'kept' ? unknownDims(site, shape.length) : count === undefined ? undefined : unknownDims(site, shape.length - count);
+  return axesOut === 'kept'
+    ? unknownDims(site, shape.length)
+    : count === undefined
+      ? undefined
+      : unknownDims(site, shape.length - count);
 }
 
 function reducedData(site: OpSite, shape: Dims, axes: readonly number[], fold: Fold): Data | undefined {
@@ -42,7 +46,16 @@ function reducedData(site: OpSite, shape: Dims, axes: readonly number[], fold: F
     const at = offsetOf(index, kept as readonly number[]);
     const element = data[offsetOf(index, dims)];
     const before = sums.get(at);
-    sums.set(at, element === undefined ? undefined : sums.has(at) ? (before === undefined ? undefined : fold(before, element)) : element);
+    sums.set(
+      at,
+      element === undefined
+        ? undefined
+        : sums.has(at)
+          ? before === undefined
+            ? undefined
+            : fold(before, element)
+          : element,
+    );
     return 0;
   });
   let flat = 0;

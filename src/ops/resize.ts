@@ -17,7 +17,9 @@ function requestOf(site: OpSite, rank: number): Request | undefined {
   const { node, opset } = site;
   const all = Array.from({ length: rank }, (_, axis) => axis);
   if (node.is('Upsample') || opset < 11) {
-    const legacy = node.attribute('height_scale') ? [1, 1, node.float('height_scale', 1), node.float('width_scale', 1)] : undefined;
+    const legacy = node.attribute('height_scale')
+      ? [1, 1, node.float('height_scale', 1), node.float('width_scale', 1)]
+      : undefined;
     return { axes: all, scales: node.floats('scales') ?? legacy ?? given(site, 1), sizes: undefined };
   }
   const axes = (node.ints('axes') ?? all).map((axis) => axisOf(axis, rank));
@@ -38,7 +40,11 @@ function scaled(dim: Dim, scale: Dim): Dim | undefined {
 }
 
 /** Sizes under a policy that keeps the aspect ratio; halves are rounded up. */
-function proportional(current: Dims, wanted: Dims, choose: (...ratios: number[]) => number): readonly (Dim | undefined)[] {
+function proportional(
+  current: Dims,
+  wanted: Dims,
+  choose: (...ratios: number[]) => number,
+): readonly (Dim | undefined)[] {
   const from = staticDims(current);
   const to = staticDims(wanted);
   if (from === undefined || to === undefined) return wanted.map(() => undefined);
@@ -46,7 +52,10 @@ function proportional(current: Dims, wanted: Dims, choose: (...ratios: number[])
   return from.map((size) => Math.floor(Math.fround(scale * size) + 0.5));
 }
 
-const POLICIES: Readonly<Record<string, (...ratios: number[]) => number>> = { not_larger: Math.min, not_smaller: Math.max };
+const POLICIES: Readonly<Record<string, (...ratios: number[]) => number>> = {
+  not_larger: Math.min,
+  not_smaller: Math.max,
+};
 
 function resizedShape(site: OpSite): Dims | undefined {
   const source = shapeOf(site, 0);
@@ -58,16 +67,24 @@ function resizedShape(site: OpSite): Dims | undefined {
   let wanted: readonly (Dim | undefined)[];
   if (scales?.length === axes.length) wanted = current.map((dim, i) => scaled(dim, scales[i] ?? 1));
   else if (sizes?.length === axes.length) wanted = policy ? proportional(current, sizes, policy) : sizes;
-  else return axes.length === source.length ? unknownDims(site, source.length) : source.map((dim, axis) => (axes.includes(axis) ? site.unknownDim() : dim));
+  else
+    return axes.length === source.length
+      ? unknownDims(site, source.length)
+      : source.map((dim, axis) => (axes.includes(axis) ? site.unknownDim() : dim));
   const shape = [...source];
-  axes.forEach((axis, i) => { shape[axis] = wanted[i] ?? site.unknownDim(); });
+  axes.forEach((axis, i) => {
+    shape[axis] = wanted[i] ?? site.unknownDim();
+  });
   return shape;
 }
 
 function resize(opType: string): OpRecord {
   return defineOp({
     opType,
-    traits: { layer: 'non-tensor', positivelyHomogeneous: (site) => site.node.string('coordinate_transformation_mode', '') !== 'tf_crop_and_resize' },
+    traits: {
+      layer: 'non-tensor',
+      positivelyHomogeneous: (site) => site.node.string('coordinate_transformation_mode', '') !== 'tf_crop_and_resize',
+    },
     infer: (site) => [{ dtype: dtypeOf(site, 0), shape: resizedShape(site) }],
   });
 }

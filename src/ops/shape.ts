@@ -1,9 +1,30 @@
 // Operators that keep the elements and change the dims (Reshape and its like), repeat them (Expand, Tile), reorder them
 // (Transpose), or tell the dims (Shape, Size).
-import { boundsOf, divideExactly, floorDivDims, isStatic, mulDims, productOf, sameDim, staticDims, type Dim } from '../ir/dim.js';
+import {
+  boundsOf,
+  divideExactly,
+  floorDivDims,
+  isStatic,
+  mulDims,
+  productOf,
+  sameDim,
+  staticDims,
+  type Dim,
+} from '../ir/dim.js';
 import { broadcastShapes } from './broadcast.js';
 import { buildData, elementAt, offsetOf, type Data } from './data.js';
-import { axesOf, axisOf, dtypeOf, intsOf, lengthOf, numbersOf, shapeOf, unknownDims, withoutAxes, type Dims } from './inputs.js';
+import {
+  axesOf,
+  axisOf,
+  dtypeOf,
+  intsOf,
+  lengthOf,
+  numbersOf,
+  shapeOf,
+  unknownDims,
+  withoutAxes,
+  type Dims,
+} from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
 
 const always = (): boolean => true;
@@ -27,7 +48,8 @@ function quotient(above: Dims, below: Dims): Dim | undefined {
     else left.splice(at, 1);
   }
   const [numerator, denominator] = [productOf(left), productOf(over)];
-  if (isStatic(numerator) && isStatic(denominator)) return denominator !== 0 && numerator % denominator === 0 ? numerator / denominator : undefined;
+  if (isStatic(numerator) && isStatic(denominator))
+    return denominator !== 0 && numerator % denominator === 0 ? numerator / denominator : undefined;
   return divideExactly(numerator, denominator) ?? floorDivDims(numerator, denominator);
 }
 
@@ -87,7 +109,9 @@ function flattenedShape(site: OpSite): Dims | undefined {
   const input = shapeOf(site, 0);
   const given = site.node.int('axis', 1);
   const axis = input && given < 0 ? given + input.length : given;
-  return input && axis >= 0 && axis <= input.length ? [productOf(input.slice(0, axis)), productOf(input.slice(axis))] : undefined;
+  return input && axis >= 0 && axis <= input.length
+    ? [productOf(input.slice(0, axis)), productOf(input.slice(axis))]
+    : undefined;
 }
 
 const transpose = defineOp({
@@ -106,11 +130,16 @@ const transpose = defineOp({
 
 function transposedData(data: Data, source: Dims, shape: Dims, perm: readonly number[]): Data | undefined {
   const dims = staticDims(source);
-  return dims && buildData(shape, (index) => {
-    const from = dims.map(() => 0);
-    perm.forEach((axis, i) => { from[axis] = index[i] ?? 0; });
-    return data[offsetOf(from, dims)];
-  });
+  return (
+    dims &&
+    buildData(shape, (index) => {
+      const from = dims.map(() => 0);
+      perm.forEach((axis, i) => {
+        from[axis] = index[i] ?? 0;
+      });
+      return data[offsetOf(from, dims)];
+    })
+  );
 }
 
 const expand = defineOp({
@@ -121,7 +150,14 @@ const expand = defineOp({
     const target = site.input(1)?.data;
     const length = lengthOf(site, 1);
     const dtype = input?.dtype;
-    if (target === undefined) return [{ dtype, shape: input?.shape && length !== undefined ? unknownDims(site, Math.max(input.shape.length, length)) : undefined }];
+    if (target === undefined)
+      return [
+        {
+          dtype,
+          shape:
+            input?.shape && length !== undefined ? unknownDims(site, Math.max(input.shape.length, length)) : undefined,
+        },
+      ];
     const shape = broadcastShapes(site, [input?.shape, target]);
     return [{ dtype, shape, data: input?.data && buildData(shape, (index) => elementAt(input, index)) }];
   },
@@ -140,7 +176,25 @@ const tile = defineOp({
     const shape = source.map((dim, axis) => mulDims(dim, repeats[axis] ?? 1));
     const dims = staticDims(source);
     const data = input?.data;
-    return [{ dtype, shape, data: data && dims && buildData(shape, (index) => data[offsetOf(index.map((at, axis) => at % (dims[axis] ?? 1)), dims)]) }];
+    return [
+      {
+        dtype,
+        shape,
+        data:
+          data &&
+          dims &&
+          buildData(
+            shape,
+            (index) =>
+              data[
+                offsetOf(
+                  index.map((at, axis) => at % (dims[axis] ?? 1)),
+                  dims,
+                )
+              ],
+          ),
+      },
+    ];
   },
 });
 
@@ -151,7 +205,10 @@ const shape = defineOp({
   infer: (site) => {
     const input = shapeOf(site, 0);
     if (input === undefined) return [{ dtype: 'int64', shape: [site.unknownDim()] }];
-    const dims = input.slice(site.node.int('start', 0), site.node.attribute('end') ? site.node.int('end', 0) : undefined);
+    const dims = input.slice(
+      site.node.int('start', 0),
+      site.node.attribute('end') ? site.node.int('end', 0) : undefined,
+    );
     return [{ dtype: 'int64', shape: [dims.length], data: dims }];
   },
 });
@@ -173,14 +230,26 @@ function blockMove(opType: string, move: (channels: Dim, side: Dim, block: numbe
     infer: (site) => {
       const [batch, channels, height, width, more] = shapeOf(site, 0) ?? [];
       const block = site.node.int('blocksize', 0);
-      if (batch === undefined || channels === undefined || height === undefined || width === undefined || more !== undefined || block < 1) return [{ dtype: dtypeOf(site, 0) }];
+      if (
+        batch === undefined ||
+        channels === undefined ||
+        height === undefined ||
+        width === undefined ||
+        more !== undefined ||
+        block < 1
+      )
+        return [{ dtype: dtypeOf(site, 0) }];
       const [depth, high] = move(channels, height, block);
       return [{ dtype: dtypeOf(site, 0), shape: [batch, depth, high, move(channels, width, block)[1]] }];
     },
   });
 }
 
-const reverseSequence = defineOp({ opType: 'ReverseSequence', traits: MOVES, infer: (site) => [{ dtype: dtypeOf(site, 0), shape: shapeOf(site, 0) }] });
+const reverseSequence = defineOp({
+  opType: 'ReverseSequence',
+  traits: MOVES,
+  infer: (site) => [{ dtype: dtypeOf(site, 0), shape: shapeOf(site, 0) }],
+});
 
 /** Crops or pads the axes to given sizes. */
 const centerCropPad = defineOp({
@@ -189,8 +258,16 @@ const centerCropPad = defineOp({
   infer: (site) => {
     const input = shapeOf(site, 0);
     const target = numbersOf(site, 1);
-    const axes = input && (site.node.ints('axes') ?? input.map((_, axis) => axis)).map((axis) => axisOf(axis, input.length));
-    return [{ dtype: dtypeOf(site, 0), shape: input?.map((dim, axis) => (axes?.includes(axis) ? (target?.[axes.indexOf(axis)] ?? site.unknownDim()) : dim)) }];
+    const axes =
+      input && (site.node.ints('axes') ?? input.map((_, axis) => axis)).map((axis) => axisOf(axis, input.length));
+    return [
+      {
+        dtype: dtypeOf(site, 0),
+        shape: input?.map((dim, axis) =>
+          axes?.includes(axis) ? (target?.[axes.indexOf(axis)] ?? site.unknownDim()) : dim,
+        ),
+      },
+    ];
   },
 });
 
@@ -199,8 +276,13 @@ export const SHAPES: readonly OpRecord[] = [
   defineOp({ opType: 'Squeeze', traits: VIEWS, infer: (site) => viewed(site, squeezedShape(site)) }),
   defineOp({ opType: 'Unsqueeze', traits: VIEWS, infer: (site) => viewed(site, unsqueezedShape(site)) }),
   defineOp({ opType: 'Flatten', traits: VIEWS, infer: (site) => viewed(site, flattenedShape(site)) }),
-  transpose, expand, tile, shape, size,
+  transpose,
+  expand,
+  tile,
+  shape,
+  size,
   blockMove('DepthToSpace', (channels, side, block) => [floorDivDims(channels, block * block), mulDims(side, block)]),
   blockMove('SpaceToDepth', (channels, side, block) => [mulDims(channels, block * block), floorDivDims(side, block)]),
-  reverseSequence, centerCropPad,
+  reverseSequence,
+  centerCropPad,
 ];

@@ -7,11 +7,14 @@ const PLUMBING = { layer: 'plumbing' } as const;
 const NON_TENSOR = { layer: 'non-tensor' } as const;
 
 /** `size` samples of a window function. */
-const windowFunction = (opType: string): OpRecord => defineOp({
-  opType,
-  traits: PLUMBING,
-  infer: (site) => [{ dtype: dtypeAttribute(site, 'output_datatype', 'float32'), shape: [scalarOf(site, 0) ?? site.unknownDim()] }],
-});
+const windowFunction = (opType: string): OpRecord =>
+  defineOp({
+    opType,
+    traits: PLUMBING,
+    infer: (site) => [
+      { dtype: dtypeAttribute(site, 'output_datatype', 'float32'), shape: [scalarOf(site, 0) ?? site.unknownDim()] },
+    ],
+  });
 
 /** Frequencies of a transform of real numbers of this length that are not mirror images. */
 const onesided = (length: Dim): Dim => addDims(floorDivDims(length, 2), 1);
@@ -42,8 +45,12 @@ function framesShape(site: OpSite): Dims | undefined {
   const step = scalarOf(site, 1);
   const frame = site.input(3) === undefined ? shapeOf(site, 2)?.[0] : scalarOf(site, 3);
   if (batch === undefined || samples === undefined) return undefined;
-  const frames = step === undefined || frame === undefined ? site.unknownDim() : addDims(floorDivDims(subDims(samples, frame), step), 1);
-  const frequencies = frame === undefined ? site.unknownDim() : site.node.int('onesided', 1) === 1 ? onesided(frame) : frame;
+  const frames =
+    step === undefined || frame === undefined
+      ? site.unknownDim()
+      : addDims(floorDivDims(subDims(samples, frame), step), 1);
+  const frequencies =
+    frame === undefined ? site.unknownDim() : site.node.int('onesided', 1) === 1 ? onesided(frame) : frame;
   return [batch, frames, frequencies, 2];
 }
 
@@ -59,8 +66,18 @@ const melWeights = defineOp({
 });
 
 export const SIGNALS: readonly OpRecord[] = [
-  windowFunction('HannWindow'), windowFunction('HammingWindow'), windowFunction('BlackmanWindow'),
-  defineOp({ opType: 'DFT', traits: NON_TENSOR, infer: (site) => [{ dtype: dtypeOf(site, 0), shape: transformShape(site) }] }),
-  defineOp({ opType: 'STFT', traits: NON_TENSOR, infer: (site) => [{ dtype: dtypeOf(site, 0), shape: framesShape(site) }] }),
+  windowFunction('HannWindow'),
+  windowFunction('HammingWindow'),
+  windowFunction('BlackmanWindow'),
+  defineOp({
+    opType: 'DFT',
+    traits: NON_TENSOR,
+    infer: (site) => [{ dtype: dtypeOf(site, 0), shape: transformShape(site) }],
+  }),
+  defineOp({
+    opType: 'STFT',
+    traits: NON_TENSOR,
+    infer: (site) => [{ dtype: dtypeOf(site, 0), shape: framesShape(site) }],
+  }),
   melWeights,
 ];

@@ -1,5 +1,17 @@
 // Parts of tensors and tensors of parts: Slice, Split, Concat, Pad.
-import { addDims, boundsOf, ceilDivDims, isAtLeast, isStatic, maxDims, minDims, mulDims, staticDims, subDims, type Dim } from '../ir/dim.js';
+import {
+  addDims,
+  boundsOf,
+  ceilDivDims,
+  isAtLeast,
+  isStatic,
+  maxDims,
+  minDims,
+  mulDims,
+  staticDims,
+  subDims,
+  type Dim,
+} from '../ir/dim.js';
 import { buildData, offsetOf, type Data } from './data.js';
 import { axisOf, dtypeOf, intsOf, lengthOf, numbersOf, shapeOf, unknownDims, type Dims } from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
@@ -37,7 +49,9 @@ function cutAxis(axis: number, size: Dim, start: Dim, end: Dim, step: number): C
 function slicedAxes(site: OpSite, count: number, rank: number): readonly (number | undefined)[] | undefined {
   const axes = intsOf(site, 'axes', 3);
   if (axes === undefined) return undefined;
-  return (axes === 'absent' ? Array.from({ length: count }, (_, axis) => axis) : axes).map((axis) => axisOf(axis, rank));
+  return (axes === 'absent' ? Array.from({ length: count }, (_, axis) => axis) : axes).map((axis) =>
+    axisOf(axis, rank),
+  );
 }
 
 /** The cuts of a Slice node, in the order given; `unknown` for axes whose bounds are not known. Undefined: axes unknown. */
@@ -51,7 +65,10 @@ export function cutsOf(site: OpSite): readonly (Cut | { readonly axis: number; r
   if (size === undefined || axes === undefined || axes.includes(undefined)) return undefined;
   return axes.map((axis, i) => {
     const [at, start, end, step] = [axis ?? 0, starts?.[i], ends?.[i], steps?.[i]];
-    const cut = start === undefined || end === undefined || step === undefined ? undefined : cutAxis(at, size[at] ?? 0, start, end, step);
+    const cut =
+      start === undefined || end === undefined || step === undefined
+        ? undefined
+        : cutAxis(at, size[at] ?? 0, start, end, step);
     return cut ?? { axis: at, unknown: true };
   });
 }
@@ -63,16 +80,27 @@ const slice = defineOp({
     const input = site.input(0);
     const source = input?.shape;
     const cuts = cutsOf(site);
-    if (source === undefined || cuts === undefined) return [{ dtype: input?.dtype, shape: source && unknownDims(site, source.length) }];
+    if (source === undefined || cuts === undefined)
+      return [{ dtype: input?.dtype, shape: source && unknownDims(site, source.length) }];
     const shape = [...source];
     for (const cut of cuts) shape[cut.axis] = 'unknown' in cut ? site.unknownDim() : cut.length;
     const dims = staticDims(source);
     const data = input?.data;
-    return [{ dtype: input?.dtype, shape, data: data && dims && buildData(shape, (index) => {
-      const from = [...index];
-      for (const cut of cuts) if (!('unknown' in cut)) from[cut.axis] = Number(cut.start) + (index[cut.axis] ?? 0) * cut.step;
-      return data[offsetOf(from, dims)];
-    }) }];
+    return [
+      {
+        dtype: input?.dtype,
+        shape,
+        data:
+          data &&
+          dims &&
+          buildData(shape, (index) => {
+            const from = [...index];
+            for (const cut of cuts)
+              if (!('unknown' in cut)) from[cut.axis] = Number(cut.start) + (index[cut.axis] ?? 0) * cut.step;
+            return data[offsetOf(from, dims)];
+          }),
+      },
+    ];
   },
 });
 
@@ -95,14 +123,16 @@ const split = defineOp({
     const source = input?.shape;
     const axis = source && axisOf(site.node.int('axis', 0), source.length);
     const total = axis === undefined ? undefined : source?.[axis];
-    if (source === undefined || axis === undefined || total === undefined) return site.node.outputs.map(() => ({ dtype: input?.dtype }));
+    if (source === undefined || axis === undefined || total === undefined)
+      return site.node.outputs.map(() => ({ dtype: input?.dtype }));
     let start: Dim = 0;
     const sizes = splitSizes(site, total);
     return site.node.outputs.map((_, i): ValueInfo => {
       const size = sizes[i] ?? site.unknownDim();
       const from = start;
       start = addDims(start, size);
-      const data = source.length === 1 && isStatic(from) && isStatic(size) ? input?.data?.slice(from, from + size) : undefined;
+      const data =
+        source.length === 1 && isStatic(from) && isStatic(size) ? input?.data?.slice(from, from + size) : undefined;
       return { dtype: input?.dtype, shape: source.with(axis, size), data };
     });
   },
@@ -118,10 +148,17 @@ const concat = defineOp({
     const axis = model && axisOf(site.node.int('axis', 1), model.length);
     if (model === undefined || axis === undefined) return [{ dtype }];
     const shape = model.map((dim, i) => {
-      if (i === axis) return sumOrUnknown(site, inputs.map((input) => input?.shape?.[axis]));
+      if (i === axis)
+        return sumOrUnknown(
+          site,
+          inputs.map((input) => input?.shape?.[axis]),
+        );
       return inputs.map((input) => input?.shape?.[i]).find(isStatic) ?? dim;
     });
-    const flat = axis === 0 && inputs.every((input) => input?.data !== undefined) ? inputs.flatMap((input): Data => input?.data ?? []) : undefined;
+    const flat =
+      axis === 0 && inputs.every((input) => input?.data !== undefined)
+        ? inputs.flatMap((input): Data => input?.data ?? [])
+        : undefined;
     return [{ dtype, shape, data: flat }];
   },
 });
@@ -133,7 +170,10 @@ function sumOrUnknown(site: OpSite, dims: readonly (Dim | undefined)[]): Dim {
 /** Begin and end padding per axis of the data; undefined when not known. */
 export function padsOf(site: OpSite, rank: number): { readonly begins: Dims; readonly ends: Dims } | undefined {
   const pads: Dims | undefined = site.node.ints('pads') ?? site.node.ints('paddings') ?? site.input(1)?.data;
-  const axes = site.input(3) === undefined ? Array.from({ length: rank }, (_, axis) => axis) : numbersOf(site, 3)?.map((axis) => axisOf(axis, rank));
+  const axes =
+    site.input(3) === undefined
+      ? Array.from({ length: rank }, (_, axis) => axis)
+      : numbersOf(site, 3)?.map((axis) => axisOf(axis, rank));
   if (pads === undefined || axes === undefined || pads.length !== 2 * axes.length) return undefined;
   const begins = Array<Dim>(rank).fill(0);
   const ends = Array<Dim>(rank).fill(0);
@@ -154,7 +194,9 @@ const pad = defineOp({
     if (source === undefined) return [{ dtype }];
     const pads = padsOf(site, source.length);
     if (pads === undefined) return [{ dtype, shape: unknownDims(site, source.length) }];
-    return [{ dtype, shape: source.map((dim, axis) => addDims(dim, addDims(pads.begins[axis] ?? 0, pads.ends[axis] ?? 0))) }];
+    return [
+      { dtype, shape: source.map((dim, axis) => addDims(dim, addDims(pads.begins[axis] ?? 0, pads.ends[axis] ?? 0))) },
+    ];
   },
 });
 

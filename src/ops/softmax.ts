@@ -2,6 +2,7 @@
 import { like } from './inputs.js';
 import { defineOp, type OpRecord } from './record.js';
 
-const softmax = (opType: string): OpRecord => defineOp({ opType, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
+const softmax = (opType: string): OpRecord =>
+  defineOp({ opType, traits: { layer: 'non-tensor' }, infer: (site) => [like(site)] });
 
 export const SOFTMAX: readonly OpRecord[] = [softmax('Softmax'), softmax('LogSoftmax'), softmax('Hardmax')];

@@ -21,7 +21,11 @@ export function windowOf(site: OpSite, axes: number): Window | undefined {
   const dilations = node.ints('dilations') ?? Array<number>(axes).fill(1);
   const given = autoPad === 'NOTSET' || autoPad === '' ? node.ints('pads') : undefined;
   const pads = given ?? Array<number>(2 * axes).fill(0);
-  const fits = strides.length === axes && dilations.length === axes && pads.length === 2 * axes && strides.every((stride) => stride > 0);
+  const fits =
+    strides.length === axes &&
+    dilations.length === axes &&
+    pads.length === 2 * axes &&
+    strides.every((stride) => stride > 0);
   return fits ? { strides, dilations, pads, autoPad } : undefined;
 }
 
@@ -35,7 +39,12 @@ export function extentOf(kernel: Dim, dilation: number): Dim {
  * not, the quotient is cut off at the point, as the runtime does: a pool of 2 over 1 element gives 1. With `ceil`, a last window that would begin in the end padding is
  * dropped, as ONNX Runtime and ONNX (opset 22) do: then there are at most ceil((in + begin)/s) windows.
  */
-export function windowOutput(spatial: Dims, kernel: Dims, window: Window, rounding: 'floor' | 'ceil'): Dim[] | undefined {
+export function windowOutput(
+  spatial: Dims,
+  kernel: Dims,
+  window: Window,
+  rounding: 'floor' | 'ceil',
+): Dim[] | undefined {
   if (kernel.length !== spatial.length) return undefined;
   const axes = spatial.length;
   return spatial.map((size, i) => {

@@ -6,15 +6,31 @@ import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import { compressed, mayCross, pathStep, repeated, type CrossEdit, type PathStep } from './affine-path.js';
 import {
-  affineOf, isFiniteAffine, isPureScale, type AffineNode, type AffineRefusal, type ChannelAffine, type ChannelAxis,
+  affineOf,
+  isFiniteAffine,
+  isPureScale,
+  type AffineNode,
+  type AffineRefusal,
+  type ChannelAffine,
+  type ChannelAxis,
 } from './channel-affine.js';
 import { isUnpadded, windowGeometry } from './conv-geometry.js';
 import { bypass } from './edit.js';
 import { paddedCosts } from './padded-costs.js';
 import { isRefusal, refuse, type Planned, type Refusal } from './plan.js';
 import {
-  grownBytes, isShared, scaledInputs, scaledOutputs, setLayerWeights, shareWeight, TENSOR_LAYER_OPS, tensorLayerOf,
-  type LayerRefusal, type LayerWeights, type TensorLayer, type TensorLayerOp,
+  grownBytes,
+  isShared,
+  scaledInputs,
+  scaledOutputs,
+  setLayerWeights,
+  shareWeight,
+  TENSOR_LAYER_OPS,
+  tensorLayerOf,
+  type LayerRefusal,
+  type LayerWeights,
+  type TensorLayer,
+  type TensorLayerOp,
 } from './tensor-layer.js';
 
 /** Decline codes of the folding, for the passes that use it. */
@@ -29,7 +45,8 @@ export const FOLDING_DECLINES = {
   'no-bias': 'The {layer} has no bias to take up the shift.',
   'padded-shift': `The {layer} pads with zeros, which a shift in front would turn into other numbers. Leaving it moves {leave} elements;
 a padding by a constant moves {pad}, a map of biases {map} with {mapBytes} bytes more, a channel of ones {ones} with {onesMacs} more multiplications.`,
-  'transposed-shift': 'A shift in front of the {layer} is not the same for all its outputs: its windows overlap unevenly at the border.',
+  'transposed-shift':
+    'A shift in front of the {layer} is not the same for all its outputs: its windows overlap unevenly at the border.',
 } as const;
 
 export type FoldingCode = keyof typeof FOLDING_DECLINES | Exclude<AffineRefusal, 'parameters-not-constant'>;
@@ -66,12 +83,19 @@ function planAfter(affine: AffineNode, facts: Facts): Planned<FoldPlan, Code> {
   const moved = moveUp(given, steps);
   if (moved === undefined) return undefined;
   const weights = scaledOutputs(layer, moved.affine);
-  if (weights === undefined) return layer.op === 'MatMul' && !isPureScale(moved.affine) ? refuse('no-bias', { layer: layer.op }) : refuse('out-of-range');
+  if (weights === undefined)
+    return layer.op === 'MatMul' && !isPureScale(moved.affine)
+      ? refuse('no-bias', { layer: layer.op })
+      : refuse('out-of-range');
   if (!canReplace(affine.output, affine.data)) return undefined;
-  const twins = steps.length === 0 && weights.weights && isShared(layer.weight) ? twinsOf(layer, moved.affine, facts) : undefined;
-  if (!twins && growsTooMuch(layer, weights, [affine])) return refuse('shared-weights', { layer: layer.op, bytes: grownBytes(layer, weights) });
+  const twins =
+    steps.length === 0 && weights.weights && isShared(layer.weight) ? twinsOf(layer, moved.affine, facts) : undefined;
+  if (!twins && growsTooMuch(layer, weights, [affine]))
+    return refuse('shared-weights', { layer: layer.op, bytes: grownBytes(layer, weights) });
   return {
-    layer: layer.op, side: 'after', nodes: 1 + (twins?.length ?? 0),
+    layer: layer.op,
+    side: 'after',
+    nodes: 1 + (twins?.length ?? 0),
     apply() {
       for (const edit of moved.edits) edit();
       const shared = setLayerWeights(layer, weights);
@@ -99,7 +123,8 @@ function layerAbove(affine: AffineNode, facts: Facts): Planned<LayerFound, Code>
     if (producer === undefined || producer.graph !== affine.node.graph) return undefined;
     const isLayer = producer.domain === '' && TENSOR_LAYER_OPS.includes(producer.opType);
     if (!isLayer && (!mayCross(producer) || nodes.length === MAX_STEPS)) return undefined;
-    if (value.soleConsumer === undefined) return isLayer && nodes.length === 0 ? sharedOutput(producer, value) : undefined;
+    if (value.soleConsumer === undefined)
+      return isLayer && nodes.length === 0 ? sharedOutput(producer, value) : undefined;
     if (isLayer) return alongPath(producer, nodes, facts);
     nodes.unshift(producer);
     const [data] = producer.inputs;
@@ -110,7 +135,9 @@ function layerAbove(affine: AffineNode, facts: Facts): Planned<LayerFound, Code>
 
 function sharedOutput(layer: Node, value: Value): Refusal<'shared-output'> | undefined {
   const producesData = layer.opType !== 'MatMul' || layer.inputs[1]?.constant !== undefined;
-  return producesData ? refuse('shared-output', { layer: layer.opType, count: value.slots.size + value.outputOf.size - 1 }) : undefined;
+  return producesData
+    ? refuse('shared-output', { layer: layer.opType, count: value.slots.size + value.outputOf.size - 1 })
+    : undefined;
 }
 
 function alongPath(producer: Node, nodes: readonly Node[], facts: Facts): Planned<LayerFound, Code> {
@@ -165,8 +192,21 @@ function twinsOf(layer: TensorLayer, map: ChannelAffine, facts: Facts): Twin[] |
     const other = tensorLayerOf(node, facts);
     const next = node.output?.soleConsumer;
     const otherAffine = next && next.graph === node.graph ? affineOf(next) : undefined;
-    if (!other || isRefusal(other) || other.op !== layer.op || other.weight !== layer.weight || layer.weight.slots.get(node) !== 1) return undefined;
-    if (otherAffine === undefined || otherAffine.data !== other.output || !sameLayout(layer, other) || !canReplace(otherAffine.output, otherAffine.data)) return undefined;
+    if (
+      !other ||
+      isRefusal(other) ||
+      other.op !== layer.op ||
+      other.weight !== layer.weight ||
+      layer.weight.slots.get(node) !== 1
+    )
+      return undefined;
+    if (
+      otherAffine === undefined ||
+      otherAffine.data !== other.output ||
+      !sameLayout(layer, other) ||
+      !canReplace(otherAffine.output, otherAffine.data)
+    )
+      return undefined;
     const given = otherAffine.along(other.outputAxis);
     if (given === undefined || !sameNumbers(given.scale, map.scale) || !isFiniteAffine(given)) return undefined;
     const folded = scaledOutputs(other, given);
@@ -179,7 +219,11 @@ function twinsOf(layer: TensorLayer, map: ChannelAffine, facts: Facts): Twin[] |
 }
 
 function sameLayout(a: TensorLayer, b: TensorLayer): boolean {
-  return a.layout.groups === b.layout.groups && a.layout.stride.output === b.layout.stride.output && a.layout.stride.input === b.layout.stride.input;
+  return (
+    a.layout.groups === b.layout.groups &&
+    a.layout.stride.output === b.layout.stride.output &&
+    a.layout.stride.input === b.layout.stride.input
+  );
 }
 
 function sameNumbers(a: Float64Array, b: Float64Array): boolean {
@@ -204,20 +248,28 @@ function planBefore(affine: AffineNode, facts: Facts): Planned<FoldPlan, Code> {
   if (output.isGraphOutput || output.slots.size === 0) return undefined;
   const absorptions: Absorption[] = [];
   for (const consumer of output.consumers()) {
-    const absorbed = consumer.graph === affine.node.graph && output.slots.get(consumer) === 1 ? absorbInto(affine, consumer, facts) : undefined;
+    const absorbed =
+      consumer.graph === affine.node.graph && output.slots.get(consumer) === 1
+        ? absorbInto(affine, consumer, facts)
+        : undefined;
     if (!absorbed || isRefusal(absorbed)) return absorbed;
     absorptions.push(absorbed);
   }
   const [first] = absorptions;
   const growth = absorptions.reduce((sum, { layer, weights }) => sum + grownBytes(layer, weights), 0);
-  const freed = affine.constants.reduce((sum, value) => sum + (isShared(value) ? 0 : value.constant?.byteLength ?? 0), NODE_BYTES);
+  const freed = affine.constants.reduce(
+    (sum, value) => sum + (isShared(value) ? 0 : (value.constant?.byteLength ?? 0)),
+    NODE_BYTES,
+  );
   if (first === undefined) return undefined;
   if (growth > freed && absorptions.some(({ layer, weights }) => weights.weights && isShared(layer.weight))) {
     return refuse('shared-weights', { layer: first.layer.op, bytes: growth });
   }
   if (!canReplace(output, data)) return undefined;
   return {
-    layer: first.layer.op, side: 'before', nodes: 1,
+    layer: first.layer.op,
+    side: 'before',
+    nodes: 1,
     apply() {
       for (const { layer, weights, edits } of absorptions) {
         for (const edit of edits) edit();
@@ -233,7 +285,15 @@ function absorbInto(affine: AffineNode, consumer: Node, facts: Facts): Planned<A
   let [value, node] = [affine.output, consumer];
   while (!(node.domain === '' && TENSOR_LAYER_OPS.includes(node.opType))) {
     const next = node.output?.soleConsumer;
-    if (!mayCross(node) || node.inputs[0] !== value || node.output === undefined || next === undefined || next.graph !== node.graph || nodes.length === MAX_STEPS) return undefined;
+    if (
+      !mayCross(node) ||
+      node.inputs[0] !== value ||
+      node.output === undefined ||
+      next === undefined ||
+      next.graph !== node.graph ||
+      nodes.length === MAX_STEPS
+    )
+      return undefined;
     nodes.push(node);
     [value, node] = [node.output, next];
   }
@@ -245,7 +305,12 @@ function absorbInto(affine: AffineNode, consumer: Node, facts: Facts): Planned<A
 }
 
 /** Finds the axis of the map whose way along `nodes` ends at the input channels of `layer`, and folds along it. */
-function absorbAlong(affine: AffineNode, layer: TensorLayer, nodes: readonly Node[], facts: Facts): Planned<Absorption, Code> {
+function absorbAlong(
+  affine: AffineNode,
+  layer: TensorLayer,
+  nodes: readonly Node[],
+  facts: Facts,
+): Planned<Absorption, Code> {
   for (const start of nodes.length === 0 ? [layer.inputAxis] : startAxes(affine, facts)) {
     const edits: CrossEdit[] = [];
     let axis = start;
@@ -263,7 +328,8 @@ function absorbAlong(affine: AffineNode, layer: TensorLayer, nodes: readonly Nod
       edits.push(edit);
       axis = step.axis;
     }
-    const arrives = map !== undefined && axis.channels === layer.inputAxis.channels && axis.fromEnd === layer.inputAxis.fromEnd;
+    const arrives =
+      map !== undefined && axis.channels === layer.inputAxis.channels && axis.fromEnd === layer.inputAxis.fromEnd;
     if (arrives && map) return absorb(layer, map, edits, facts);
   }
   return undefined;
@@ -279,14 +345,21 @@ function startAxes({ output }: AffineNode, facts: Facts): ChannelAxis[] {
   });
 }
 
-function absorb(layer: TensorLayer, map: ChannelAffine, edits: readonly CrossEdit[], facts: Facts): Planned<Absorption, Code> {
+function absorb(
+  layer: TensorLayer,
+  map: ChannelAffine,
+  edits: readonly CrossEdit[],
+  facts: Facts,
+): Planned<Absorption, Code> {
   const pure = isPureScale(map);
   if (layer.op === 'ConvTranspose' && !pure) return refuse('transposed-shift', { layer: layer.op });
   if (layer.op === 'Conv' && !pure) {
     const geometry = windowGeometry(layer.node, facts);
-    if (geometry === undefined || !isUnpadded(geometry)) return refuse('padded-shift', { layer: layer.op, ...paddedCosts(layer, facts) });
+    if (geometry === undefined || !isUnpadded(geometry))
+      return refuse('padded-shift', { layer: layer.op, ...paddedCosts(layer, facts) });
   }
   const weights = scaledInputs(layer, map);
-  if (weights === undefined) return layer.op === 'MatMul' && !pure ? refuse('no-bias', { layer: layer.op }) : refuse('out-of-range');
+  if (weights === undefined)
+    return layer.op === 'MatMul' && !pure ? refuse('no-bias', { layer: layer.op }) : refuse('out-of-range');
   return { layer, weights, edits };
 }

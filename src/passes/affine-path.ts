@@ -80,7 +80,9 @@ function maximum(node: Node, axis: ChannelAxis): PathStep | undefined {
 /** A shift keeps its size only where every window divides by the elements it really covers. */
 function averagePool(node: Node, axis: ChannelAxis, facts: Facts): PathStep {
   const geometry = windowGeometry(node, facts);
-  const trueMean = node.int('count_include_pad', 0) === 0 || (node.int('ceil_mode', 0) === 0 && geometry !== undefined && isUnpadded(geometry));
+  const trueMean =
+    node.int('count_include_pad', 0) === 0 ||
+    (node.int('ceil_mode', 0) === 0 && geometry !== undefined && isUnpadded(geometry));
   return keeps(axis, (affine) => when(trueMean || isPureScale(affine)));
 }
 
@@ -120,7 +122,8 @@ function pad(node: Node, axis: ChannelAxis, facts: Facts): PathStep | undefined 
 function setPadValue(node: Node, value: number, facts: Facts): void {
   const data = node.inputs[0];
   const dtype = node.inputs[2]?.constant?.dtype ?? (data && facts.of(data).dtype) ?? 'float32';
-  if (node.ints('pads') !== undefined) graphOf(node).setAttribute(node, 'value', floatAttr(roundedTo('float32', value)));
+  if (node.ints('pads') !== undefined)
+    graphOf(node).setAttribute(node, 'value', floatAttr(roundedTo('float32', value)));
   else setConstantInput(node, 2, Tensor.scalar(dtype, value), `${node.output?.name ?? 'pad'}_value`);
 }
 
@@ -129,7 +132,8 @@ function resize(node: Node, axis: ChannelAxis, facts: Facts): PathStep | undefin
   const before = dimAt(node.inputs[0] && facts.of(node.inputs[0]).shape, axis.fromEnd);
   const after = dimAt(node.output && facts.of(node.output).shape, axis.fromEnd);
   const crops = node.string('coordinate_transformation_mode', 'half_pixel') === 'tf_crop_and_resize';
-  if (crops || before === undefined || !sameDim(before, after) || node.string('mode', 'nearest') === 'cubic') return undefined;
+  if (crops || before === undefined || !sameDim(before, after) || node.string('mode', 'nearest') === 'cubic')
+    return undefined;
   return keeps(axis, () => nothing);
 }
 
@@ -151,13 +155,22 @@ function view(node: Node, axis: ChannelAxis, facts: Facts): PathStep | undefined
   if (input === undefined || output === undefined || axis.rank !== input.length) return undefined;
   const at = input.length - 1 - axis.fromEnd;
   const prefix = productOf(input.slice(0, at));
-  const repeats = input.slice(at + 1).reduce<number[]>((sizes, dim) => (isStatic(dim) && sizes.length > 0 ? [...sizes, (sizes.at(-1) ?? 1) * dim] : []), [1]);
+  const repeats = input
+    .slice(at + 1)
+    .reduce<number[]>(
+      (sizes, dim) => (isStatic(dim) && sizes.length > 0 ? [...sizes, (sizes.at(-1) ?? 1) * dim] : []),
+      [1],
+    );
   for (let i = 0; i < output.length; i++) {
     const dim = output[i];
     if (!isStatic(dim) || dim % axis.channels !== 0 || !sameDim(productOf(output.slice(0, i)), prefix)) continue;
     const repeat = dim / axis.channels;
     if (repeat !== 1 && !repeats.includes(repeat)) continue;
-    return { axis: { channels: dim, rank: output.length, fromEnd: output.length - 1 - i }, repeat, cross: () => nothing };
+    return {
+      axis: { channels: dim, rank: output.length, fromEnd: output.length - 1 - i },
+      repeat,
+      cross: () => nothing,
+    };
   }
   return undefined;
 }
@@ -173,7 +186,9 @@ function shifted(node: Node, axis: ChannelAxis): PathStep | undefined {
   const sign = node.opType === 'Sub' ? -1 : 1;
   return keeps(axis, (affine, direction) => {
     if (!isPureScale(affine)) return undefined;
-    const numbers = inner.shift.map((c, i) => (sign * c) * (direction === 'up' ? affine.scale[i] ?? 1 : 1 / (affine.scale[i] ?? 1)));
+    const numbers = inner.shift.map(
+      (c, i) => sign * c * (direction === 'up' ? (affine.scale[i] ?? 1) : 1 / (affine.scale[i] ?? 1)),
+    );
     const uniform = numbers.every((c) => c === numbers[0]) && constant.size === 1;
     const dims = uniform ? constant.dims : [axis.channels, ...Array<number>(axis.fromEnd).fill(1)];
     const tensor = foldedTensor(constant.dtype, dims, [], () => (uniform ? numbers.slice(0, 1) : numbers));
@@ -188,15 +203,19 @@ function dimAt(shape: readonly Dim[] | undefined, fromEnd: number): Dim | undefi
 /** The map of the output side as one of the input side: blocks of `repeat` must be alike. Undefined when they are not. */
 export function compressed({ scale, shift }: ChannelAffine, repeat: number): ChannelAffine | undefined {
   if (repeat === 1) return { scale, shift };
-  const firstOf = (numbers: Float64Array): Float64Array => Float64Array.from({ length: numbers.length / repeat }, (_, i) => numbers[i * repeat] ?? Number.NaN);
+  const firstOf = (numbers: Float64Array): Float64Array =>
+    Float64Array.from({ length: numbers.length / repeat }, (_, i) => numbers[i * repeat] ?? Number.NaN);
   const [a, c] = [firstOf(scale), firstOf(shift)];
-  const alike = scale.every((number, i) => number === a[Math.floor(i / repeat)]) && shift.every((number, i) => number === c[Math.floor(i / repeat)]);
+  const alike =
+    scale.every((number, i) => number === a[Math.floor(i / repeat)]) &&
+    shift.every((number, i) => number === c[Math.floor(i / repeat)]);
   return alike ? { scale: a, shift: c } : undefined;
 }
 
 /** The map of the input side as one of the output side. */
 export function repeated({ scale, shift }: ChannelAffine, repeat: number): ChannelAffine {
   if (repeat === 1) return { scale, shift };
-  const spread = (numbers: Float64Array): Float64Array => Float64Array.from({ length: numbers.length * repeat }, (_, i) => numbers[Math.floor(i / repeat)] ?? Number.NaN);
+  const spread = (numbers: Float64Array): Float64Array =>
+    Float64Array.from({ length: numbers.length * repeat }, (_, i) => numbers[Math.floor(i / repeat)] ?? Number.NaN);
   return { scale: spread(scale), shift: spread(shift) };
 }

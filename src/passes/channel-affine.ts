@@ -38,9 +38,24 @@ type Reader = (node: Node) => AffineNode | Refusal<AffineRefusal> | undefined;
 
 const READERS: Readonly<Record<string, Reader>> = {
   BatchNormalization: readBatchNorm,
-  Mul: (node) => readBinary(node, (t) => ({ scale: t, shift: 0 }), (t) => ({ scale: t, shift: 0 })),
-  Add: (node) => readBinary(node, (t) => ({ scale: 1, shift: t }), (t) => ({ scale: 1, shift: t })),
-  Sub: (node) => readBinary(node, (t) => ({ scale: 1, shift: -t }), (t) => ({ scale: -1, shift: t })),
+  Mul: (node) =>
+    readBinary(
+      node,
+      (t) => ({ scale: t, shift: 0 }),
+      (t) => ({ scale: t, shift: 0 }),
+    ),
+  Add: (node) =>
+    readBinary(
+      node,
+      (t) => ({ scale: 1, shift: t }),
+      (t) => ({ scale: 1, shift: t }),
+    ),
+  Sub: (node) =>
+    readBinary(
+      node,
+      (t) => ({ scale: 1, shift: -t }),
+      (t) => ({ scale: -1, shift: t }),
+    ),
   Div: (node) => readBinary(node, (t) => ({ scale: 1 / t, shift: 0 }), undefined),
   Neg: readNeg,
 };
@@ -102,10 +117,18 @@ function readBinary(node: Node, right: Coefficients, left: Coefficients | undefi
   const tensor = operand.constant;
   if (coefficients === undefined || tensor === undefined || !isFoldable(tensor.dtype)) return undefined;
   return {
-    node, data, output, constants: [operand],
+    node,
+    data,
+    output,
+    constants: [operand],
     along(axis) {
       const numbers = channelNumbers(tensor, axis);
-      return numbers && { scale: numbers.map((t) => coefficients(t).scale), shift: numbers.map((t) => coefficients(t).shift) };
+      return (
+        numbers && {
+          scale: numbers.map((t) => coefficients(t).scale),
+          shift: numbers.map((t) => coefficients(t).shift),
+        }
+      );
     },
   };
 }
@@ -115,7 +138,10 @@ function readNeg(node: Node): AffineNode | undefined {
   const { output } = node;
   if (data === undefined || output === undefined || data.constant !== undefined) return undefined;
   return {
-    node, data, output, constants: [],
+    node,
+    data,
+    output,
+    constants: [],
     along: ({ channels }) => ({ scale: new Float64Array(channels).fill(-1), shift: new Float64Array(channels) }),
   };
 }
@@ -126,15 +152,21 @@ function readBatchNorm(node: Node): AffineNode | Refusal<AffineRefusal> | undefi
   const { output } = node;
   if (data === undefined || output === undefined || parameters.length !== 4) return undefined;
   const opset = opsetOf(node);
-  const trains = node.int('training_mode', 0) !== 0 || (opset < 7 && node.int('is_test', 0) === 0) || node.int('spatial', 1) === 0;
+  const trains =
+    node.int('training_mode', 0) !== 0 || (opset < 7 && node.int('is_test', 0) === 0) || node.int('spatial', 1) === 0;
   if (trains) return refuse('training-mode');
   if (node.outputs.slice(1).some((value) => value !== undefined && !value.isUnused)) return refuse('extra-outputs');
   const constants = parameters.filter((value): value is Value => value !== undefined);
-  const tensors = constants.map((value) => value.constant).filter((tensor): tensor is Tensor => tensor !== undefined && isFoldable(tensor.dtype));
+  const tensors = constants
+    .map((value) => value.constant)
+    .filter((tensor): tensor is Tensor => tensor !== undefined && isFoldable(tensor.dtype));
   if (tensors.length !== 4) return refuse('parameters-not-constant');
   const epsilon = node.float('epsilon', 1e-5);
   return {
-    node, data, output, constants,
+    node,
+    data,
+    output,
+    constants,
     along({ channels, fromEnd, rank }) {
       const [gamma, beta, mean, variance] = tensors.map((tensor) => tensor.toFloat64());
       if (!gamma || !beta || !mean || !variance || gamma.length !== channels || fromEnd + 2 !== rank) return undefined;

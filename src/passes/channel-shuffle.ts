@@ -18,7 +18,15 @@ export function channelShuffle(last: Node, facts: Facts): ChannelShuffle | undef
   const transpose = inside(last.inputs[0], last);
   const first = transpose && inside(transpose.inputs[0], transpose);
   const data = first?.inputs[0];
-  if (!last.is('Reshape') || !transpose?.is('Transpose') || !first?.is('Reshape') || !data || !first.output || !last.output) return undefined;
+  if (
+    !last.is('Reshape') ||
+    !transpose?.is('Transpose') ||
+    !first?.is('Reshape') ||
+    !data ||
+    !first.output ||
+    !last.output
+  )
+    return undefined;
   const [whole, parts, back] = [data, first.output, last.output].map((value) => facts.of(value).shape);
   if (!whole || !parts || !sameDims(whole, back) || parts.length !== whole.length + 1) return undefined;
   const [groups, perGroup] = [parts[1], parts[2]];

@@ -22,7 +22,9 @@ export function uniformNumber(facts: Facts, value: Value | undefined): number | 
   return first !== undefined && numbers?.every((number) => Object.is(number, first)) ? first : undefined;
 }
 
-function constantNumbers(tensor: Tensor | undefined): ArrayLike<number> & { every(test: (n: number) => boolean): boolean } | undefined {
+function constantNumbers(
+  tensor: Tensor | undefined,
+): (ArrayLike<number> & { every(test: (n: number) => boolean): boolean }) | undefined {
   return tensor && isNumeric(tensor.dtype) && tensor.size <= MAX_UNIFORM ? tensor.toFloat64() : undefined;
 }
 

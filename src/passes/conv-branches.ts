@@ -30,49 +30,91 @@ export function branchMap(value: Value, frame: BranchFrame, facts: Facts): Plann
   if (producer.is('Conv')) return producer.inputs[0] === frame.source ? convMapOf(producer, facts) : undefined;
   if (producer.is('AveragePool')) return averagePoolMap(producer, frame.channels, frame.dtype, facts);
   const affine = affineOf(producer);
-  const map = affine?.data === frame.source ? affine.along({ channels: frame.channels, rank: frame.axes + 2, fromEnd: frame.axes }) : undefined;
+  const map =
+    affine?.data === frame.source
+      ? affine.along({ channels: frame.channels, rank: frame.axes + 2, fromEnd: frame.axes })
+      : undefined;
   return map && diagonal(frame, map.scale, map.shift);
 }
 
 /** y = a_c x + c_c as a depthwise point convolution. */
-function diagonal({ channels, dtype, axes }: BranchFrame, scale: Float64Array, shift: Float64Array | undefined): ConvMap {
+function diagonal(
+  { channels, dtype, axes }: BranchFrame,
+  scale: Float64Array,
+  shift: Float64Array | undefined,
+): ConvMap {
   const [ones, zeros] = [Array<number>(axes).fill(1), Array<number>(axes).fill(0)];
   return {
-    kernel: ones, strides: ones, dilations: ones, begins: zeros, ends: zeros, groups: channels, outputs: channels, inputs: channels,
-    dtype, sources: [], weights: () => Float64Array.from(scale), bias: shift,
+    kernel: ones,
+    strides: ones,
+    dilations: ones,
+    begins: zeros,
+    ends: zeros,
+    groups: channels,
+    outputs: channels,
+    inputs: channels,
+    dtype,
+    sources: [],
+    weights: () => Float64Array.from(scale),
+    bias: shift,
   };
 }
 
 /** The sum of branches as one convolution, or why it is none: strides or sizes differ. */
-export function summed(branches: readonly ConvMap[], frame: BranchFrame, facts: Facts): ConvMap | ReturnType<typeof refuse<'sizes'>> {
+export function summed(
+  branches: readonly ConvMap[],
+  frame: BranchFrame,
+  facts: Facts,
+): ConvMap | ReturnType<typeof refuse<'sizes'>> {
   const [first] = branches;
-  if (first === undefined || branches.some((branch) => branch.outputs !== first.outputs || branch.strides.some((s, i) => s !== first.strides[i]))) return refuse('sizes');
+  if (
+    first === undefined ||
+    branches.some((branch) => branch.outputs !== first.outputs || branch.strides.some((s, i) => s !== first.strides[i]))
+  )
+    return refuse('sizes');
   const sizes = sharedSizes(branches, frame, facts);
   if (!sizes) return refuse('sizes');
   const begins = first.begins.map((_, i) => Math.max(...branches.map((branch) => branch.begins[i] ?? 0)));
   const offset = (branch: ConvMap, i: number): number => (begins[i] ?? 0) - (branch.begins[i] ?? 0);
-  const reach = begins.map((_, i) => Math.max(...branches.map((branch) => offset(branch, i) + (extents(branch)[i] ?? 1))));
-  const dilations = begins.map((_, i) => branches.reduce((step, branch) => gcd(gcd(step, offset(branch, i)), (branch.kernel[i] ?? 1) > 1 ? branch.dilations[i] ?? 1 : 0), 0) || 1);
+  const reach = begins.map((_, i) =>
+    Math.max(...branches.map((branch) => offset(branch, i) + (extents(branch)[i] ?? 1))),
+  );
+  const dilations = begins.map(
+    (_, i) =>
+      branches.reduce(
+        (step, branch) =>
+          gcd(gcd(step, offset(branch, i)), (branch.kernel[i] ?? 1) > 1 ? (branch.dilations[i] ?? 1) : 0),
+        0,
+      ) || 1,
+  );
   const kernel = reach.map((k, i) => (k - 1) / (dilations[i] ?? 1) + 1);
   const ends = reach.map((k, i) => k - (begins[i] ?? 0) + (sizes[i] ?? 0));
   const geometry = { kernel, strides: first.strides, dilations, begins, ends };
   const groups = branches.reduce((all, branch) => gcd(all, branch.groups), 0);
   return {
-    ...geometry, dtype: frame.dtype, groups, outputs: first.outputs, inputs: frame.channels, sources: branches.flatMap(({ sources }) => sources),
-    weights: () => summedWeights(branches, { kernel, dilations, groups, outputs: first.outputs, inputs: frame.channels }, offset),
+    ...geometry,
+    dtype: frame.dtype,
+    groups,
+    outputs: first.outputs,
+    inputs: frame.channels,
+    sources: branches.flatMap(({ sources }) => sources),
+    weights: () =>
+      summedWeights(branches, { kernel, dilations, groups, outputs: first.outputs, inputs: frame.channels }, offset),
     bias: summedBias(branches, first.outputs),
   };
 }
 
 /** p + q - ke per axis, when all branches agree: then they agree on every input size. */
 function sharedSizes(branches: readonly ConvMap[], { source }: BranchFrame, facts: Facts): number[] | undefined {
-  const slack = (branch: ConvMap): number[] => extents(branch).map((reach, i) => (branch.begins[i] ?? 0) + (branch.ends[i] ?? 0) - reach);
+  const slack = (branch: ConvMap): number[] =>
+    extents(branch).map((reach, i) => (branch.begins[i] ?? 0) + (branch.ends[i] ?? 0) - reach);
   const spatial = facts.staticShape(source)?.slice(2);
   const all = branches.map(slack);
   const [first = []] = all;
   const smallest = first.map((_, i) => Math.min(...all.map((numbers) => numbers[i] ?? 0)));
   const agrees = first.map((_, i) => {
-    const positions = (numbers: readonly number[]): number => Math.floor(((spatial?.[i] ?? 0) + (numbers[i] ?? 0)) / (branches[0]?.strides[i] ?? 1));
+    const positions = (numbers: readonly number[]): number =>
+      Math.floor(((spatial?.[i] ?? 0) + (numbers[i] ?? 0)) / (branches[0]?.strides[i] ?? 1));
     const same = all.every((numbers) => numbers[i] === first[i]);
     return same || (spatial !== undefined && all.every((numbers) => positions(numbers) === positions(first)));
   });
@@ -81,7 +123,11 @@ function sharedSizes(branches: readonly ConvMap[], { source }: BranchFrame, fact
 
 type Grid = Pick<ConvMap, 'kernel' | 'dilations' | 'groups' | 'outputs' | 'inputs'>;
 
-function summedWeights(branches: readonly ConvMap[], grid: Grid, offset: (branch: ConvMap, axis: number) => number): Float64Array {
+function summedWeights(
+  branches: readonly ConvMap[],
+  grid: Grid,
+  offset: (branch: ConvMap, axis: number) => number,
+): Float64Array {
   const { kernel, dilations, groups, outputs, inputs } = grid;
   const taps = elementCount(kernel);
   const perGroup = inputs / groups;
@@ -90,9 +136,11 @@ function summedWeights(branches: readonly ConvMap[], grid: Grid, offset: (branch
     const weights = branch.weights();
     const own = elementCount(branch.kernel);
     const per = inputs / branch.groups;
-    const places = Array.from({ length: own }, (_, tap) => unravel(tap, branch.kernel)
-      .map((index, i) => (offset(branch, i) + index * (branch.dilations[i] ?? 1)) / (dilations[i] ?? 1))
-      .reduce((place, index, i) => place * (kernel[i] ?? 1) + index, 0));
+    const places = Array.from({ length: own }, (_, tap) =>
+      unravel(tap, branch.kernel)
+        .map((index, i) => (offset(branch, i) + index * (branch.dilations[i] ?? 1)) / (dilations[i] ?? 1))
+        .reduce((place, index, i) => place * (kernel[i] ?? 1) + index, 0),
+    );
     for (let o = 0; o < outputs; o++) {
       const first = Math.floor((o * branch.groups) / outputs) * per - Math.floor((o * groups) / outputs) * perGroup;
       for (let i = 0; i < per; i++) {
@@ -114,7 +162,12 @@ function summedBias(branches: readonly ConvMap[], outputs: number): Float64Array
 
 /** Values that all of `terms` may be computed from: a term itself, or what its producer reads first. */
 export function commonSources(terms: readonly Value[]): Value[] {
-  const sourcesOf = (value: Value): Value[] => [value, ...(value.producer?.inputs ?? []).filter((input): input is Value => input !== undefined && input.constant === undefined)];
+  const sourcesOf = (value: Value): Value[] => [
+    value,
+    ...(value.producer?.inputs ?? []).filter(
+      (input): input is Value => input !== undefined && input.constant === undefined,
+    ),
+  ];
   const [first, ...rest] = terms.map(sourcesOf);
   return (first ?? []).filter((source) => rest.every((sources) => sources.includes(source)));
 }
@@ -123,17 +176,21 @@ export function commonSources(terms: readonly Value[]): Value[] {
 export function branchFrame(source: Value, facts: Facts): BranchFrame | undefined {
   const { shape, dtype } = facts.of(source);
   const channels = shape?.[1];
-  return shape && dtype && shape.length > 2 && typeof channels === 'number' ? { source, channels, dtype, axes: shape.length - 2 } : undefined;
+  return shape && dtype && shape.length > 2 && typeof channels === 'number'
+    ? { source, channels, dtype, axes: shape.length - 2 }
+    : undefined;
 }
 
 /** Branches of an addition may not broadcast: all have the shape of the sum. */
 export function sameShapes(values: readonly Value[], facts: Facts): boolean {
   const [first, ...rest] = values.map((value) => facts.of(value).shape);
-  return first !== undefined && rest.every((shape) => shape?.length === first.length && shape.every((dim, i) => sameDim(dim, first[i])));
+  return (
+    first !== undefined &&
+    rest.every((shape) => shape?.length === first.length && shape.every((dim, i) => sameDim(dim, first[i])))
+  );
 }
 
 /** Whether nobody but `node` reads the branch, so that it goes when it is merged. */
 export function isOwnBranch(value: Value, source: Value, node: Node): boolean {
   return value === source || (value.soleConsumer === node && value.producer?.graph === node.graph);
 }
-

@@ -64,7 +64,8 @@ export function setGeometry(node: Node, { kernel, strides, dilations, begins, en
   const write = (name: string, numbers: readonly number[], fallback: number): void => {
     const now = node.ints(name);
     const idle = now === undefined && numbers.every((n) => n === fallback);
-    if (!idle && !(now?.length === numbers.length && now.every((n, i) => n === numbers[i]))) graph.setAttribute(node, name, intsAttr(numbers));
+    if (!idle && !(now?.length === numbers.length && now.every((n, i) => n === numbers[i])))
+      graph.setAttribute(node, name, intsAttr(numbers));
   };
   if (node.attribute('auto_pad') !== undefined) graph.setAttribute(node, 'auto_pad', undefined);
   write('kernel_shape', kernel, Number.NaN);
@@ -73,7 +74,11 @@ export function setGeometry(node: Node, { kernel, strides, dilations, begins, en
   write('pads', [...begins, ...ends], 0);
 }
 
-function padsOf(node: Node, facts: Facts, window: Pick<WindowGeometry, 'kernel' | 'strides' | 'dilations'>): readonly number[] | undefined {
+function padsOf(
+  node: Node,
+  facts: Facts,
+  window: Pick<WindowGeometry, 'kernel' | 'strides' | 'dilations'>,
+): readonly number[] | undefined {
   const axes = window.kernel.length;
   const mode = node.string('auto_pad', 'NOTSET');
   if (mode === 'VALID') return Array<number>(2 * axes).fill(0);

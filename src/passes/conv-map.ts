@@ -33,8 +33,14 @@ export function convMapOf(node: Node, facts: Facts): Planned<ConvMap, LayerRefus
   const { weights, layout, bias } = layer;
   if (geometry?.kernel.length !== weights.dims.length - 2) return undefined;
   return {
-    ...geometry, dtype: weights.dtype, groups: layout.groups, outputs: layout.outputs, inputs: layout.inputs,
-    sources: [weights], weights: () => weights.toFloat64(), bias,
+    ...geometry,
+    dtype: weights.dtype,
+    groups: layout.groups,
+    outputs: layout.outputs,
+    inputs: layout.inputs,
+    sources: [weights],
+    weights: () => weights.toFloat64(),
+    bias,
   };
 }
 
@@ -47,17 +53,37 @@ export function averagePoolMap(node: Node, channels: number, dtype: DType, facts
   if (geometry === undefined || node.int('ceil_mode', 0) !== 0) return undefined;
   if (!isUnpadded(geometry) && node.int('count_include_pad', 0) === 0) return undefined;
   const taps = elementCount(geometry.kernel);
-  return { ...geometry, dtype, groups: channels, outputs: channels, inputs: channels, sources: [], weights: () => new Float64Array(channels * taps).fill(1 / taps), bias: undefined };
+  return {
+    ...geometry,
+    dtype,
+    groups: channels,
+    outputs: channels,
+    inputs: channels,
+    sources: [],
+    weights: () => new Float64Array(channels * taps).fill(1 / taps),
+    bias: undefined,
+  };
 }
 
 /** Multiply-accumulates per output position. */
-export function macsPerPosition({ outputs, inputs, groups, kernel }: Pick<ConvMap, 'outputs' | 'inputs' | 'groups' | 'kernel'>): number {
+export function macsPerPosition({
+  outputs,
+  inputs,
+  groups,
+  kernel,
+}: Pick<ConvMap, 'outputs' | 'inputs' | 'groups' | 'kernel'>): number {
   return outputs * (inputs / groups) * elementCount(kernel);
 }
 
 /** Numbers that a composition multiplies: a bound on the time to compute it. */
 export function compositionWork(first: ConvMap, second: ConvMap): number {
-  return second.outputs * (second.inputs / second.groups) * elementCount(second.kernel) * (first.inputs / first.groups) * elementCount(first.kernel);
+  return (
+    second.outputs *
+    (second.inputs / second.groups) *
+    elementCount(second.kernel) *
+    (first.inputs / first.groups) *
+    elementCount(first.kernel)
+  );
 }
 
 /**
@@ -67,10 +93,16 @@ export function compositionWork(first: ConvMap, second: ConvMap): number {
  */
 export function composedGeometry(first: ConvMap, second: ConvMap): WindowGeometry & { readonly groups: number } {
   const step = (i: number): number => (first.strides[i] ?? 1) * (second.dilations[i] ?? 1);
-  const dilations = first.kernel.map((k1, i) => gcd((second.kernel[i] ?? 1) > 1 ? step(i) : 0, k1 > 1 ? first.dilations[i] ?? 1 : 0) || 1);
+  const dilations = first.kernel.map(
+    (k1, i) => gcd((second.kernel[i] ?? 1) > 1 ? step(i) : 0, k1 > 1 ? (first.dilations[i] ?? 1) : 0) || 1,
+  );
   return {
-    groups: gcd(first.groups, second.groups), dilations,
-    kernel: first.kernel.map((k1, i) => (step(i) * ((second.kernel[i] ?? 1) - 1) + (first.dilations[i] ?? 1) * (k1 - 1)) / (dilations[i] ?? 1) + 1),
+    groups: gcd(first.groups, second.groups),
+    dilations,
+    kernel: first.kernel.map(
+      (k1, i) =>
+        (step(i) * ((second.kernel[i] ?? 1) - 1) + (first.dilations[i] ?? 1) * (k1 - 1)) / (dilations[i] ?? 1) + 1,
+    ),
     strides: first.strides.map((s1, i) => s1 * (second.strides[i] ?? 1)),
     begins: first.begins.map((p1, i) => p1 + (first.strides[i] ?? 1) * (second.begins[i] ?? 0)),
     ends: first.ends.map((q1, i) => q1 + (first.strides[i] ?? 1) * (second.ends[i] ?? 0)),
@@ -80,14 +112,21 @@ export function composedGeometry(first: ConvMap, second: ConvMap): WindowGeometr
 export function compose(first: ConvMap, second: ConvMap): ConvMap {
   const geometry = composedGeometry(first, second);
   return {
-    ...geometry, dtype: second.dtype, outputs: second.outputs, inputs: first.inputs,
+    ...geometry,
+    dtype: second.dtype,
+    outputs: second.outputs,
+    inputs: first.inputs,
     sources: [...first.sources, ...second.sources],
     weights: () => composedWeights(first, second, geometry),
     bias: composedBias(first, second),
   };
 }
 
-function composedWeights(first: ConvMap, second: ConvMap, { kernel, dilations, groups }: ReturnType<typeof composedGeometry>): Float64Array {
+function composedWeights(
+  first: ConvMap,
+  second: ConvMap,
+  { kernel, dilations, groups }: ReturnType<typeof composedGeometry>,
+): Float64Array {
   const [w1, w2] = [first.weights(), second.weights()];
   const [taps1, taps2] = [elementCount(first.kernel), elementCount(second.kernel)];
   const taps = elementCount(kernel);
@@ -126,7 +165,12 @@ function tapPlaces(first: ConvMap, second: ConvMap, kernel: readonly number[], d
     const at2 = unravel(a2, second.kernel);
     for (let a1 = 0; a1 < taps1; a1++) {
       const at1 = unravel(a1, first.kernel);
-      const at = kernel.map((_, i) => ((first.strides[i] ?? 1) * (second.dilations[i] ?? 1) * (at2[i] ?? 0) + (first.dilations[i] ?? 1) * (at1[i] ?? 0)) / (dilations[i] ?? 1));
+      const at = kernel.map(
+        (_, i) =>
+          ((first.strides[i] ?? 1) * (second.dilations[i] ?? 1) * (at2[i] ?? 0) +
+            (first.dilations[i] ?? 1) * (at1[i] ?? 0)) /
+          (dilations[i] ?? 1),
+      );
       places.push(at.reduce((place, index, i) => place * (kernel[i] ?? 1) + index, 0));
     }
   }
@@ -142,7 +186,8 @@ function composedBias(first: ConvMap, second: ConvMap): Float64Array | undefined
   for (let o = 0; o < second.outputs; o++) {
     const middle = Math.floor((o * second.groups) / second.outputs) * per;
     for (let m = 0; m < per; m++) {
-      for (let a = 0; a < taps; a++) bias[o] = (bias[o] ?? 0) + (weights[(o * per + m) * taps + a] ?? 0) * (before[middle + m] ?? 0);
+      for (let a = 0; a < taps; a++)
+        bias[o] = (bias[o] ?? 0) + (weights[(o * per + m) * taps + a] ?? 0) * (before[middle + m] ?? 0);
     }
   }
   return bias;
@@ -179,16 +224,37 @@ export function convTensors(map: ConvMap): ConvTensors | Refusal<'out-of-range'>
 }
 
 /** Puts a Conv of this map over `data` in the place of `node`, whose outputs it takes over. */
-export function replaceWithConv(node: Node, data: Value, map: ConvMap, { weights, bias }: ConvTensors, name: string): Node {
+export function replaceWithConv(
+  node: Node,
+  data: Value,
+  map: ConvMap,
+  { weights, bias }: ConvTensors,
+  name: string,
+): Node {
   const graph = graphOf(node);
-  const inputs = [data, graph.addInitializer(weights, `${name}_weight`), bias && graph.addInitializer(bias, `${name}_bias`)];
+  const inputs = [
+    data,
+    graph.addInitializer(weights, `${name}_weight`),
+    bias && graph.addInitializer(bias, `${name}_bias`),
+  ];
   return replaceNode(node, { opType: 'Conv', inputs, attributes: convAttributes(map) });
 }
 
-export function convAttributes({ kernel, strides, dilations, begins, ends, groups }: WindowGeometry & { readonly groups: number }): Record<string, Attribute | undefined> {
-  const unless = (numbers: readonly number[], fallback: number): Attribute | undefined => (numbers.every((n) => n === fallback) ? undefined : intsAttr(numbers));
+export function convAttributes({
+  kernel,
+  strides,
+  dilations,
+  begins,
+  ends,
+  groups,
+}: WindowGeometry & { readonly groups: number }): Record<string, Attribute | undefined> {
+  const unless = (numbers: readonly number[], fallback: number): Attribute | undefined =>
+    numbers.every((n) => n === fallback) ? undefined : intsAttr(numbers);
   return {
-    dilations: unless(dilations, 1), group: groups === 1 ? undefined : intAttr(groups), kernel_shape: intsAttr(kernel),
-    pads: unless([...begins, ...ends], 0), strides: unless(strides, 1),
+    dilations: unless(dilations, 1),
+    group: groups === 1 ? undefined : intAttr(groups),
+    kernel_shape: intsAttr(kernel),
+    pads: unless([...begins, ...ends], 0),
+    strides: unless(strides, 1),
   };
 }

@@ -25,7 +25,8 @@ export function setConstantInput(node: Node, index: number, tensor: Tensor, name
 
 /** Removes an initializer nobody reads (its graph may be an outer one). Formal inputs stay. */
 export function dropIfUnused(value: Value): void {
-  if (value.initializer !== undefined && value.isUnused && !value.isInput && value.graph) value.graph.removeInitializer(value);
+  if (value.initializer !== undefined && value.isUnused && !value.isInput && value.graph)
+    value.graph.removeInitializer(value);
 }
 
 /** Removes `node` and the initializers that only it read. Its outputs must be unused or taken over. */

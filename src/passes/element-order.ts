@@ -43,7 +43,11 @@ export function isIdentityPermutation(perm: readonly number[]): boolean {
  * The permutation of the axes of `from` that has the axes `order` (all that are longer than 1, in their new order) at the
  * places where `to` is longer than 1, and axes of size 1 elsewhere. Undefined when the shapes do not match that way.
  */
-export function permutationTo(from: readonly Dim[], order: readonly number[], to: readonly Dim[]): readonly number[] | undefined {
+export function permutationTo(
+  from: readonly Dim[],
+  order: readonly number[],
+  to: readonly Dim[],
+): readonly number[] | undefined {
   if (from.length !== to.length) return undefined;
   const long = [...order];
   const short = from.flatMap((dim, axis) => (dim === 1 ? [axis] : []));

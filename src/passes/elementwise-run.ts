@@ -23,14 +23,17 @@ const NOT_IN_RUNS: ReadonlySet<string> = new Set(['CastLike', 'Identity']);
 
 /** Element i of the only output depends on element i of each broadcast operand only. */
 export function isElementwise(node: Node, facts: Facts): boolean {
-  if (node.domain !== '' || node.outputs.length !== 1 || isQuantization(node) || NOT_IN_RUNS.has(node.opType)) return false;
+  if (node.domain !== '' || node.outputs.length !== 1 || isQuantization(node) || NOT_IN_RUNS.has(node.opType))
+    return false;
   // Before opset 7 operands were aligned by an attribute.
   return facts.record(node)?.traits.elementwise === true && facts.site(node).opset >= 7;
 }
 
 /** The operands that are no constants, each once. */
 export function variableInputs(node: Node): Value[] {
-  return [...new Set(node.inputs)].filter((value): value is Value => value !== undefined && value.constant === undefined);
+  return [...new Set(node.inputs)].filter(
+    (value): value is Value => value !== undefined && value.constant === undefined,
+  );
 }
 
 /** The run of elementwise nodes that `node` reads, in its own graph, each read by the next only. */

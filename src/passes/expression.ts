@@ -32,7 +32,12 @@ export function scalarConstant(value: Value | undefined): number | undefined {
  * `value` as a polynomial in `x`, when it is computed from `x` by sums, differences, products, division by and powers to
  * constants; undefined otherwise. Nodes met on the way are added to `nodes`.
  */
-export function polynomialIn(value: Value | undefined, x: Value, nodes: Set<Node>, depth = MAX_DEPTH): Polynomial | undefined {
+export function polynomialIn(
+  value: Value | undefined,
+  x: Value,
+  nodes: Set<Node>,
+  depth = MAX_DEPTH,
+): Polynomial | undefined {
   if (value === x) return [0, 1];
   const constant = scalarConstant(value);
   if (constant !== undefined) return [constant];
@@ -90,13 +95,26 @@ export function productOf(root: Node): Product | undefined {
   const visit = (node: Node, depth: number): boolean => {
     const [a, b] = node.inputs;
     const divisor = node.opType === 'Div' ? scalarConstant(b) : undefined;
-    if (node.domain !== '' || !a || (node.opType === 'Div' && divisor === undefined) || !['Mul', 'Div', 'Neg'].includes(node.opType)) return false;
+    if (
+      node.domain !== '' ||
+      !a ||
+      (node.opType === 'Div' && divisor === undefined) ||
+      !['Mul', 'Div', 'Neg'].includes(node.opType)
+    )
+      return false;
     constant *= node.opType === 'Neg' ? -1 : divisor === undefined ? 1 : 1 / divisor;
     for (const value of node.opType === 'Mul' ? [a, b] : [a]) {
       const number = scalarConstant(value);
       const inner = value?.producer;
       if (number !== undefined) constant *= number;
-      else if (inner && depth > 0 && value.soleConsumer === node && inner.graph === node.graph && visit(inner, depth - 1)) nodes.add(inner);
+      else if (
+        inner &&
+        depth > 0 &&
+        value.soleConsumer === node &&
+        inner.graph === node.graph &&
+        visit(inner, depth - 1)
+      )
+        nodes.add(inner);
       else if (value) factors.push(value);
     }
     return true;
@@ -109,7 +127,8 @@ export function areOwned(nodes: ReadonlySet<Node>, root: Node): boolean {
   for (const node of nodes) {
     if (node.graph !== root.graph) return false;
     for (const value of node.outputs) {
-      if (value && (value.isGraphOutput || value.consumers().some((reader) => reader !== root && !nodes.has(reader)))) return false;
+      if (value && (value.isGraphOutput || value.consumers().some((reader) => reader !== root && !nodes.has(reader))))
+        return false;
     }
   }
   return true;

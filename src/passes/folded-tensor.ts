@@ -11,7 +11,12 @@ const RANGES: Partial<Record<DType, { readonly max: number; readonly normal: num
 };
 
 /** Unit round-off of a float type: half the distance from 1 to the next number. */
-const UNIT_ROUNDOFF: Partial<Record<DType, number>> = { float16: 2 ** -11, bfloat16: 2 ** -8, float32: 2 ** -24, float64: 2 ** -53 };
+const UNIT_ROUNDOFF: Partial<Record<DType, number>> = {
+  float16: 2 ** -11,
+  bfloat16: 2 ** -8,
+  float32: 2 ** -24,
+  float64: 2 ** -53,
+};
 
 /** Whether constants of `dtype` can be folded: the binary floating-point types of IEEE 754 and bfloat16. */
 export function isFoldable(dtype: DType): boolean {
@@ -27,7 +32,12 @@ export function unitRoundoff(dtype: DType): number {
  * when a number is NaN, infinite or too large for `dtype`, or when all of them are so small that rounding would lose
  * their digits (beneath the normal numbers of `dtype`).
  */
-export function foldedTensor(dtype: DType, dims: readonly number[], sources: readonly Tensor[], compute: () => Float64Array): Tensor | undefined {
+export function foldedTensor(
+  dtype: DType,
+  dims: readonly number[],
+  sources: readonly Tensor[],
+  compute: () => Float64Array,
+): Tensor | undefined {
   const range = RANGES[dtype];
   if (range === undefined) return undefined;
   const numbers = compute();
@@ -39,7 +49,9 @@ export function foldedTensor(dtype: DType, dims: readonly number[], sources: rea
     if (magnitude > largest) largest = magnitude;
   }
   if (largest > 0 && largest < range.normal) return undefined;
-  return sources.some((source) => source.isLazy) ? Tensor.derived(dtype, dims, sources, compute) : Tensor.fromNumbers(dtype, dims, numbers);
+  return sources.some((source) => source.isLazy)
+    ? Tensor.derived(dtype, dims, sources, compute)
+    : Tensor.fromNumbers(dtype, dims, numbers);
 }
 
 /** The number that `dtype` stores for `x`. */

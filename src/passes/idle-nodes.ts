@@ -19,7 +19,8 @@ export function neutralOperand(element: number, sides: readonly (0 | 1)[]): Idle
     for (const side of sides) {
       const constant = node.inputs[side];
       const other = node.inputs[1 - side];
-      if (!constant || !other || node.inputs.length !== 2 || !Object.is(uniformNumber(facts, constant), element)) continue;
+      if (!constant || !other || node.inputs.length !== 2 || !Object.is(uniformNumber(facts, constant), element))
+        continue;
       if (keepsShape(other, constant, facts)) return other;
     }
     return undefined;
@@ -54,5 +55,7 @@ export const poolsOneElement: IdleRule = (node, facts) => {
 /** A pool with a window of 1, stride 1 and no padding. */
 export const windowOfOne: IdleRule = (node) => {
   const idle = (name: string, value: number): boolean => node.ints(name)?.every((item) => item === value) ?? true;
-  return node.ints('kernel_shape') && idle('kernel_shape', 1) && idle('strides', 1) && idle('pads', 0) ? node.inputs[0] : undefined;
+  return node.ints('kernel_shape') && idle('kernel_shape', 1) && idle('strides', 1) && idle('pads', 0)
+    ? node.inputs[0]
+    : undefined;
 };

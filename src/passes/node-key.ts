@@ -32,11 +32,23 @@ function distinct(_: string, item: unknown): unknown {
 /** A text that is equal for equal attributes; undefined for those that cannot be compared. */
 function attributeText(attribute: Attribute): string | undefined {
   switch (attribute.kind) {
-    case 'tensor': return `t${attribute.value.fingerprint()}`;
-    case 'tensors': return `T${attribute.value.map((tensor) => tensor.fingerprint()).join()}`;
-    case 'int': case 'float': case 'string': case 'ints': case 'floats': case 'strings':
+    case 'tensor':
+      return `t${attribute.value.fingerprint()}`;
+    case 'tensors':
+      return `T${attribute.value.map((tensor) => tensor.fingerprint()).join()}`;
+    case 'int':
+    case 'float':
+    case 'string':
+    case 'ints':
+    case 'floats':
+    case 'strings':
       return `${attribute.kind}:${JSON.stringify(attribute.value, distinct)}`;
-    case 'graph': case 'graphs': case 'reference': case 'opaque': return undefined;
-    default: return attribute satisfies never;
+    case 'graph':
+    case 'graphs':
+    case 'reference':
+    case 'opaque':
+      return undefined;
+    default:
+      return attribute satisfies never;
   }
 }

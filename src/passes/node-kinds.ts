@@ -12,7 +12,14 @@ export function isQuantization(node: Node): boolean {
   return QUANTIZATION.has(node.opType);
 }
 
-const RANDOM: ReadonlySet<string> = new Set(['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Multinomial', 'Bernoulli']);
+const RANDOM: ReadonlySet<string> = new Set([
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+  'Multinomial',
+  'Bernoulli',
+]);
 
 /** Domains whose operators are known to compute the same from the same. */
 const KNOWN_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx', 'ai.onnx.ml', 'com.microsoft']);
@@ -22,7 +29,8 @@ const KNOWN_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx', 'ai.onnx.ml',
  * hidden, is no call of a local function (inlining tells what it does) and holds no subgraph.
  */
 export function isDeterministic(node: Node, facts: Facts): boolean {
-  if (RANDOM.has(node.opType) || !KNOWN_DOMAINS.has(node.domain) || facts.record(node)?.traits.deterministic === false) return false;
+  if (RANDOM.has(node.opType) || !KNOWN_DOMAINS.has(node.domain) || facts.record(node)?.traits.deterministic === false)
+    return false;
   if (node.opType === 'Dropout' && !isIdleDropout(node, facts)) return false;
   return node.graph?.model.functionOf(node) === undefined && node.subgraphs().length === 0;
 }

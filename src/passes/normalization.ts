@@ -21,7 +21,11 @@ export interface Normalization {
 }
 
 /** The normalization whose division (or multiplication by the inverse) is `node`. */
-export function normalizationAt(node: Node, facts: Facts, fits: (tensor: Tensor) => boolean): Normalization | undefined {
+export function normalizationAt(
+  node: Node,
+  facts: Facts,
+  fits: (tensor: Tensor) => boolean,
+): Normalization | undefined {
   const core = coreAt(node, facts);
   if (core === undefined) return undefined;
   const nodes = new Set(core.nodes);
@@ -39,7 +43,13 @@ export function isOwnedNormalization({ nodes, last }: Normalization): boolean {
 type Core = Omit<Normalization, 'scale' | 'bias' | 'last'>;
 
 function coreAt(node: Node, facts: Facts): Core | undefined {
-  const sides = node.inputs.length === 2 ? ([[0, 1], [1, 0]] as const) : [];
+  const sides =
+    node.inputs.length === 2
+      ? ([
+          [0, 1],
+          [1, 0],
+        ] as const)
+      : [];
   for (const [left, right] of node.opType === 'Div' ? sides.slice(0, 1) : sides) {
     const [difference, divisor] = [node.inputs[left], node.inputs[right]];
     const root = divisor && (node.opType === 'Div' ? squareRoot(divisor) : inverseSquareRoot(divisor));
@@ -47,7 +57,13 @@ function coreAt(node: Node, facts: Facts): Core | undefined {
     const deviation = root && centred?.is('Sub') ? deviationOf(centred, facts) : undefined;
     const variance = root && deviation ? varianceOf(root.inner, deviation, facts) : undefined;
     if (root && centred && deviation && variance && variance.epsilon > 0) {
-      return { x: deviation.x, rank: deviation.rank, axes: deviation.axes, epsilon: variance.epsilon, nodes: new Set([centred, deviation.mean, ...root.nodes, ...variance.nodes]) };
+      return {
+        x: deviation.x,
+        rank: deviation.rank,
+        axes: deviation.axes,
+        epsilon: variance.epsilon,
+        nodes: new Set([centred, deviation.mean, ...root.nodes, ...variance.nodes]),
+      };
     }
   }
   return undefined;
@@ -71,8 +87,13 @@ function squareRoot(value: Value): Root | undefined {
 function inverseSquareRoot(value: Value): Root | undefined {
   const node = value.producer;
   if (!node) return undefined;
-  if (node.is('Pow') && scalarConstant(node.inputs[1]) === -0.5 && node.inputs[0]) return { inner: node.inputs[0], nodes: [node] };
-  const divisor = node.is('Reciprocal') ? node.inputs[0] : node.is('Div') && scalarConstant(node.inputs[0]) === 1 ? node.inputs[1] : undefined;
+  if (node.is('Pow') && scalarConstant(node.inputs[1]) === -0.5 && node.inputs[0])
+    return { inner: node.inputs[0], nodes: [node] };
+  const divisor = node.is('Reciprocal')
+    ? node.inputs[0]
+    : node.is('Div') && scalarConstant(node.inputs[0]) === 1
+      ? node.inputs[1]
+      : undefined;
   const root = divisor && squareRoot(divisor);
   return root && { inner: root.inner, nodes: [node, ...root.nodes] };
 }
@@ -96,11 +117,17 @@ function deviationOf(node: Node, facts: Facts): Deviation | undefined {
 function meanAxes(node: Node, rank: number, facts: Facts): number[] | undefined {
   if (!node.is('ReduceMean') || node.int('keepdims', 1) === 0) return undefined;
   const axes = node.ints('axes') ?? knownNumbers(facts, node.inputs[1]);
-  return axes && axes.length > 0 ? axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b) : undefined;
+  return axes && axes.length > 0
+    ? axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b)
+    : undefined;
 }
 
 /** mean((x - mean x)^2) + eps over the same axes. */
-function varianceOf(value: Value, deviation: Deviation, facts: Facts): { readonly epsilon: number; readonly nodes: readonly Node[] } | undefined {
+function varianceOf(
+  value: Value,
+  deviation: Deviation,
+  facts: Facts,
+): { readonly epsilon: number; readonly nodes: readonly Node[] } | undefined {
   const add = value.producer;
   if (!add?.is('Add')) return undefined;
   const epsilon = add.inputs.map(scalarConstant).find((number) => number !== undefined);
@@ -111,7 +138,9 @@ function varianceOf(value: Value, deviation: Deviation, facts: Facts): { readonl
   const sameAxes = axes?.length === deviation.axes.length && axes.every((axis, i) => axis === deviation.axes[i]);
   if (epsilon === undefined || !mean || !square || !base?.is('Sub') || !sameAxes) return undefined;
   const again = deviationOf(base, facts);
-  return again?.x === deviation.x && again.axes.every((axis, i) => axis === deviation.axes[i]) ? { epsilon, nodes: [add, mean, square, base, again.mean] } : undefined;
+  return again?.x === deviation.x && again.axes.every((axis, i) => axis === deviation.axes[i])
+    ? { epsilon, nodes: [add, mean, square, base, again.mean] }
+    : undefined;
 }
 
 function squaredValue(node: Node): Value | undefined {
@@ -121,8 +150,15 @@ function squaredValue(node: Node): Value | undefined {
 }
 
 /** The sole reader of `node`'s output, when it is `opType` with a constant that `fits`. */
-function constantStep(node: Node, opType: 'Mul' | 'Add', fits: (tensor: Tensor) => boolean): { readonly node: Node; readonly tensor: Tensor } | undefined {
+function constantStep(
+  node: Node,
+  opType: 'Mul' | 'Add',
+  fits: (tensor: Tensor) => boolean,
+): { readonly node: Node; readonly tensor: Tensor } | undefined {
   const next = node.output?.soleConsumer;
-  const tensor = next?.is(opType) && next.graph === node.graph ? next.inputs.find((input) => input !== node.output)?.constant : undefined;
+  const tensor =
+    next?.is(opType) && next.graph === node.graph
+      ? next.inputs.find((input) => input !== node.output)?.constant
+      : undefined;
   return next && tensor && fits(tensor) ? { node: next, tensor } : undefined;
 }

@@ -11,7 +11,8 @@ export function paddedCosts({ node, data, output, weights, layout }: TensorLayer
   const input = facts.assumed(data);
   const result = facts.assumed(output);
   const geometry = windowGeometry(node, facts);
-  if (!input || !result || !geometry) return { leave: '?', pad: '?', map: '?', mapBytes: '?', ones: '?', onesMacs: '?' };
+  if (!input || !result || !geometry)
+    return { leave: '?', pad: '?', map: '?', mapBytes: '?', ones: '?', onesMacs: '?' };
   const inputs = elementCount(input);
   const padded = elementCount(input.map((dim, i) => dim + (geometry.begins[i - 2] ?? 0) + (geometry.ends[i - 2] ?? 0)));
   const outputs = elementCount(result);

@@ -30,6 +30,7 @@ export function paddingOf(node: Node, facts: Facts): Padding | undefined {
     begins[at] = given[i] ?? 0;
     ends[at] = given[count + i] ?? 0;
   }
-  const value = filler === undefined ? node.float('value', 0) : filler.constant?.size === 1 ? filler.constant.scalar() : undefined;
+  const value =
+    filler === undefined ? node.float('value', 0) : filler.constant?.size === 1 ? filler.constant.scalar() : undefined;
   return { data, mode: node.string('mode', 'constant'), begins, ends, value };
 }

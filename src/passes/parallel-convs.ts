@@ -21,7 +21,9 @@ export interface ParallelConv {
 
 /** Dense convolutions of `data` with weights of their own, in the order they run. */
 export function parallelConvs(data: Value, facts: Facts): ParallelConv[] {
-  const nodes = data.consumers().filter((node) => node.is('Conv') && node.inputs[0] === data && node.int('group', 1) === 1);
+  const nodes = data
+    .consumers()
+    .filter((node) => node.is('Conv') && node.inputs[0] === data && node.int('group', 1) === 1);
   return nodes.sort((a, b) => a.order - b.order).flatMap((node) => parallelConv(node, facts) ?? []);
 }
 
@@ -37,18 +39,31 @@ function parallelConv(node: Node, facts: Facts): ParallelConv | undefined {
 
 /** Whether two stack: same window, same type, and activations that are one. */
 export function stacks(a: ParallelConv, b: ParallelConv): boolean {
-  return sameWindow(a.geometry, b.geometry) && a.layer.weights.dtype === b.layer.weights.dtype && a.layer.node.graph === b.layer.node.graph && sameActivation(a.activation, b.activation);
+  return (
+    sameWindow(a.geometry, b.geometry) &&
+    a.layer.weights.dtype === b.layer.weights.dtype &&
+    a.layer.node.graph === b.layer.node.graph &&
+    sameActivation(a.activation, b.activation)
+  );
 }
 
 export function sameWindow(a: WindowGeometry, b: WindowGeometry): boolean {
-  return (['kernel', 'strides', 'dilations', 'begins', 'ends'] as const).every((key) => a[key].length === b[key].length && a[key].every((n, i) => n === b[key][i]));
+  return (['kernel', 'strides', 'dilations', 'begins', 'ends'] as const).every(
+    (key) => a[key].length === b[key].length && a[key].every((n, i) => n === b[key][i]),
+  );
 }
 
 export function sameActivation(a: Node | undefined, b: Node | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  if (a.opType !== b.opType || a.inputs.length !== b.inputs.length || a.attributes.size !== b.attributes.size) return false;
-  const numbers = [...a.attributes].every(([name, attribute]) => 'value' in attribute && typeof attribute.value !== 'object' && b.attribute(name)?.kind === attribute.kind
-    && attribute.value === (b.attribute(name) as { readonly value: unknown }).value);
+  if (a.opType !== b.opType || a.inputs.length !== b.inputs.length || a.attributes.size !== b.attributes.size)
+    return false;
+  const numbers = [...a.attributes].every(
+    ([name, attribute]) =>
+      'value' in attribute &&
+      typeof attribute.value !== 'object' &&
+      b.attribute(name)?.kind === attribute.kind &&
+      attribute.value === (b.attribute(name) as { readonly value: unknown }).value,
+  );
   return numbers && a.inputs.slice(1).every((value, i) => sameOperand(value, b.inputs[i + 1]));
 }
 
@@ -57,16 +72,24 @@ function sameOperand(a: Value | undefined, b: Value | undefined): boolean {
 }
 
 /** The filters of all, one below the other, and their biases. Undefined when a number does not fit the type. */
-export function stackedFilters(convs: readonly ParallelConv[]): { readonly weights: Tensor; readonly bias: Tensor | undefined } | undefined {
+export function stackedFilters(
+  convs: readonly ParallelConv[],
+): { readonly weights: Tensor; readonly bias: Tensor | undefined } | undefined {
   const layers = convs.map(({ layer }) => layer);
   const [first] = layers;
   if (first === undefined) return undefined;
   const { dtype, dims } = first.weights;
   const outputs = layers.reduce((sum, { layout }) => sum + layout.outputs, 0);
   const sources = layers.map(({ weights }) => weights);
-  const weights = foldedTensor(dtype, [outputs, ...dims.slice(1)], sources, () => joined(sources.map((tensor) => tensor.toFloat64())));
+  const weights = foldedTensor(dtype, [outputs, ...dims.slice(1)], sources, () =>
+    joined(sources.map((tensor) => tensor.toFloat64())),
+  );
   const hasBias = layers.some(({ bias }) => bias);
-  const bias = hasBias ? foldedTensor(dtype, [outputs], [], () => joined(layers.map(({ bias: own, layout }) => own ?? new Float64Array(layout.outputs)))) : undefined;
+  const bias = hasBias
+    ? foldedTensor(dtype, [outputs], [], () =>
+        joined(layers.map(({ bias: own, layout }) => own ?? new Float64Array(layout.outputs))),
+      )
+    : undefined;
   return weights && (!hasBias || bias) ? { weights, bias } : undefined;
 }
 

@@ -42,7 +42,11 @@ interface PassHead<O extends OptionTable, D extends DeclineTable, S extends Stat
 }
 
 /** A local rewrite: tried at every node of its root operators, again when something nearby changed. */
-export interface LocalPass<O extends OptionTable = OptionTable, D extends DeclineTable = DeclineTable, S extends StatTable = StatTable> extends PassHead<O, D, S> {
+export interface LocalPass<
+  O extends OptionTable = OptionTable,
+  D extends DeclineTable = DeclineTable,
+  S extends StatTable = StatTable,
+> extends PassHead<O, D, S> {
   readonly kind: 'local';
   /** Operator types to try at; `'*'` for every node. */
   readonly roots: readonly string[];
@@ -54,12 +58,20 @@ export interface LocalPass<O extends OptionTable = OptionTable, D extends Declin
 }
 
 /** A pass over the whole model. */
-export interface GlobalPass<O extends OptionTable = OptionTable, D extends DeclineTable = DeclineTable, S extends StatTable = StatTable> extends PassHead<O, D, S> {
+export interface GlobalPass<
+  O extends OptionTable = OptionTable,
+  D extends DeclineTable = DeclineTable,
+  S extends StatTable = StatTable,
+> extends PassHead<O, D, S> {
   readonly kind: 'global';
   run(model: Model, ctx: PassContext<O, D, S>): void | Promise<void>;
 }
 
-export type Pass<O extends OptionTable = OptionTable, D extends DeclineTable = DeclineTable, S extends StatTable = StatTable> = LocalPass<O, D, S> | GlobalPass<O, D, S>;
+export type Pass<
+  O extends OptionTable = OptionTable,
+  D extends DeclineTable = DeclineTable,
+  S extends StatTable = StatTable,
+> = LocalPass<O, D, S> | GlobalPass<O, D, S>;
 
 /** A pass of any option table: what registries and the runner hold. Its options were parsed with its own table. */
 export type AnyPass = Pass;
@@ -70,7 +82,11 @@ export interface Evaluator {
   evaluate(nodes: readonly Node[]): Promise<ReadonlyMap<Value, Tensor>>;
 }
 
-export interface PassContext<O extends OptionTable = OptionTable, D extends DeclineTable = DeclineTable, S extends StatTable = StatTable> {
+export interface PassContext<
+  O extends OptionTable = OptionTable,
+  D extends DeclineTable = DeclineTable,
+  S extends StatTable = StatTable,
+> {
   readonly model: Model;
   readonly options: OptionValues<O>;
   readonly facts: Facts;
@@ -89,11 +105,15 @@ export interface PassContext<O extends OptionTable = OptionTable, D extends Decl
 }
 
 /** Declares a local pass; options, codes and counters are typed from the declaration. */
-export function defineLocalPass<const O extends OptionTable, const D extends DeclineTable, const S extends StatTable>(pass: Omit<LocalPass<O, D, S>, 'kind'>): LocalPass<O, D, S> {
+export function defineLocalPass<const O extends OptionTable, const D extends DeclineTable, const S extends StatTable>(
+  pass: Omit<LocalPass<O, D, S>, 'kind'>,
+): LocalPass<O, D, S> {
   return { kind: 'local', ...pass };
 }
 
 /** Declares a pass over the whole model. */
-export function defineGlobalPass<const O extends OptionTable, const D extends DeclineTable, const S extends StatTable>(pass: Omit<GlobalPass<O, D, S>, 'kind'>): GlobalPass<O, D, S> {
+export function defineGlobalPass<const O extends OptionTable, const D extends DeclineTable, const S extends StatTable>(
+  pass: Omit<GlobalPass<O, D, S>, 'kind'>,
+): GlobalPass<O, D, S> {
   return { kind: 'global', ...pass };
 }

@@ -3,7 +3,15 @@
 import type { Node } from '../ir/node.js';
 
 /** Activations that run inside a convolution. */
-const FUSED_INTO_CONV: ReadonlySet<string> = new Set(['Relu', 'Clip', 'LeakyRelu', 'Sigmoid', 'Tanh', 'HardSigmoid', 'HardSwish']);
+const FUSED_INTO_CONV: ReadonlySet<string> = new Set([
+  'Relu',
+  'Clip',
+  'LeakyRelu',
+  'Sigmoid',
+  'Tanh',
+  'HardSigmoid',
+  'HardSwish',
+]);
 
 /** Whether `activation` runs inside the convolution before it (or before the addition that runs inside it too). */
 export function isFusedByRuntime(activation: Node): boolean {
@@ -12,7 +20,9 @@ export function isFusedByRuntime(activation: Node): boolean {
   const producer = data?.producer;
   if (data === undefined || producer === undefined || data.soleConsumer !== activation) return false;
   if (producer.is('Conv') || producer.is('BatchNormalization')) return true;
-  return producer.is('Add') && activation.opType === 'Relu' && producer.inputs.some((value) => value?.producer?.is('Conv'));
+  return (
+    producer.is('Add') && activation.opType === 'Relu' && producer.inputs.some((value) => value?.producer?.is('Conv'))
+  );
 }
 
 /** Whether the activation that reads the output of `conv` runs inside it. */

@@ -22,9 +22,14 @@ export function readSlice(site: OpSite): readonly SliceRange[] | undefined {
   const steps = intsOf(site, 'steps', 4);
   if (!Array.isArray(starts) || !Array.isArray(ends) || axes === undefined || steps === undefined) return undefined;
   const ranges = starts.map((start: number, i) => ({
-    axis: axes === 'absent' ? i : axes[i], start, end: Number(ends[i]), step: steps === 'absent' ? 1 : steps[i],
+    axis: axes === 'absent' ? i : axes[i],
+    start,
+    end: Number(ends[i]),
+    step: steps === 'absent' ? 1 : steps[i],
   }));
-  return ranges.every((range): range is SliceRange => range.axis !== undefined && range.step !== undefined) ? ranges : undefined;
+  return ranges.every((range): range is SliceRange => range.axis !== undefined && range.step !== undefined)
+    ? ranges
+    : undefined;
 }
 
 /** The range is the whole axis, in order. `dim`: its size, where known. */

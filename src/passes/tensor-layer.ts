@@ -62,14 +62,29 @@ export function tensorLayerOf(node: Node, facts: Facts): Planned<TensorLayer, La
   const bias = hasBias ? biasOf(biasValue, layout, outputAxis) : undefined;
   if (hasBias && bias === undefined) return refuse('bias-not-constant');
   const inputFromEnd = op === 'Gemm' && node.int('transA', 0) !== 0 ? 1 : fromEnd;
-  return { node, op, data, output, weight, weights, layout, bias, outputAxis, inputAxis: { channels: layout.inputs, fromEnd: inputFromEnd, rank } };
+  return {
+    node,
+    op,
+    data,
+    output,
+    weight,
+    weights,
+    layout,
+    bias,
+    outputAxis,
+    inputAxis: { channels: layout.inputs, fromEnd: inputFromEnd, rank },
+  };
 }
 
 // oxlint-disable-next-line no-shadow
 function biasOf(value: Value, layout: WeightLayout, axis: ChannelAxis): Float64Array | undefined {
   const tensor = value.constant;
   if (tensor === undefined || !isFoldable(tensor.dtype)) return undefined;
-  return channelNumbers(tensor.dims.length <= 1 ? tensor.reshaped([tensor.size]) : tensor, { ...axis, channels: layout.outputs, fromEnd: 0 });
+  return channelNumbers(tensor.dims.length <= 1 ? tensor.reshaped([tensor.size]) : tensor, {
+    ...axis,
+    channels: layout.outputs,
+    fromEnd: 0,
+  });
 }
 
 /** The storage order of the weights of a layer; undefined for shapes that the operator does not allow. */
@@ -79,26 +94,59 @@ export function layoutOf(node: Node, op: TensorLayerOp, { dims, size }: Tensor):
     if (dims.length !== 2 || (op === 'Gemm' && (node.graph?.model.opset ?? 0) < 7)) return undefined;
     const byOutput = op === 'Gemm' && node.int('transB', 0) !== 0;
     const [outputs, inputs] = byOutput ? [first, second] : [second, first];
-    return layout(1, outputs, inputs, 1, byOutput ? { group: 0, output: inputs, input: 1 } : { group: 0, output: 1, input: outputs });
+    return layout(
+      1,
+      outputs,
+      inputs,
+      1,
+      byOutput ? { group: 0, output: inputs, input: 1 } : { group: 0, output: 1, input: outputs },
+    );
   }
   const groups = node.int('group', 1);
   if (dims.length < 3 || size === 0 || groups < 1) return undefined;
   const kernel = size / (first * second);
   if (first % groups !== 0) return undefined;
-  if (op === 'Conv') return layout(groups, first, second * groups, kernel, { group: (first / groups) * second * kernel, output: second * kernel, input: kernel });
-  return layout(groups, second * groups, first, kernel, { group: (first / groups) * second * kernel, output: kernel, input: second * kernel });
+  if (op === 'Conv')
+    return layout(groups, first, second * groups, kernel, {
+      group: (first / groups) * second * kernel,
+      output: second * kernel,
+      input: kernel,
+    });
+  return layout(groups, second * groups, first, kernel, {
+    group: (first / groups) * second * kernel,
+    output: kernel,
+    input: second * kernel,
+  });
 }
 
-function layout(groups: number, outputs: number, inputs: number, kernel: number, stride: WeightLayout['stride']): WeightLayout {
-  return { groups, outputs, inputs, outputsPerGroup: outputs / groups, inputsPerGroup: inputs / groups, kernel, stride };
+function layout(
+  groups: number,
+  outputs: number,
+  inputs: number,
+  kernel: number,
+  stride: WeightLayout['stride'],
+): WeightLayout {
+  return {
+    groups,
+    outputs,
+    inputs,
+    outputsPerGroup: outputs / groups,
+    inputsPerGroup: inputs / groups,
+    kernel,
+    stride,
+  };
 }
 
 /** Calls `visit` with output channel, input channel (both over all groups) and offset of the first kernel position. */
-export function forEachFilter({ groups, outputsPerGroup, inputsPerGroup, stride }: WeightLayout, visit: (output: number, input: number, offset: number) => void): void {
+export function forEachFilter(
+  { groups, outputsPerGroup, inputsPerGroup, stride }: WeightLayout,
+  visit: (output: number, input: number, offset: number) => void,
+): void {
   for (let group = 0; group < groups; group++) {
     for (let o = 0; o < outputsPerGroup; o++) {
       const offset = group * stride.group + o * stride.output;
-      for (let i = 0; i < inputsPerGroup; i++) visit(group * outputsPerGroup + o, group * inputsPerGroup + i, offset + i * stride.input);
+      for (let i = 0; i < inputsPerGroup; i++)
+        visit(group * outputsPerGroup + o, group * inputsPerGroup + i, offset + i * stride.input);
     }
   }
 }
@@ -117,7 +165,10 @@ export function scaledOutputs(layer: TensorLayer, { scale, shift }: ChannelAffin
   const keepsWeights = scale.every((a) => a === 1);
   const weights = keepsWeights ? undefined : scaledWeights(layer, { rows: scale });
   const before = layer.bias ?? new Float64Array(shift.length);
-  const bias = withBias(layer, before.map((b, o) => (scale[o] ?? 1) * b + (shift[o] ?? 0) / biasFactor(layer)));
+  const bias = withBias(
+    layer,
+    before.map((b, o) => (scale[o] ?? 1) * b + (shift[o] ?? 0) / biasFactor(layer)),
+  );
   if ((!keepsWeights && !weights) || !bias) return undefined;
   return { ...(weights && { weights }), ...bias };
 }
@@ -146,14 +197,17 @@ function shiftedBias(layer: TensorLayer, shift: Float64Array): Float64Array {
 }
 
 /** W[o, i, k] times the factor of its row and of its column; either may be missing. */
-function scaledWeights({ weights, layout: shape }: TensorLayer, { rows, columns }: { readonly rows?: Float64Array; readonly columns?: Float64Array }): Tensor | undefined {
+function scaledWeights(
+  { weights, layout: shape }: TensorLayer,
+  { rows, columns }: { readonly rows?: Float64Array; readonly columns?: Float64Array },
+): Tensor | undefined {
   const { groups, outputsPerGroup, inputsPerGroup, kernel, stride } = shape;
   return foldedTensor(weights.dtype, weights.dims, [weights], () => {
     const numbers = weights.toFloat64();
     for (let output = 0; output < groups * outputsPerGroup; output++) {
       const group = Math.floor(output / outputsPerGroup);
       const start = group * stride.group + (output % outputsPerGroup) * stride.output;
-      const row = rows ? rows[output] ?? 1 : 1;
+      const row = rows ? (rows[output] ?? 1) : 1;
       for (let input = 0; input < inputsPerGroup; input++) {
         const factor = columns ? row * (columns[group * inputsPerGroup + input] ?? 1) : row;
         const offset = start + input * stride.input;
@@ -180,11 +234,15 @@ function biasFactor({ op, node, bias }: TensorLayer): number {
 }
 
 /** Makes `layer` compute with these weights; a MatMul that gets a bias becomes a Gemm. Returns the new weight value. */
-export function setLayerWeights({ node: before, op, bias }: TensorLayer, { weights, bias: newBias }: LayerWeights): Value | undefined {
+export function setLayerWeights(
+  { node: before, op, bias }: TensorLayer,
+  { weights, bias: newBias }: LayerWeights,
+): Value | undefined {
   const node = op === 'MatMul' && newBias ? replaceNode(before, { opType: 'Gemm', inputs: before.inputs }) : before;
   const weight = weights && setConstantInput(node, 1, weights);
   if (newBias) {
-    if (op === 'Gemm' && bias === undefined && node.float('beta', 1) !== 1) graphOf(node).setAttribute(node, 'beta', floatAttr(1));
+    if (op === 'Gemm' && bias === undefined && node.float('beta', 1) !== 1)
+      graphOf(node).setAttribute(node, 'beta', floatAttr(1));
     setConstantInput(node, 2, newBias, node.inputs[2]?.name ?? `${node.output?.name ?? op}_bias`);
   }
   return weight;
@@ -202,7 +260,10 @@ export function shareWeight({ node, weight }: TensorLayer, shared: Value): void 
  */
 export function grownBytes({ node, weight }: TensorLayer, { weights, bias }: LayerWeights): number {
   const old = node.inputs[2];
-  return (weights && isShared(weight) ? weights.byteLength : 0) + (bias && (old === undefined || isShared(old)) ? bias.byteLength : 0);
+  return (
+    (weights && isShared(weight) ? weights.byteLength : 0) +
+    (bias && (old === undefined || isShared(old)) ? bias.byteLength : 0)
+  );
 }
 
 /** Somebody else reads the value, or a graph returns it. */
@@ -214,7 +275,9 @@ export function isShared(value: Value): boolean {
 export function permutedOutputs(layer: TensorLayer, sources: readonly number[]): LayerWeights {
   const { weights, bias, layout: shape } = layer;
   const { output: step } = shape.groups === 1 ? shape.stride : { output: shape.stride.group };
-  const rows = Tensor.derived(weights.dtype, weights.dims, [weights], () => moved(layer, (o, i, k) => (sources[o] ?? 0) * step + i * shape.stride.input + k));
+  const rows = Tensor.derived(weights.dtype, weights.dims, [weights], () =>
+    moved(layer, (o, i, k) => (sources[o] ?? 0) * step + i * shape.stride.input + k),
+  );
   const numbers = bias && sources.map((source) => bias[source] ?? 0);
   return { weights: rows, ...(numbers && { bias: Tensor.fromNumbers(weights.dtype, [numbers.length], numbers) }) };
 }
@@ -224,15 +287,23 @@ export function permutedInputs(layer: TensorLayer, sources: readonly number[]): 
   const { weights, layout: shape } = layer;
   const back = sources.map(() => 0);
   for (const [c, source] of sources.entries()) back[source] = c;
-  return { weights: Tensor.derived(weights.dtype, weights.dims, [weights], () => moved(layer, (o, i, k) => o * shape.stride.output + (back[i] ?? 0) * shape.stride.input + k)) };
+  return {
+    weights: Tensor.derived(weights.dtype, weights.dims, [weights], () =>
+      moved(layer, (o, i, k) => o * shape.stride.output + (back[i] ?? 0) * shape.stride.input + k),
+    ),
+  };
 }
 
 /** The weights with element (o, i, k) taken from where `from` says; i counts within the group. */
-function moved({ weights, layout: shape }: TensorLayer, from: (o: number, i: number, k: number) => number): Float64Array {
+function moved(
+  { weights, layout: shape }: TensorLayer,
+  from: (o: number, i: number, k: number) => number,
+): Float64Array {
   const before = weights.toFloat64();
   const after = new Float64Array(before.length);
   forEachFilter(shape, (output, input, offset) => {
-    for (let k = 0; k < shape.kernel; k++) after[offset + k] = before[from(output, input % shape.inputsPerGroup, k)] ?? 0;
+    for (let k = 0; k < shape.kernel; k++)
+      after[offset + k] = before[from(output, input % shape.inputsPerGroup, k)] ?? 0;
   });
   return after;
 }

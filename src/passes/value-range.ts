@@ -65,12 +65,25 @@ const POSITIVE: Interval = { low: 0, high: Infinity };
 
 /** As computed: the runtime's Sigmoid and Tanh pass 1 by a rounding error. */
 const RANGES: Readonly<Record<string, Interval>> = {
-  HardSigmoid: UNIT, Softmax: UNIT, Sigmoid: POSITIVE, Abs: POSITIVE, Sqrt: POSITIVE, Exp: POSITIVE, Softplus: POSITIVE,
+  HardSigmoid: UNIT,
+  Softmax: UNIT,
+  Sigmoid: POSITIVE,
+  Abs: POSITIVE,
+  Sqrt: POSITIVE,
+  Exp: POSITIVE,
+  Softplus: POSITIVE,
 };
 
 /** Their results are among the elements of their input. */
 const WITHIN_INPUT: ReadonlySet<string> = new Set([
-  'MaxPool', 'GlobalMaxPool', 'Transpose', 'Identity', 'Slice', 'Gather', 'ReduceMax', 'ReduceMin',
+  'MaxPool',
+  'GlobalMaxPool',
+  'Transpose',
+  'Identity',
+  'Slice',
+  'Gather',
+  'ReduceMax',
+  'ReduceMin',
 ]);
 
 /** Sums and means round, but keep a sign that all elements have. */

@@ -34,9 +34,17 @@ export function wideAffineOf(node: Node, facts: Facts): WideAffine | undefined {
   const operand = affine.constants[0]?.constant;
   const dtype = operand?.dtype ?? facts.of(affine.data).dtype;
   if (dtype === undefined || (operand?.size ?? 0) > MAX_NUMBERS) return undefined;
-  const map = (f: (t: number) => number): WideNumbers => (operand ? { dims: operand.dims, numbers: operand.toFloat64().map(f) } : { dims: [], numbers: Float64Array.of(f(0)) });
+  const map = (f: (t: number) => number): WideNumbers =>
+    operand
+      ? { dims: operand.dims, numbers: operand.toFloat64().map(f) }
+      : { dims: [], numbers: Float64Array.of(f(0)) };
   const flipped = affine.data !== node.inputs[0];
-  const scales: Readonly<Record<string, WideNumbers>> = { Mul: map((t) => t), Div: map((t) => 1 / t), Neg: map(() => -1), Sub: flipped ? map(() => -1) : one };
+  const scales: Readonly<Record<string, WideNumbers>> = {
+    Mul: map((t) => t),
+    Div: map((t) => 1 / t),
+    Neg: map(() => -1),
+    Sub: flipped ? map(() => -1) : one,
+  };
   const shifts: Readonly<Record<string, WideNumbers>> = { Add: map((t) => t), Sub: map((t) => (flipped ? t : -t)) };
   return { affine, dtype, scale: scales[opType] ?? one, shift: shifts[opType] ?? zero };
 }
@@ -47,11 +55,16 @@ function batchNorm(affine: AffineNode, facts: Facts): WideAffine | undefined {
   if (rank === undefined || rank < 2 || gamma === undefined) return undefined;
   const map = affine.along({ channels: gamma.size, rank, fromEnd: rank - 2 });
   const dims = [gamma.size, ...Array<number>(rank - 2).fill(1)];
-  return map && { affine, dtype: gamma.dtype, scale: { dims, numbers: map.scale }, shift: { dims, numbers: map.shift } };
+  return (
+    map && { affine, dtype: gamma.dtype, scale: { dims, numbers: map.scale }, shift: { dims, numbers: map.shift } }
+  );
 }
 
 /** `second` after `first`: s = s2 s1, t = s2 t1 + t2. */
-export function composed(first: Pick<WideAffine, 'scale' | 'shift'>, second: Pick<WideAffine, 'scale' | 'shift'>): Pick<WideAffine, 'scale' | 'shift'> | undefined {
+export function composed(
+  first: Pick<WideAffine, 'scale' | 'shift'>,
+  second: Pick<WideAffine, 'scale' | 'shift'>,
+): Pick<WideAffine, 'scale' | 'shift'> | undefined {
   const scale = combined(second.scale, first.scale, (a, b) => a * b);
   const moved = combined(second.scale, first.shift, (a, b) => a * b);
   const shift = moved && combined(moved, second.shift, (a, b) => a + b);
@@ -110,5 +123,8 @@ export function covers(wide: WideNumbers, other: WideNumbers): boolean {
 
 /** Bytes that the operands of a map take in the file, without those that others read too. */
 export function operandBytes({ affine }: WideAffine): number {
-  return affine.constants.reduce((sum, value) => sum + (value.slots.size === 1 ? value.constant?.byteLength ?? 0 : 0), 0);
+  return affine.constants.reduce(
+    (sum, value) => sum + (value.slots.size === 1 ? (value.constant?.byteLength ?? 0) : 0),
+    0,
+  );
 }

@@ -52,7 +52,11 @@ function* batches(nodes: readonly Node[]): Generator<readonly Node[]> {
 }
 
 /** Runs the nodes as one model. A node may read what an earlier one computes; all else must be constant. */
-async function evaluateBatch(host: RuntimeHost, signal: AbortSignal, nodes: readonly Node[]): Promise<Map<Value, Tensor>> {
+async function evaluateBatch(
+  host: RuntimeHost,
+  signal: AbortSignal,
+  nodes: readonly Node[],
+): Promise<Map<Value, Tensor>> {
   const first = nodes[0];
   if (first?.graph === undefined) return new Map();
   const source = first.graph.model;
@@ -61,10 +65,14 @@ async function evaluateBatch(host: RuntimeHost, signal: AbortSignal, nodes: read
   const wanted: Value[] = [];
   for (const node of nodes) {
     for (const value of node.inputs) {
-      if (value?.constant && !copies.has(value)) copies.set(value, model.graph.addInitializer(value.constant, `c${copies.size}`));
+      if (value?.constant && !copies.has(value))
+        copies.set(value, model.graph.addInitializer(value.constant, `c${copies.size}`));
     }
     const copy = model.graph.addNode({
-      opType: node.opType, domain: node.domain, overload: node.overload, attributes: node.attributes,
+      opType: node.opType,
+      domain: node.domain,
+      overload: node.overload,
+      attributes: node.attributes,
       inputs: node.inputs.map((value) => value && copies.get(value)),
       outputs: node.outputs.map((value, i) => value && `n${copies.size}_${i}`),
     });

@@ -14,23 +14,31 @@ export function freezeInputs(model: Model, shapes: Readonly<Record<string, reado
   const inputs = realInputs(model);
   for (const [name, shape] of Object.entries(shapes)) {
     const input = findInput(inputs, name);
-    if (input.type?.kind !== 'tensor') throw new InputError('bad-feed', `the input ${input.name} is no tensor`, { at: { tensor: input.name } });
+    if (input.type?.kind !== 'tensor')
+      throw new InputError('bad-feed', `the input ${input.name} is no tensor`, { at: { tensor: input.name } });
     const declared = input.type.shape ?? shape.map(() => undefined);
     if (declared.length !== shape.length) {
-      throw new InputError('bad-feed', `the input has ${declared.length} dimensions, not ${shape.length}`, { at: { tensor: input.name }, fix: `give ${declared.length} sizes` });
+      throw new InputError('bad-feed', `the input has ${declared.length} dimensions, not ${shape.length}`, {
+        at: { tensor: input.name },
+        fix: `give ${declared.length} sizes`,
+      });
     }
     declared.forEach((dim, axis) => bind(symbols, { input, dim, axis, size: shape[axis] ?? 0 }));
     model.graph.setType(input, { ...input.type, shape });
   }
   for (const value of [...inputs, ...model.graph.outputs]) {
     if (value.type?.kind !== 'tensor' || !value.type.shape) continue;
-    const shape = value.type.shape.map((dim) => (typeof dim === 'string' ? symbols.get(dim) ?? dim : dim));
-    if (shape.some((dim, i) => dim !== (value.type as { shape: readonly DeclaredDim[] }).shape[i])) model.graph.setType(value, { ...value.type, shape });
+    const shape = value.type.shape.map((dim) => (typeof dim === 'string' ? (symbols.get(dim) ?? dim) : dim));
+    if (shape.some((dim, i) => dim !== (value.type as { shape: readonly DeclaredDim[] }).shape[i]))
+      model.graph.setType(value, { ...value.type, shape });
   }
 }
 
 /** `shapes` with the name of the only input in place of ''. @throws InputError bad-feed for an unknown input */
-export function namedShapes(model: Model, shapes: ReadonlyMap<string, readonly number[]>): Map<string, readonly number[]> {
+export function namedShapes(
+  model: Model,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Map<string, readonly number[]> {
   const inputs = realInputs(model);
   return new Map([...shapes].map(([name, shape]) => [findInput(inputs, name).name, shape]));
 }
@@ -45,14 +53,25 @@ function findInput(inputs: readonly Value[], name: string): Value {
   const input = name === '' ? only : inputs.find((candidate) => candidate.name === name);
   if (input) return input;
   const names = inputs.map((candidate) => candidate.name);
-  if (name === '') throw new InputError('bad-feed', `the model has ${inputs.length} inputs: name the one that is meant`, { fix: `one of: ${names.join(', ')}` });
-  throw new InputError('bad-feed', `the model has no input "${name}"`, { fix: suggestion(name, names) ?? `its inputs: ${names.join(', ')}` });
+  if (name === '')
+    throw new InputError('bad-feed', `the model has ${inputs.length} inputs: name the one that is meant`, {
+      fix: `one of: ${names.join(', ')}`,
+    });
+  throw new InputError('bad-feed', `the model has no input "${name}"`, {
+    fix: suggestion(name, names) ?? `its inputs: ${names.join(', ')}`,
+  });
 }
 
-function bind(symbols: Map<string, number>, { input, dim, axis, size }: { input: Value; dim: DeclaredDim; axis: number; size: number }): void {
+function bind(
+  symbols: Map<string, number>,
+  { input, dim, axis, size }: { input: Value; dim: DeclaredDim; axis: number; size: number },
+): void {
   const fixed = typeof dim === 'string' ? symbols.get(dim) : dim;
   if (fixed !== undefined && fixed !== size) {
-    throw new InputError('bad-feed', `dimension ${axis} of ${input.name} is ${fixed}, not ${size}`, { at: { tensor: input.name }, fix: `give ${fixed} there` });
+    throw new InputError('bad-feed', `dimension ${axis} of ${input.name} is ${fixed}, not ${size}`, {
+      at: { tensor: input.name },
+      fix: `give ${fixed} there`,
+    });
   }
   if (typeof dim === 'string') symbols.set(dim, size);
 }

@@ -54,7 +54,8 @@ function uniqueNames(nodes: readonly Node[]): Map<Node, string> {
 
 function graphNode(node: Node, name: string): GraphNode {
   return {
-    name, opType: node.opType,
+    name,
+    opType: node.opType,
     inputs: node.inputs.flatMap((value) => value?.name ?? []),
     outputs: node.outputs.flatMap((value) => value?.name ?? []),
   };

@@ -32,7 +32,12 @@ export interface Pair {
  * Times, loads and profiles both models on the same feeds. A model that ONNX Runtime runs but cannot profile gives
  * no profiles. @throws InterruptError; InputError runtime-rejects, runtime-failed; InternalError runtime-crashed
  */
-export async function measurePair(host: RuntimeHost, { before, after }: Pair, feeds: TensorMap, options: MeasureOptions): Promise<Measurement> {
+export async function measurePair(
+  host: RuntimeHost,
+  { before, after }: Pair,
+  feeds: TensorMap,
+  options: MeasureOptions,
+): Promise<Measurement> {
   const { threads, seed, signal, onStage } = options;
   await host.release();
   onStage?.('latency');
@@ -50,9 +55,17 @@ export async function measurePair(host: RuntimeHost, { before, after }: Pair, fe
   return { latency, load, memory, profiles };
 }
 
-async function profilePair(host: RuntimeHost, { before, after }: Pair, feeds: TensorMap, { threads, signal }: MeasureOptions): Promise<Measurement['profiles']> {
+async function profilePair(
+  host: RuntimeHost,
+  { before, after }: Pair,
+  feeds: TensorMap,
+  { threads, signal }: MeasureOptions,
+): Promise<Measurement['profiles']> {
   try {
-    return { before: await profileModel(host, before, feeds, { threads, signal }), after: await profileModel(host, after, feeds, { threads, signal }) };
+    return {
+      before: await profileModel(host, before, feeds, { threads, signal }),
+      after: await profileModel(host, after, feeds, { threads, signal }),
+    };
   } catch (error) {
     if (!(error instanceof AppError) || error instanceof InterruptError) throw error;
     return undefined;

@@ -60,11 +60,19 @@ export function figuresOf(model: Model, sizes: ReadonlyMap<string, number>): Mod
   };
 }
 
-function layerFigures({ node, kind, macs, parameters, counted }: NodeCost, of: ReturnType<typeof createFacts>['of']): LayerFigures {
+function layerFigures(
+  { node, kind, macs, parameters, counted }: NodeCost,
+  of: ReturnType<typeof createFacts>['of'],
+): LayerFigures {
   const shape = node.output && of(node.output).shape;
   return {
-    node, name: node.label, opType: opKey(node.opType, node.domain), kind: kind === 'tensor' ? 'tensor' : 'non-tensor',
-    shape: shape?.map((dim) => (isStatic(dim) ? dim : formatDim(dim))), macs: counted ? macs : undefined, parameters,
+    node,
+    name: node.label,
+    opType: opKey(node.opType, node.domain),
+    kind: kind === 'tensor' ? 'tensor' : 'non-tensor',
+    shape: shape?.map((dim) => (isStatic(dim) ? dim : formatDim(dim))),
+    macs: counted ? macs : undefined,
+    parameters,
   };
 }
 
@@ -73,7 +81,9 @@ export async function digestFiles(path: string, dataBytes: number): Promise<File
   const hash = createHash('sha256');
   const gzip = createGzip({ level: 9 });
   let [bytes, gzipBytes] = [0, 0];
-  const compressed = (async () => { for await (const chunk of gzip) gzipBytes += (chunk as Buffer).length; })();
+  const compressed = (async () => {
+    for await (const chunk of gzip) gzipBytes += (chunk as Buffer).length;
+  })();
   for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;
@@ -82,20 +92,32 @@ export async function digestFiles(path: string, dataBytes: number): Promise<File
   gzip.end();
   await compressed;
   const whole = bytes <= GZIP_LIMIT && dataBytes === 0;
-  return { name: basename(path), bytes: bytes + dataBytes, gzipBytes: whole ? gzipBytes : undefined, sha256: hash.digest('hex') };
+  return {
+    name: basename(path),
+    bytes: bytes + dataBytes,
+    gzipBytes: whole ? gzipBytes : undefined,
+    sha256: hash.digest('hex'),
+  };
 }
 
 /** Inputs that have to be fed, as the runtime layer names them. */
 export function inputSpecs(model: Model): InputSpec[] {
-  return realInputs(model).flatMap((input) => (input.type?.kind === 'tensor' && input.type.dtype
-    ? [{ name: input.name, dtype: input.type.dtype, dims: (input.type.shape ?? []).map((dim) => dim ?? '') }] : []));
+  return realInputs(model).flatMap((input) =>
+    input.type?.kind === 'tensor' && input.type.dtype
+      ? [{ name: input.name, dtype: input.type.dtype, dims: (input.type.shape ?? []).map((dim) => dim ?? '') }]
+      : [],
+  );
 }
 
 /**
  * Sizes that symbols take for costs: those of the shapes the user gave, else those on which the reference ran, so that
  * costs and times speak of the same run. @throws InputError bad-feed when shapes do not fit the inputs
  */
-export function assumedSizes(model: Model, shapes: ReadonlyMap<string, readonly number[]>, reference: Reference | undefined): Map<string, number> {
+export function assumedSizes(
+  model: Model,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  reference: Reference | undefined,
+): Map<string, number> {
   const specs = inputSpecs(model);
   const ran = reference?.search.verdict === 'found' ? reference.search.sizes : bindSizes(specs, shapes);
   const sizes = new Map<string, number>();

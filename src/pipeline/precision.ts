@@ -15,7 +15,10 @@ export function precisionTolerance(model: Model, log: RewriteLog): Tolerance {
   const rewrote = [...log.tallies].filter(([, tally]) => tally.rewrites > 0).map(([name]) => findPass(name));
   if (rewrote.every((pass) => pass?.exactness === 'exact')) return { mode: 'bits' };
   let limit = DEFAULT_LIMIT;
-  const types = [...model.graph.inputs.map(({ type }) => type), ...[...model.allInitializers()].map(({ type }) => type)];
+  const types = [
+    ...model.graph.inputs.map(({ type }) => type),
+    ...[...model.allInitializers()].map(({ type }) => type),
+  ];
   for (const type of types) if (type?.kind === 'tensor' && type.dtype) limit = Math.max(limit, LIMITS[type.dtype] ?? 0);
   return { mode: 'scale', limit };
 }

@@ -22,7 +22,9 @@ export interface Recipe {
 export interface RecipeDocument {
   readonly version: typeof RECIPE_VERSION;
   readonly preset?: PresetName;
-  readonly passes?: readonly (string | { readonly pass: string; readonly options?: Readonly<Record<string, unknown>> })[];
+  readonly passes?: readonly (
+    string | { readonly pass: string; readonly options?: Readonly<Record<string, unknown>> }
+  )[];
   readonly freeze?: Readonly<Record<string, readonly number[]>>;
   readonly opset?: number;
 }
@@ -50,20 +52,26 @@ export function parsePass(text: string): ConfiguredPass {
 /** The text `parsePass` reads, with the options that differ from their defaults. */
 export function formatPass({ pass, options }: ConfiguredPass): string {
   const changed = Object.entries(options).filter(([key, value]) => value !== pass.options[key]?.default);
-  return changed.length === 0 ? pass.name : `${pass.name}:${changed.map(([key, value]) => `${key}=${value}`).join(',')}`;
+  return changed.length === 0
+    ? pass.name
+    : `${pass.name}:${changed.map(([key, value]) => `${key}=${value}`).join(',')}`;
 }
 
 /** The passes are those of this preset with default options. */
 export function matchingPreset(passes: readonly ConfiguredPass[]): PresetName | undefined {
   const text = passes.map(formatPass).join(' ');
-  return (Object.keys(PRESETS) as PresetName[]).find((name) => PRESETS[name].passes.map((pass) => pass.name).join(' ') === text);
+  return (Object.keys(PRESETS) as PresetName[]).find(
+    (name) => PRESETS[name].passes.map((pass) => pass.name).join(' ') === text,
+  );
 }
 
 /** The recipe as JSON, shortest form: what the report prints and `--recipe` reads. */
 export function recipeDocument(recipe: Recipe): RecipeDocument {
   const preset = matchingPreset(recipe.passes);
   const passes = recipe.passes.map((step) => {
-    const options = Object.fromEntries(Object.entries(step.options).filter(([key, value]) => value !== step.pass.options[key]?.default));
+    const options = Object.fromEntries(
+      Object.entries(step.options).filter(([key, value]) => value !== step.pass.options[key]?.default),
+    );
     return Object.keys(options).length === 0 ? step.pass.name : { pass: step.pass.name, options };
   });
   return {
@@ -80,38 +88,51 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
  */
 export function parseRecipe(json: unknown, file: string): Recipe {
   const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
-  if (!isRecord(json)) throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
+  if (!isRecord(json))
+    throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
   const known = ['version', 'preset', 'passes', 'freeze', 'opset', '$schema'];
   for (const key of Object.keys(json)) {
-    if (!known.includes(key)) throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
+    if (!known.includes(key))
+      throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
   const { version, preset, passes, freeze, opset } = json;
-  if (version !== RECIPE_VERSION) throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
-  if (preset !== undefined && passes !== undefined) throw bad('the recipe has both "preset" and "passes"', 'keep one of them');
+  if (version !== RECIPE_VERSION)
+    throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
+  if (preset !== undefined && passes !== undefined)
+    throw bad('the recipe has both "preset" and "passes"', 'keep one of them');
   if (preset !== undefined && !(typeof preset === 'string' && Object.hasOwn(PRESETS, preset))) {
     throw bad(`there is no preset ${JSON.stringify(preset)}`, suggestion(String(preset), Object.keys(PRESETS)) ?? '');
   }
-  if (passes !== undefined && !Array.isArray(passes)) throw bad('"passes" is not a list', 'write "passes": ["pass-name", ...]');
-  if (opset !== undefined && !(typeof opset === 'number' && Number.isInteger(opset) && opset > 0)) throw bad('"opset" is not a positive whole number', 'write "opset": 17');
+  if (passes !== undefined && !Array.isArray(passes))
+    throw bad('"passes" is not a list', 'write "passes": ["pass-name", ...]');
+  if (opset !== undefined && !(typeof opset === 'number' && Number.isInteger(opset) && opset > 0))
+    throw bad('"opset" is not a positive whole number', 'write "opset": 17');
   return {
     freeze: parseFreeze(freeze, bad),
     opset: opset === undefined ? undefined : Number(opset),
-    passes: passes === undefined ? presetPasses((preset ?? 'exact') as PresetName) : passes.map((step: unknown) => parseStep(step, bad)),
+    passes:
+      passes === undefined
+        ? presetPasses((preset ?? 'exact') as PresetName)
+        : passes.map((step: unknown) => parseStep(step, bad)),
   };
 }
 
 function parseStep(step: unknown, bad: (what: string, fix: string) => UsageError): ConfiguredPass {
   if (typeof step === 'string') return parsePass(step);
-  if (!isRecord(step) || typeof step['pass'] !== 'string') throw bad(`a pass is ${JSON.stringify(step)}`, 'write "name" or {"pass": "name", "options": {...}}');
+  if (!isRecord(step) || typeof step['pass'] !== 'string')
+    throw bad(`a pass is ${JSON.stringify(step)}`, 'write "name" or {"pass": "name", "options": {...}}');
   const options = step['options'] ?? {};
-  if (!isRecord(options)) throw bad(`the options of ${step['pass']} are not an object`, 'write "options": {"key": value}');
+  if (!isRecord(options))
+    throw bad(`the options of ${step['pass']} are not an object`, 'write "options": {"key": value}');
   return configure(requirePass(step['pass']), options);
 }
 
 function parseFreeze(freeze: unknown, bad: (what: string, fix: string) => UsageError): Recipe['freeze'] {
   if (freeze === undefined) return {};
-  const isDims = (dims: unknown): dims is number[] => Array.isArray(dims) && dims.every((dim) => Number.isInteger(dim) && Number(dim) > 0);
-  if (!isRecord(freeze) || !Object.values(freeze).every(isDims)) throw bad('"freeze" does not map inputs to sizes', 'write "freeze": {"input": [1, 3, 224, 224]}');
+  const isDims = (dims: unknown): dims is number[] =>
+    Array.isArray(dims) && dims.every((dim) => Number.isInteger(dim) && Number(dim) > 0);
+  if (!isRecord(freeze) || !Object.values(freeze).every(isDims))
+    throw bad('"freeze" does not map inputs to sizes', 'write "freeze": {"input": [1, 3, 224, 224]}');
   return freeze as Recipe['freeze'];
 }
 
@@ -119,7 +140,9 @@ function requirePass(name: string): AnyPass {
   const pass = findPass(name);
   if (!pass) {
     const names = ALL_PASSES.map((candidate) => candidate.name);
-    throw new UsageError('unknown-pass', `there is no pass "${name}"`, { fix: suggestion(name, names) ?? 'see: mcompress passes' });
+    throw new UsageError('unknown-pass', `there is no pass "${name}"`, {
+      fix: suggestion(name, names) ?? 'see: mcompress passes',
+    });
   }
   return pass;
 }
@@ -131,10 +154,19 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 /** JSON Schema (2020-12) of a recipe document. */
 export function recipeSchema(): Record<string, unknown> {
   const step = (pass: AnyPass): Record<string, unknown> => ({
-    type: 'object', required: ['pass'], additionalProperties: false, description: pass.summary,
+    type: 'object',
+    required: ['pass'],
+    additionalProperties: false,
+    description: pass.summary,
     properties: {
       pass: { const: pass.name },
-      options: { type: 'object', additionalProperties: false, properties: Object.fromEntries(Object.entries(pass.options).map(([key, option]) => [key, optionSchema(option)])) },
+      options: {
+        type: 'object',
+        additionalProperties: false,
+        properties: Object.fromEntries(
+          Object.entries(pass.options).map(([key, option]) => [key, optionSchema(option)]),
+        ),
+      },
     },
   });
   return {
@@ -147,8 +179,15 @@ export function recipeSchema(): Record<string, unknown> {
       $schema: { type: 'string' },
       version: { const: RECIPE_VERSION },
       preset: { enum: Object.keys(PRESETS), description: 'A named list of passes' },
-      passes: { type: 'array', items: { anyOf: [{ type: 'string', description: 'name, or name:option=value,...' }, ...ALL_PASSES.map(step)] } },
-      freeze: { type: 'object', additionalProperties: { type: 'array', items: { type: 'integer', minimum: 1 } }, description: 'Sizes to fix, per graph input' },
+      passes: {
+        type: 'array',
+        items: { anyOf: [{ type: 'string', description: 'name, or name:option=value,...' }, ...ALL_PASSES.map(step)] },
+      },
+      freeze: {
+        type: 'object',
+        additionalProperties: { type: 'array', items: { type: 'integer', minimum: 1 } },
+        description: 'Sizes to fix, per graph input',
+      },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
     },
   };

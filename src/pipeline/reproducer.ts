@@ -16,14 +16,31 @@ interface ReproducerOptions {
 }
 
 /** Writes `<output>.reproducer-<index>/` and returns its path. */
-export async function writeReproducer(document: OnnxDocument, model: Model, { rewrite, check }: Undone, { output, index, seed }: ReproducerOptions): Promise<string> {
+export async function writeReproducer(
+  document: OnnxDocument,
+  model: Model,
+  { rewrite, check }: Undone,
+  { output, index, seed }: ReproducerOptions,
+): Promise<string> {
   const folder = `${output}.reproducer-${index}`;
   await mkdir(folder, { recursive: true });
   await writeModel(document, model, join(folder, 'before.onnx'), { externalData: 'auto' });
-  await writeFile(join(folder, 'recipe.json'), `${JSON.stringify({ version: RECIPE_VERSION, passes: [rewrite.pass] }, undefined, 2)}\n`);
-  await writeFile(join(folder, 'README.md'), [
-    `# ${rewrite.pass} was wrong at ${rewrite.site}`, '', `${check.reason ?? 'The outputs differ.'}`, '',
-    '```', `mcompress slim before.onnx --recipe recipe.json --seed ${seed} --strict`, '```', '',
-  ].join('\n'));
+  await writeFile(
+    join(folder, 'recipe.json'),
+    `${JSON.stringify({ version: RECIPE_VERSION, passes: [rewrite.pass] }, undefined, 2)}\n`,
+  );
+  await writeFile(
+    join(folder, 'README.md'),
+    [
+      `# ${rewrite.pass} was wrong at ${rewrite.site}`,
+      '',
+      `${check.reason ?? 'The outputs differ.'}`,
+      '',
+      '```',
+      `mcompress slim before.onnx --recipe recipe.json --seed ${seed} --strict`,
+      '```',
+      '',
+    ].join('\n'),
+  );
   return folder;
 }

@@ -81,7 +81,8 @@ export class RewriteLog {
       for (const [stat, by] of added.stats) this.count(pass, stat, by);
       this.forgetPass(pass);
     }
-    for (const [node, ofNode] of other.#declines) this.#declines.set(node, new Map([...(this.#declines.get(node) ?? []), ...ofNode]));
+    for (const [node, ofNode] of other.#declines)
+      this.#declines.set(node, new Map([...(this.#declines.get(node) ?? []), ...ofNode]));
   }
 
   /** Declines at nodes that are still there. */

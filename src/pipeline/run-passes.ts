@@ -29,7 +29,12 @@ const MAX_ROUNDS = 20;
  * Runs `passes` until nothing changes.
  * @throws InterruptError when the signal fires; InternalError invariant when no fixed point is reached
  */
-export async function runPasses(model: Model, passes: readonly ConfiguredPass[], environment: PassEnvironment, log = new RewriteLog()): Promise<RewriteLog> {
+export async function runPasses(
+  model: Model,
+  passes: readonly ConfiguredPass[],
+  environment: PassEnvironment,
+  log = new RewriteLog(),
+): Promise<RewriteLog> {
   const stages = groupStages(passes);
   const settledAt = new Map<readonly ConfiguredPass[], number>();
   for (let round = 1; ; round++) {
@@ -62,14 +67,22 @@ function groupStages(passes: readonly ConfiguredPass[]): ConfiguredPass[][] {
   return stages;
 }
 
-async function runStage(model: Model, stage: readonly ConfiguredPass[], facts: Facts, environment: PassEnvironment, log: RewriteLog): Promise<void> {
+async function runStage(
+  model: Model,
+  stage: readonly ConfiguredPass[],
+  facts: Facts,
+  environment: PassEnvironment,
+  log: RewriteLog,
+): Promise<void> {
   const locals: BoundPass[] = [];
   for (const configured of stage) {
     const context = createContext(model, configured, facts, environment, log);
     if (configured.pass.kind === 'local') locals.push({ pass: configured.pass, context });
-    else if (!environment.vetoes?.has(rewriteKey(configured.pass.name, model.graph.name))) await runGlobal(model, configured.pass, context, log);
+    else if (!environment.vetoes?.has(rewriteKey(configured.pass.name, model.graph.name)))
+      await runGlobal(model, configured.pass, context, log);
   }
-  if (locals.length > 0) await runWorklist(model, locals, { log, signal: environment.signal, vetoes: environment.vetoes ?? new Set() });
+  if (locals.length > 0)
+    await runWorklist(model, locals, { log, signal: environment.signal, vetoes: environment.vetoes ?? new Set() });
 }
 
 async function runGlobal(model: Model, pass: GlobalPass, context: PassContext, log: RewriteLog): Promise<void> {
@@ -89,10 +102,18 @@ async function runGlobal(model: Model, pass: GlobalPass, context: PassContext, l
   tally.rewrites += log.rewrites.length - rewrites;
 }
 
-function createContext(model: Model, configured: ConfiguredPass, facts: Facts, environment: PassEnvironment, log: RewriteLog): PassContext {
+function createContext(
+  model: Model,
+  configured: ConfiguredPass,
+  facts: Facts,
+  environment: PassEnvironment,
+  log: RewriteLog,
+): PassContext {
   const { pass, options } = configured;
   return {
-    model, options, facts,
+    model,
+    options,
+    facts,
     evaluator: environment.evaluator,
     rng: createRng(`${environment.seed}/${pass.name}`),
     signal: environment.signal,

@@ -94,7 +94,9 @@ export async function slim(request: SlimRequest): Promise<SlimOutcome> {
     return await new Run(request, workspace, host).execute();
   } catch (error) {
     await workspace.dispose();
-    throw request.signal.aborted && !(error instanceof InterruptError) ? new InterruptError('interrupted', { cause: error }) : error;
+    throw request.signal.aborted && !(error instanceof InterruptError)
+      ? new InterruptError('interrupted', { cause: error })
+      : error;
   } finally {
     await host.dispose();
   }
@@ -122,7 +124,8 @@ class Run {
     freezeInputs(model, request.recipe.freeze);
     const shapes = namedShapes(model, request.shapes);
     const feeds = readFeedFlags(request.feeds, inputSpecs(model));
-    const reference = request.verify === 'off' && request.measure === 'off' ? undefined : await this.#gather(path, feeds, shapes);
+    const reference =
+      request.verify === 'off' && request.measure === 'off' ? undefined : await this.#gather(path, feeds, shapes);
     const sizes = assumedSizes(model, shapes, reference);
     const before = figuresOf(model, sizes);
     const start = model.journal.mark();
@@ -139,7 +142,11 @@ class Run {
     return {
       before: { file: await digestFiles(path, externalBytes(document)), figures: before, times: timesBefore },
       after: { file: await digestFiles(modelPath(written), written.externalBytes), figures: after, times: timesAfter },
-      log: result.log, checked: this.#checked(result, reference, model), measurement, model, path: modelPath(written),
+      log: result.log,
+      checked: this.#checked(result, reference, model),
+      measurement,
+      model,
+      path: modelPath(written),
       publish: (to) => this.#publish(decoded, written, to),
       dispose: () => this.#workspace.dispose(),
     };
@@ -151,7 +158,12 @@ class Run {
       await writeModel(document, model, to, { externalData: this.#request.externalData });
       return;
     }
-    await this.#workspace.publish(written.files.map((from) => ({ from, to: join(dirname(to), basename(from).replace(basename(modelPath(written)), basename(to))) })));
+    await this.#workspace.publish(
+      written.files.map((from) => ({
+        from,
+        to: join(dirname(to), basename(from).replace(basename(modelPath(written)), basename(to))),
+      })),
+    );
   }
 
   async #read(): Promise<{ decoded: DecodedModel; path: string }> {
@@ -163,7 +175,11 @@ class Run {
     return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
   }
 
-  async #gather(path: string, { fixed, samples }: UserFeeds, shapes: ReadonlyMap<string, readonly number[]>): Promise<Reference> {
+  async #gather(
+    path: string,
+    { fixed, samples }: UserFeeds,
+    shapes: ReadonlyMap<string, readonly number[]>,
+  ): Promise<Reference> {
     const { seed, signal, onStage } = this.#request;
     onStage?.('running the original');
     return Reference.gather(this.#host, path, { seed, signal, shapes, fixed, given: samples });
@@ -173,8 +189,12 @@ class Run {
     const { model } = decoded;
     const { recipe, verify, seed, signal, onStage } = this.#request;
     const environment: PassEnvironment = {
-      createFacts, evaluator: createEvaluator(this.#host, signal), seed, signal,
-      onStage: (names, round) => onStage?.(names.length === 1 ? `${names[0]}, round ${round}` : `${names.length} passes, round ${round}`),
+      createFacts,
+      evaluator: createEvaluator(this.#host, signal),
+      seed,
+      signal,
+      onStage: (names, round) =>
+        onStage?.(names.length === 1 ? `${names[0]}, round ${round}` : `${names.length} passes, round ${round}`),
     };
     const hooks: TransactionHooks = {
       check: async (candidate, log) => {
@@ -190,11 +210,18 @@ class Run {
       },
     };
     const passes = [...opsetPasses(recipe), ...recipe.passes];
-    return verify === 'each' ? this.#checkEach(model, passes, environment, hooks) : runChecked(model, passes, environment, hooks);
+    return verify === 'each'
+      ? this.#checkEach(model, passes, environment, hooks)
+      : runChecked(model, passes, environment, hooks);
   }
 
   /** One pass at a time, each under its own check, until a round over all passes changes nothing. */
-  async #checkEach(model: Model, passes: readonly ConfiguredPass[], environment: PassEnvironment, hooks: TransactionHooks): Promise<TransactionResult> {
+  async #checkEach(
+    model: Model,
+    passes: readonly ConfiguredPass[],
+    environment: PassEnvironment,
+    hooks: TransactionHooks,
+  ): Promise<TransactionResult> {
     const log = new RewriteLog();
     const undone: Undone[] = [];
     let check: CheckResult | undefined;
@@ -217,7 +244,9 @@ class Run {
     if (this.#written?.revision === model.revision) return this.#written.file;
     const { output, input } = this.#request;
     const name = basename(output ?? ('path' in input ? input.path : input.name));
-    const file = await writeModel(document, model, this.#workspace.path(name), { externalData: this.#request.externalData });
+    const file = await writeModel(document, model, this.#workspace.path(name), {
+      externalData: this.#request.externalData,
+    });
     this.#written = { revision: model.revision, file };
     return file;
   }
@@ -226,19 +255,32 @@ class Run {
     const [sample] = reference?.samples ?? [];
     if (this.#request.measure === 'off' || !sample) return undefined;
     const { threads, seed, signal, onStage } = this.#request;
-    return measurePair(this.#host, { before, after }, sample.feeds, { threads, seed, signal, onStage: (name) => onStage?.(`measuring ${name}`) });
+    return measurePair(this.#host, { before, after }, sample.feeds, {
+      threads,
+      seed,
+      signal,
+      onStage: (name) => onStage?.(`measuring ${name}`),
+    });
   }
 
   #checked({ undone, check, log }: TransactionResult, reference: Reference | undefined, model: Model): Checked {
     const tolerance = precisionTolerance(model, log);
     const common = {
-      check, reference, tolerance: tolerance.mode === 'scale' ? tolerance.limit : 0,
+      check,
+      reference,
+      tolerance: tolerance.mode === 'scale' ? tolerance.limit : 0,
       undone: undone.map((one) => ({ ...one, reproducer: this.#reproducers.get(one) })),
     };
     if (this.#request.verify === 'off') return { ...common, verdict: 'skipped', reason: 'checking was switched off' };
     const obstacle = reference?.obstacle;
-    if (obstacle || check === undefined) return { ...common, verdict: 'unverified', reason: obstacle?.message ?? 'nothing could be compared' };
-    if (!check.agrees) return { ...common, verdict: 'unverified', reason: `the original does not agree with itself: ${check.reason ?? ''}` };
+    if (obstacle || check === undefined)
+      return { ...common, verdict: 'unverified', reason: obstacle?.message ?? 'nothing could be compared' };
+    if (!check.agrees)
+      return {
+        ...common,
+        verdict: 'unverified',
+        reason: `the original does not agree with itself: ${check.reason ?? ''}`,
+      };
     return { ...common, verdict: undone.length > 0 ? 'mismatch-undone' : 'agrees', reason: undone[0]?.check.reason };
   }
 }

@@ -33,7 +33,12 @@ export interface TransactionResult {
 const MAX_UNDONE = 16;
 
 /** Runs `passes` and checks the result. When nothing helps, the model is as it was before and `check` says why. */
-export async function runChecked(model: Model, passes: readonly ConfiguredPass[], environment: PassEnvironment, hooks: TransactionHooks): Promise<TransactionResult> {
+export async function runChecked(
+  model: Model,
+  passes: readonly ConfiguredPass[],
+  environment: PassEnvironment,
+  hooks: TransactionHooks,
+): Promise<TransactionResult> {
   const start = model.journal.mark();
   const vetoes = new Set(environment.vetoes);
   const undone: Undone[] = [];
@@ -60,7 +65,12 @@ export async function runChecked(model: Model, passes: readonly ConfiguredPass[]
  * The first rewrite after which the model disagrees: agreement is known before the first, disagreement after the last.
  * Undefined when the unchanged model disagrees too (a model whose outputs are random).
  */
-async function findGuilty(model: Model, log: RewriteLog, hooks: TransactionHooks, { start, check }: { start: Mark; check: CheckResult }): Promise<Undone | undefined> {
+async function findGuilty(
+  model: Model,
+  log: RewriteLog,
+  hooks: TransactionHooks,
+  { start, check }: { start: Mark; check: CheckResult },
+): Promise<Undone | undefined> {
   const end = model.journal.mark();
   const stateAfter = (count: number): Mark => log.rewrites[count]?.before ?? end;
   const checkAt = async (mark: Mark): Promise<CheckResult | undefined> => {

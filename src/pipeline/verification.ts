@@ -32,7 +32,11 @@ export class Reference {
   }
 
   /** Runs the original on several seeded feeds, and those the user gave. @throws InputError bad-feed; InterruptError */
-  static async gather(host: RuntimeHost, original: ModelSource, options: FeedSearchOptions & { readonly signal: AbortSignal }): Promise<Reference> {
+  static async gather(
+    host: RuntimeHost,
+    original: ModelSource,
+    options: FeedSearchOptions & { readonly signal: AbortSignal },
+  ): Promise<Reference> {
     return new Reference(host, await findFeeds(host, original, options), options.signal);
   }
 
@@ -51,23 +55,43 @@ export class Reference {
     const byOutput = new Map<string, OutputAgreement[]>();
     for (const sample of this.samples) {
       try {
-        const outputs = await this.#host.run(candidate, sample.feeds, { optimization: 'disabled', arena: 'off', signal: this.#signal });
-        for (const output of compareOutputs(sample.outputs, outputs, { tolerance, scales }).outputs) byOutput.set(output.name, [...(byOutput.get(output.name) ?? []), output]);
+        const outputs = await this.#host.run(candidate, sample.feeds, {
+          optimization: 'disabled',
+          arena: 'off',
+          signal: this.#signal,
+        });
+        for (const output of compareOutputs(sample.outputs, outputs, { tolerance, scales }).outputs)
+          byOutput.set(output.name, [...(byOutput.get(output.name) ?? []), output]);
       } catch (error) {
-        if (!(error instanceof AppError) || error instanceof InterruptError || error instanceof InternalError) throw error;
-        return { agrees: false, worstRelative: Infinity, outputs: [], reason: `fails on "${sample.label}": ${error.message}` };
+        if (!(error instanceof AppError) || error instanceof InterruptError || error instanceof InternalError)
+          throw error;
+        return {
+          agrees: false,
+          worstRelative: Infinity,
+          outputs: [],
+          reason: `fails on "${sample.label}": ${error.message}`,
+        };
       }
     }
     const outputs = [...byOutput.values()].flatMap((agreements) => worstOf(agreements) ?? []);
     const worst = worstOf(outputs);
     const agrees = outputs.every((output) => output.agrees);
-    return { agrees, worstRelative: Math.max(0, ...outputs.map((output) => output.relativeError)), outputs, reason: agrees ? undefined : describe(worst) };
+    return {
+      agrees,
+      worstRelative: Math.max(0, ...outputs.map((output) => output.relativeError)),
+      outputs,
+      reason: agrees ? undefined : describe(worst),
+    };
   }
 }
 
 const WORDS = {
-  missing: 'is missing', unexpected: 'is new', dtype: 'has another element type', shape: 'has another shape',
-  'special-values': 'has NaN or infinity in other places', values: 'has other values',
+  missing: 'is missing',
+  unexpected: 'is new',
+  dtype: 'has another element type',
+  shape: 'has another shape',
+  'special-values': 'has NaN or infinity in other places',
+  values: 'has other values',
 } as const;
 
 function describe(worst: OutputAgreement | undefined): string {

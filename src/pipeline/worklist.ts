@@ -57,13 +57,21 @@ function indexByRoot(passes: readonly BoundPass[]): (node: Node) => readonly Bou
   const byRoot = new Map<string, BoundPass[]>();
   const everywhere = passes.filter(({ pass }) => pass.roots.includes('*'));
   for (const root of new Set(passes.flatMap(({ pass }) => pass.roots))) {
-    byRoot.set(root, passes.filter(({ pass }) => pass.roots.includes(root) || pass.roots.includes('*')));
+    byRoot.set(
+      root,
+      passes.filter(({ pass }) => pass.roots.includes(root) || pass.roots.includes('*')),
+    );
   }
   return (node) => byRoot.get(node.opType) ?? everywhere;
 }
 
 /** Tries the passes in order; true as soon as one rewrote. */
-function tryPasses(model: Model, node: Node, byRoot: (node: Node) => readonly BoundPass[], { log, vetoes }: WorklistOptions): boolean {
+function tryPasses(
+  model: Model,
+  node: Node,
+  byRoot: (node: Node) => readonly BoundPass[],
+  { log, vetoes }: WorklistOptions,
+): boolean {
   for (const { pass, context } of byRoot(node)) {
     const site = siteName(node);
     if (vetoes.size > 0 && vetoes.has(rewriteKey(pass.name, site))) continue;

@@ -26,7 +26,11 @@ export class Workspace {
     try {
       await mkdir(folder, { recursive: true });
     } catch (cause) {
-      throw new InputError('not-writable', 'the folder of the output cannot be written to', { at: { file: output }, cause, fix: 'choose another place with -o' });
+      throw new InputError('not-writable', 'the folder of the output cannot be written to', {
+        at: { file: output },
+        cause,
+        fix: 'choose another place with -o',
+      });
     }
     return new Workspace(folder);
   }
@@ -42,7 +46,11 @@ export class Workspace {
         await mkdir(dirname(to), { recursive: true });
         await rename(from, to);
       } catch (cause) {
-        throw new InputError('not-writable', 'the output cannot be written', { at: { file: to }, cause, fix: 'choose another place with -o' });
+        throw new InputError('not-writable', 'the output cannot be written', {
+          at: { file: to },
+          cause,
+          fix: 'choose another place with -o',
+        });
       }
     }
   }

@@ -42,7 +42,8 @@ function unlike(earlier: SlimReport, now: SlimReport): string | undefined {
   const a = earlier.figures.latency;
   const b = now.figures.latency;
   if (!a || !b) return `not measured ${b ? 'in the earlier report' : 'now'}`;
-  if (earlier.machine.fingerprint !== now.machine.fingerprint) return `another machine: ${earlier.machine.cpu} then, ${now.machine.cpu} now`;
+  if (earlier.machine.fingerprint !== now.machine.fingerprint)
+    return `another machine: ${earlier.machine.cpu} then, ${now.machine.cpu} now`;
   if (a.threads !== b.threads) return `${a.threads} threads then, ${b.threads} now`;
   return undefined;
 }
@@ -52,26 +53,43 @@ function unlike(earlier: SlimReport, now: SlimReport): string | undefined {
  * moves neither; worse when the 95 % intervals do not meet. Another input: medians are compared; worse only when the
  * median now exceeds both the earlier 90th percentile and the earlier median by the noise of the two runs.
  */
-function slowdown(earlier: Timing, now: Timing, input: 'same-input' | 'other-input'): Pick<Verdict, 'verdict'> & { readonly reason: string } {
+function slowdown(
+  earlier: Timing,
+  now: Timing,
+  input: 'same-input' | 'other-input',
+): Pick<Verdict, 'verdict'> & { readonly reason: string } {
   if (input === 'same-input') {
-    const verdict = now.ratio.low > earlier.ratio.high ? 'worse' : now.ratio.high < earlier.ratio.low ? 'better' : 'same';
-    return { verdict, reason: `to the original: ${earlier.ratio.value.toFixed(3)} then, ${now.ratio.value.toFixed(3)} now` };
+    const verdict =
+      now.ratio.low > earlier.ratio.high ? 'worse' : now.ratio.high < earlier.ratio.low ? 'better' : 'same';
+    return {
+      verdict,
+      reason: `to the original: ${earlier.ratio.value.toFixed(3)} then, ${now.ratio.value.toFixed(3)} now`,
+    };
   }
   const noise = Math.hypot(halfWidth(earlier), halfWidth(now));
   const slower = now.after.p50Ms > Math.max(earlier.after.p90Ms, earlier.after.p50Ms * (1 + noise));
   const quicker = earlier.after.p50Ms > Math.max(now.after.p90Ms, now.after.p50Ms * (1 + noise));
   const medians = `${figure(earlier.after.p50Ms, 'time')} then, ${figure(now.after.p50Ms, 'time')} now`;
-  return { verdict: slower ? 'worse' : quicker ? 'better' : 'same', reason: `the input changed, so medians decide: ${medians}` };
+  return {
+    verdict: slower ? 'worse' : quicker ? 'better' : 'same',
+    reason: `the input changed, so medians decide: ${medians}`,
+  };
 }
 
-const halfWidth = ({ ratio }: Timing): number => ratio.value > 0 ? (ratio.high - ratio.low) / 2 / ratio.value : 0;
+const halfWidth = ({ ratio }: Timing): number => (ratio.value > 0 ? (ratio.high - ratio.low) / 2 / ratio.value : 0);
 
 function judgeLatency(earlier: SlimReport, now: SlimReport): Verdict {
   const a = earlier.figures.latency;
   const b = now.figures.latency;
-  const common = { figure: 'latency', label: 'latency', ...(a ? { earlier: a.after.p50Ms } : {}), ...(b ? { now: b.after.p50Ms } : {}) };
+  const common = {
+    figure: 'latency',
+    label: 'latency',
+    ...(a ? { earlier: a.after.p50Ms } : {}),
+    ...(b ? { now: b.after.p50Ms } : {}),
+  };
   const obstacle = unlike(earlier, now);
-  if (obstacle !== undefined || !a || !b) return { ...common, verdict: 'not-compared', ...(obstacle === undefined ? {} : { reason: obstacle }) };
+  if (obstacle !== undefined || !a || !b)
+    return { ...common, verdict: 'not-compared', ...(obstacle === undefined ? {} : { reason: obstacle }) };
   const { verdict, reason } = slowdown(a, b, earlier.input.sha256 === now.input.sha256 ? 'same-input' : 'other-input');
   const [then, today] = [earlier.versions.onnxruntime, now.versions.onnxruntime];
   return { ...common, verdict, reason: then === today ? reason : `${reason}; ONNX Runtime ${then} then, ${today} now` };

@@ -1,8 +1,17 @@
 // Blocks that several report documents share: figures, timings, layers by cost, kinds of layers, operators.
 import type { Figures, Histogram, LayerFacts, Share } from './facts.js';
 import {
-  MAX_BARS, left, name, operatorNote, right, tableBlock, warningBlocks,
-  type BarsBlock, type Block, type IntervalBlock, type StackBlock,
+  MAX_BARS,
+  left,
+  name,
+  operatorNote,
+  right,
+  tableBlock,
+  warningBlocks,
+  type BarsBlock,
+  type Block,
+  type IntervalBlock,
+  type StackBlock,
 } from './document.js';
 import { timingConditions, type FigureRow } from './figures.js';
 import { dimensions, figure, figurePair, given, interval, share } from './format.js';
@@ -12,10 +21,23 @@ export const someNames = (names: readonly string[], most: number): string =>
   names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : '');
 
 /** The before/after table; `titles` name its two columns. */
-export function figureTable(caption: string, rows: readonly FigureRow[], titles: readonly [string, string]): Block | undefined {
-  return tableBlock(caption, 'open', [left('figure'), right(titles[0]), right(titles[1]), right('change'), left('note', 1)], rows.map((row) => [
-    row.label, row.before, row.after, { text: row.change === '' ? 'none' : row.change, tone: row.tone, ratio: row.ratio }, row.note,
-  ]));
+export function figureTable(
+  caption: string,
+  rows: readonly FigureRow[],
+  titles: readonly [string, string],
+): Block | undefined {
+  return tableBlock(
+    caption,
+    'open',
+    [left('figure'), right(titles[0]), right(titles[1]), right('change'), left('note', 1)],
+    rows.map((row) => [
+      row.label,
+      row.before,
+      row.after,
+      { text: row.change === '' ? 'none' : row.change, tone: row.tone, ratio: row.ratio },
+      row.note,
+    ]),
+  );
 }
 
 /** Latency and load as intervals around "no difference", and their spread. */
@@ -26,18 +48,29 @@ export function timingBlocks(figures: Figures, titles: readonly [string, string]
   });
   if (timings.length === 0) return [];
   const rows: IntervalBlock['rows'] = timings.map(({ label, timing: { ratio, verdict } }) => ({
-    label, ...ratio, text: verdict === 'no-difference' ? `no difference (${interval(ratio)})` : `${verdict} (${interval(ratio)})`,
+    label,
+    ...ratio,
+    text: verdict === 'no-difference' ? `no difference (${interval(ratio)})` : `${verdict} (${interval(ratio)})`,
     tone: verdict === 'faster' ? 'good' : verdict === 'slower' ? 'bad' : 'plain',
   }));
   const columns = [left(''), right('p50'), right('p90'), right('p99'), left('conditions', 1)];
   const spread = timings.flatMap(({ label, timing }) => {
-    const p = (key: 'p50Ms' | 'p90Ms' | 'p99Ms'): readonly [string, string] => figurePair(timing.before[key], timing.after[key], 'time');
+    const p = (key: 'p50Ms' | 'p90Ms' | 'p99Ms'): readonly [string, string] =>
+      figurePair(timing.before[key], timing.after[key], 'time');
     const pairs = [p('p50Ms'), p('p90Ms'), p('p99Ms')];
     const conditions = [timingConditions(timing), ''];
-    return ([0, 1] as const).map((which) => [`${label} ${titles[which]}`, ...pairs.map((pair) => pair[which]), conditions[which] ?? '']);
+    return ([0, 1] as const).map((which) => [
+      `${label} ${titles[which]}`,
+      ...pairs.map((pair) => pair[which]),
+      conditions[which] ?? '',
+    ]);
   });
   return [
-    { kind: 'intervals', caption: `Time ${titles[1]} relative to ${titles[0]}: median ratio and its 95 % interval`, rows },
+    {
+      kind: 'intervals',
+      caption: `Time ${titles[1]} relative to ${titles[0]}: median ratio and its 95 % interval`,
+      rows,
+    },
     ...[tableBlock('Spread of the single runs', 'open', columns, spread)].filter((one) => one !== undefined),
     ...warningBlocks(timings.flatMap(({ label, timing }) => timing.warnings.map((text) => `${label}: ${text}`))),
   ];
@@ -45,7 +78,10 @@ export function timingBlocks(figures: Figures, titles: readonly [string, string]
 
 /** What the bars of layers show. */
 export type Cost = 'timeUs' | 'macs';
-export const COST_WORDS: { readonly [C in Cost]: string } = { timeUs: 'time per run on ONNX Runtime', macs: 'multiply-accumulates' };
+export const COST_WORDS: { readonly [C in Cost]: string } = {
+  timeUs: 'time per run on ONNX Runtime',
+  macs: 'multiply-accumulates',
+};
 
 /** Caption of a chart that shows `shown` of `all` layers. */
 export const layerCaption = (shown: number, all: number): string =>
@@ -72,22 +108,51 @@ export function costBlocks(layers: readonly CostedLayer[]): (Block | undefined)[
   const total = layers.reduce((sum, { facts }) => sum + (facts[cost] ?? 0), 0);
   const costly = layers.filter(({ facts }) => (facts[cost] ?? 0) > 0);
   const dearest = new Set([...costly].sort((a, b) => (b.facts[cost] ?? 0) - (a.facts[cost] ?? 0)).slice(0, MAX_BARS));
-  const rows = costly.filter((layer) => dearest.has(layer)).map(({ name: label, facts }) => {
-    const value = facts[cost] ?? 0;
-    return { label, note: operatorNote(label, facts.opType), before: value, text: `${show(value)} · ${share(value, total)}` };
-  });
+  const rows = costly
+    .filter((layer) => dearest.has(layer))
+    .map(({ name: label, facts }) => {
+      const value = facts[cost] ?? 0;
+      return {
+        label,
+        note: operatorNote(label, facts.opType),
+        before: value,
+        text: `${show(value)} · ${share(value, total)}`,
+      };
+    });
   const bars: BarsBlock = {
-    kind: 'bars', caption: layerCaption(rows.length, costly.length), measure: COST_WORDS[cost], series: [''], rows,
+    kind: 'bars',
+    caption: layerCaption(rows.length, costly.length),
+    measure: COST_WORDS[cost],
+    series: [''],
+    rows,
   };
   const timed = cost === 'timeUs';
   const timeColumns = timed ? [right('time'), right('share'), left('runs as', 2)] : [];
-  const columns = [left('layer'), left('operator', 2), left('output', 3), right('MACs'), right('params', 3), ...timeColumns];
+  const columns = [
+    left('layer'),
+    left('operator', 2),
+    left('output', 3),
+    right('MACs'),
+    right('params', 3),
+    ...timeColumns,
+  ];
   return [
     rows.length === 0 ? undefined : bars,
-    tableBlock(`All ${layers.length} layers`, 'folded', columns, layers.map(({ name: label, facts }) => [
-      name(label), name(facts.opType), given(facts.shape, dimensions), given(facts.macs, countText), countText(facts.parameters),
-      ...(timed ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? ''] : []),
-    ])),
+    tableBlock(
+      `All ${layers.length} layers`,
+      'folded',
+      columns,
+      layers.map(({ name: label, facts }) => [
+        name(label),
+        name(facts.opType),
+        given(facts.shape, dimensions),
+        given(facts.macs, countText),
+        countText(facts.parameters),
+        ...(timed
+          ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? '']
+          : []),
+      ]),
+    ),
   ];
 }
 
@@ -102,19 +167,35 @@ export function shareBlock(rows: readonly { readonly label: string; readonly sha
     rows: rows.map(({ label, share: { tensorUs, nonTensorUs, runtimeUs } }) => {
       const values = [tensorUs, nonTensorUs, runtimeUs];
       const total = tensorUs + nonTensorUs + runtimeUs;
-      return { label, values, texts: values.map((value) => `${share(value, total)} (${time(value)})`), total: time(total) };
+      return {
+        label,
+        values,
+        texts: values.map((value) => `${share(value, total)} (${time(value)})`),
+        total: time(total),
+      };
     }),
   };
 }
 
 /** Nodes by operator; `series` name the two models. */
 export function operatorBars(operators: Histogram, series: readonly [string, string]): BarsBlock | undefined {
-  const rows = operators.filter(({ before, after }) => before > 0 || after > 0).sort((a, b) => b.before - a.before || b.after - a.after);
+  const rows = operators
+    .filter(({ before, after }) => before > 0 || after > 0)
+    .sort((a, b) => b.before - a.before || b.after - a.after);
   if (rows.length === 0) return undefined;
   return {
-    kind: 'bars', caption: rows.length > MAX_BARS ? `The ${MAX_BARS} most frequent of ${rows.length} operators` : 'By operator',
-    measure: 'nodes', series,
-    rows: rows.slice(0, MAX_BARS).map(({ opType, before, after }) =>
-      ({ label: opType, note: '', before, after, text: before === after ? String(before) : `${before} → ${after}` })),
+    kind: 'bars',
+    caption: rows.length > MAX_BARS ? `The ${MAX_BARS} most frequent of ${rows.length} operators` : 'By operator',
+    measure: 'nodes',
+    series,
+    rows: rows
+      .slice(0, MAX_BARS)
+      .map(({ opType, before, after }) => ({
+        label: opType,
+        note: '',
+        before,
+        after,
+        text: before === after ? String(before) : `${before} → ${after}`,
+      })),
   };
 }

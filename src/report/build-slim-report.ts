@@ -15,7 +15,8 @@ import type { JsonValue } from './shape.js';
 export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elapsedMs: number): SlimReport {
   const { before, after, measurement } = outcome;
   return {
-    version: 1, kind: 'slim',
+    version: 1,
+    kind: 'slim',
     input: 'path' in request.input ? fileFacts(before) : { ...fileFacts(before), name: '-' },
     output: fileFacts(after),
     figures: figures(outcome, request.threads),
@@ -28,7 +29,8 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
     recipe: { commandLine: commandLine(request), document: recipeDocument(request.recipe) as unknown as JsonValue },
     baseline: undefined,
     ...surroundings(),
-    seed: request.seed, threads: request.threads,
+    seed: request.seed,
+    threads: request.threads,
     createdAt: undefined,
     elapsedMs,
     warnings: [],
@@ -39,7 +41,13 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
 export function surroundings(): { readonly machine: Machine; readonly versions: Versions } {
   const machine = describeMachine();
   return {
-    machine: { fingerprint: machineFingerprint(machine), cpu: machine.cpu, cores: machine.cores, memoryBytes: machine.memory, os: `${machine.os} ${machine.arch}` },
+    machine: {
+      fingerprint: machineFingerprint(machine),
+      cpu: machine.cpu,
+      cores: machine.cores,
+      memoryBytes: machine.memory,
+      os: `${machine.os} ${machine.arch}`,
+    },
     versions: { mcompress: packageVersion(), node: machine.node, onnxruntime: machine.onnxruntime },
   };
 }
@@ -50,8 +58,10 @@ function fileFacts({ file }: Side): FileFacts {
 
 function figures({ before, after, measurement }: SlimOutcome, threads: number): Figures {
   const [a, b] = [before.figures, after.figures];
-  const gzip = before.file.gzipBytes !== undefined && after.file.gzipBytes !== undefined
-    ? { before: before.file.gzipBytes, after: after.file.gzipBytes } : undefined;
+  const gzip =
+    before.file.gzipBytes !== undefined && after.file.gzipBytes !== undefined
+      ? { before: before.file.gzipBytes, after: after.file.gzipBytes }
+      : undefined;
   const skipped = { before: a.cost.notCounted, after: b.cost.notCounted };
   return {
     nodes: { before: a.cost.nodes, after: b.cost.nodes },
@@ -75,16 +85,30 @@ export function timing(comparison: TimingComparison, threads: number): Timing {
   const { before, after, decidedBy, verdict, rounds, contended, cpuShare, settled } = comparison;
   const spread = ({ wall }: TimingComparison['before']) => ({ p50Ms: wall.p50, p90Ms: wall.p90, p99Ms: wall.p99 });
   const warnings = [
-    ...(contended ? [`other programs took ${Math.round(100 * (1 - cpuShare))} % of the processor: run it again on a quiet machine for a narrower interval`] : []),
+    ...(contended
+      ? [
+          `other programs took ${Math.round(100 * (1 - cpuShare))} % of the processor: run it again on a quiet machine for a narrower interval`,
+        ]
+      : []),
     ...(settled ? [] : ['the time budget ended before the interval was as narrow as wanted']),
   ];
   const { value, low, high } = comparison[decidedBy];
-  return { before: spread(before), after: spread(after), rounds, threads, ratio: { value, low, high }, verdict, clock: decidedBy, warnings };
+  return {
+    before: spread(before),
+    after: spread(after),
+    rounds,
+    threads,
+    ratio: { value, low, high },
+    verdict,
+    clock: decidedBy,
+    warnings,
+  };
 }
 
 function timeShare({ figures: { layers }, times }: Side): Share {
   const share = { tensorUs: 0, nonTensorUs: 0, runtimeUs: 0 };
-  for (const { node, kind } of layers) share[kind === 'tensor' ? 'tensorUs' : 'nonTensorUs'] += times?.of.get(node)?.us ?? 0;
+  for (const { node, kind } of layers)
+    share[kind === 'tensor' ? 'tensorUs' : 'nonTensorUs'] += times?.of.get(node)?.us ?? 0;
   share.runtimeUs = runtimeUs(times);
   return share;
 }
@@ -97,17 +121,20 @@ function runtimeUs(times: LayerTimes | undefined): number {
 
 function verification(checked: Checked): Verification {
   const { verdict, check, reference, tolerance, undone, reason } = checked;
-  const finite = (error: number | undefined): number | undefined => (error !== undefined && Number.isFinite(error) ? error : undefined);
+  const finite = (error: number | undefined): number | undefined =>
+    error !== undefined && Number.isFinite(error) ? error : undefined;
   return {
     verdict,
     worstRelative: finite(check?.worstRelative),
     tolerance,
-    feeds: check ? reference?.samples.length ?? 0 : 0,
+    feeds: check ? (reference?.samples.length ?? 0) : 0,
     feedKinds: check && reference ? reference.samples.map((sample) => sample.label).join('; ') : undefined,
     outputs: check?.outputs.map((output) => ({ name: output.name, worstRelative: finite(output.relativeError) })) ?? [],
     reason,
     undone: undone.map((one) => ({
-      pass: one.rewrite.pass, node: one.rewrite.site, worstRelative: finite(one.check.worstRelative),
+      pass: one.rewrite.pass,
+      node: one.rewrite.site,
+      worstRelative: finite(one.check.worstRelative),
       reproducer: one.reproducer?.split('/').at(-1),
     })),
   };
@@ -169,20 +196,38 @@ function byName(side: Side): Map<string, LayerFacts> {
 }
 
 /** One layer as reports show it. */
-export function layerFacts({ node, opType, kind, shape, macs, parameters }: LayerFigures, times: LayerTimes | undefined): LayerFacts {
+export function layerFacts(
+  { node, opType, kind, shape, macs, parameters }: LayerFigures,
+  times: LayerTimes | undefined,
+): LayerFacts {
   const time = times?.of.get(node);
-  const into = time?.fusedInto === undefined ? undefined : times?.labels.get(time.fusedInto) ?? time.fusedInto;
+  const into = time?.fusedInto === undefined ? undefined : (times?.labels.get(time.fusedInto) ?? time.fusedInto);
   const ranAs = into === undefined ? time?.ranAs : `part of ${into}`;
   return { opType, kind, shape, macs, parameters, timeUs: time?.us, ranAs: ranAs === opType ? undefined : ranAs };
 }
 
 function operators(before: Side, after: Side): SlimReport['operators'] {
   const [a, b] = [before.figures.cost.histogram, after.figures.cost.histogram];
-  return [...new Set([...a.keys(), ...b.keys()])].map((opType) => ({ opType, before: a.get(opType) ?? 0, after: b.get(opType) ?? 0 }));
+  return [...new Set([...a.keys(), ...b.keys()])].map((opType) => ({
+    opType,
+    before: a.get(opType) ?? 0,
+    after: b.get(opType) ?? 0,
+  }));
 }
 
 /** The command that does the same again. */
-function commandLine({ input, recipe, seed, threads, verify, keepOverridable, externalData, shapes, feeds, measure }: SlimRequest): string {
+function commandLine({
+  input,
+  recipe,
+  seed,
+  threads,
+  verify,
+  keepOverridable,
+  externalData,
+  shapes,
+  feeds,
+  measure,
+}: SlimRequest): string {
   const words = ['mcompress', 'slim', 'path' in input ? input.path : '-', ...recipeWords(recipe)];
   for (const [name, shape] of shapes) words.push('--input', `${name}:${shape.join('x')}`);
   for (const feed of feeds) words.push('--feed', feed);
@@ -196,9 +241,11 @@ function commandLine({ input, recipe, seed, threads, verify, keepOverridable, ex
 }
 
 function recipeWords(recipe: Recipe): string[] {
-  const passes = matchingPreset(recipe.passes) === 'exact' ? [] : recipe.passes.flatMap((pass) => ['-p', formatPass(pass)]);
+  const passes =
+    matchingPreset(recipe.passes) === 'exact' ? [] : recipe.passes.flatMap((pass) => ['-p', formatPass(pass)]);
   const freeze = Object.entries(recipe.freeze).flatMap(([name, shape]) => ['--freeze', `${name}:${shape.join('x')}`]);
   return [...passes, ...freeze, ...(recipe.opset === undefined ? [] : ['--opset', String(recipe.opset)])];
 }
 
-const shellWord = (word: string): string => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+const shellWord = (word: string): string =>
+  /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

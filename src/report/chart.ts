@@ -35,20 +35,42 @@ export function rowBars(row: BarRow, most: number, block: BarsBlock): string {
   const values = [row.before, row.after].slice(0, block.series.length);
   const styles = block.series.length === 1 ? ['s-after'] : ['s-before', 's-after'];
   const thick = block.series.length === 1 ? 10 : 6;
-  const body = values.map((value, at) => {
-    const y = at * (thick + 2);
-    const track = rect({ x: 0, width: 100, y, height: thick, style: 's-track' });
-    return value === undefined || value <= 0 || most <= 0 ? track
-      : track + rect({ x: 0, width: Math.max(LEAST, value / most * 100), y, height: thick, style: styles[at] ?? 's-after' });
-  }).join('');
+  const body = values
+    .map((value, at) => {
+      const y = at * (thick + 2);
+      const track = rect({ x: 0, width: 100, y, height: thick, style: 's-track' });
+      return value === undefined || value <= 0 || most <= 0
+        ? track
+        : track +
+            rect({
+              x: 0,
+              width: Math.max(LEAST, (value / most) * 100),
+              y,
+              height: thick,
+              style: styles[at] ?? 's-after',
+            });
+    })
+    .join('');
   const bars = block.series.length === 1 ? 'Bar' : `Upper bar ${block.series[0]}, lower bar ${block.series[1]}`;
-  return svg({ title: `${row.label}: ${row.text}`, description: `${bars}: ${block.measure}.`, height: values.length * (thick + 2) - 2, body });
+  return svg({
+    title: `${row.label}: ${row.text}`,
+    description: `${bars}: ${block.measure}.`,
+    height: values.length * (thick + 2) - 2,
+    body,
+  });
 }
 
 /** after / before as a small bar; the track is the value before, and a bar that grew fills it. */
 export function ratioBar(ratio: number, label: string, tone: string): string {
-  const body = rect({ x: 0, width: 100, y: 0, height: 4, style: 's-track' })
-    + rect({ x: 0, width: Math.max(LEAST, Math.min(1, ratio) * 100), y: 0, height: 4, style: tone === 'bad' ? 's-bad' : 's-after' });
+  const body =
+    rect({ x: 0, width: 100, y: 0, height: 4, style: 's-track' }) +
+    rect({
+      x: 0,
+      width: Math.max(LEAST, Math.min(1, ratio) * 100),
+      y: 0,
+      height: 4,
+      style: tone === 'bad' ? 's-bad' : 's-after',
+    });
   const title = `${label}: ${Math.round(ratio * 100)} % of the value before`;
   return svg({ title, description: 'The full width is the value before.', height: 4, body });
 }
@@ -59,8 +81,11 @@ export const STACK_STYLES = ['s-tensor', 's-non-tensor', 's-runtime'];
 export function stackedBar(row: StackBlock['rows'][number], most: number, block: StackBlock): string {
   let x = 0;
   const parts = row.values.map((value, at) => {
-    const width = most > 0 ? value / most * 100 : 0;
-    const part = width === 0 ? '' : rect({ x, width: Math.max(0, width - 0.15), y: 0, height: 22, style: STACK_STYLES[at] ?? 's-runtime' });
+    const width = most > 0 ? (value / most) * 100 : 0;
+    const part =
+      width === 0
+        ? ''
+        : rect({ x, width: Math.max(0, width - 0.15), y: 0, height: 22, style: STACK_STYLES[at] ?? 's-runtime' });
     x += width;
     return part;
   });
@@ -94,19 +119,30 @@ export function intervalChart({ caption, rows }: IntervalBlock): string {
   const first = Math.floor(low / step - 0.1);
   const last = Math.ceil(high / step + 0.1);
   // The outermost ticks stand 6 % off the edges, so that their labels stay inside.
-  const at = (ratio: number): number => 6 + (ratio / step - first) / (last - first) * 88;
+  const at = (ratio: number): number => 6 + ((ratio / step - first) / (last - first)) * 88;
   const bottom = rows.length * ROW;
-  const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step).map((tick) => {
-    const label = `<text x="${percent(at(tick))}" y="${bottom + 15}" text-anchor="middle">${changeLabel(tick)}</text>`;
-    return upright(at(tick), bottom, 's-grid') + label;
-  }).join('');
-  const body = rows.map((row, index) => {
-    const y = index * ROW + 30;
-    const reach = `x1="${percent(at(row.low))}" x2="${percent(at(row.high))}" y1="${y}" y2="${y}"`;
-    return `<text x="0" y="${index * ROW + 14}">${htmlText(`${row.label}: ${row.text}`)}</text>`
-      + `<line class="m-${row.tone}" stroke-width="6" stroke-linecap="round" stroke-opacity=".45" ${reach}/>`
-      + `<circle class="m-${row.tone}" cx="${percent(at(row.value))}" cy="${y}" r="5"/>`;
-  }).join('');
+  const ticks = Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step)
+    .map((tick) => {
+      const label = `<text x="${percent(at(tick))}" y="${bottom + 15}" text-anchor="middle">${changeLabel(tick)}</text>`;
+      return upright(at(tick), bottom, 's-grid') + label;
+    })
+    .join('');
+  const body = rows
+    .map((row, index) => {
+      const y = index * ROW + 30;
+      const reach = `x1="${percent(at(row.low))}" x2="${percent(at(row.high))}" y1="${y}" y2="${y}"`;
+      return (
+        `<text x="0" y="${index * ROW + 14}">${htmlText(`${row.label}: ${row.text}`)}</text>` +
+        `<line class="m-${row.tone}" stroke-width="6" stroke-linecap="round" stroke-opacity=".45" ${reach}/>` +
+        `<circle class="m-${row.tone}" cx="${percent(at(row.value))}" cy="${y}" r="5"/>`
+      );
+    })
+    .join('');
   const description = rows.map((row) => `${row.label}: ${row.text}`).join('; ');
-  return svg({ title: caption, description, height: bottom + 20, body: ticks + upright(at(1), bottom, 's-axis') + body });
+  return svg({
+    title: caption,
+    description,
+    height: bottom + 20,
+    body: ticks + upright(at(1), bottom, 's-axis') + body,
+  });
 }

@@ -11,41 +11,82 @@ export interface LineOptions {
   readonly folded: 'show' | 'hide';
 }
 
-export const TONE_STYLES: { readonly [T in Tone]: Style | undefined } = { good: 'good', bad: 'bad', warn: 'warn', plain: undefined };
+export const TONE_STYLES: { readonly [T in Tone]: Style | undefined } = {
+  good: 'good',
+  bad: 'bad',
+  warn: 'warn',
+  plain: undefined,
+};
 
-const styleOf = (tone: Tone | undefined): Style | undefined => tone === undefined ? undefined : TONE_STYLES[tone];
-const toCell = (cell: BlockCell): Cell => typeof cell === 'string' ? cell : { text: cell.text, style: styleOf(cell.tone) };
+const styleOf = (tone: Tone | undefined): Style | undefined => (tone === undefined ? undefined : TONE_STYLES[tone]);
+const toCell = (cell: BlockCell): Cell =>
+  typeof cell === 'string' ? cell : { text: cell.text, style: styleOf(cell.tone) };
 const isName = (cell: BlockCell | undefined): boolean => typeof cell === 'object' && cell.name !== undefined;
 
 function tableLines({ caption, columns, rows }: TableBlock, width: number): Line[] {
   const fitted = columns.map(({ title, align, drop }, at) => ({
-    title, align, ...(drop === undefined ? {} : { drop }),
-    ...(align === 'right' ? {} : { cut: rows.some((row) => isName(row[at])) ? 'middle' as const : 'wrap' as const }),
+    title,
+    align,
+    ...(drop === undefined ? {} : { drop }),
+    ...(align === 'right'
+      ? {}
+      : { cut: rows.some((row) => isName(row[at])) ? ('middle' as const) : ('wrap' as const) }),
   }));
-  return [...wrap([span(caption, 'dim')], width), ...table(fitted, rows.map((row) => row.map(toCell)), width)];
+  return [
+    ...wrap([span(caption, 'dim')], width),
+    ...table(
+      fitted,
+      rows.map((row) => row.map(toCell)),
+      width,
+    ),
+  ];
 }
 
 function barLines({ caption, measure, series, rows }: BarsBlock, width: number): Line[] {
   const two = series.length > 1;
   const items = rows.map(({ label, note, before, after, text }) => ({
-    label: note === '' ? label : `${label} ${note}`, text, value: (two ? after : before) ?? 0, ...(two ? { was: before ?? 0 } : {}),
+    label: note === '' ? label : `${label} ${note}`,
+    text,
+    value: (two ? after : before) ?? 0,
+    ...(two ? { was: before ?? 0 } : {}),
   }));
   return [...wrap([span(`${caption}: ${measure}`, 'dim')], width), ...bars(items, width)];
 }
 
 const STACK_GLYPHS: readonly { readonly glyph: string; readonly style: Style }[] = [
-  { glyph: '█', style: 'accent' }, { glyph: '▒', style: 'warn' }, { glyph: '░', style: 'dim' },
+  { glyph: '█', style: 'accent' },
+  { glyph: '▒', style: 'warn' },
+  { glyph: '░', style: 'dim' },
 ];
 
 function stackLines({ caption, measure, series, rows }: StackBlock, width: number): Line[] {
-  const look = (at: number): { readonly glyph: string; readonly style: Style } => STACK_GLYPHS[at] ?? { glyph: '░', style: 'dim' };
-  const most = rows.reduce((largest, { values }) => Math.max(largest, values.reduce((sum, value) => sum + value, 0)), 0);
-  const key = series.flatMap((label, at): Span[] => [{ text: look(at).glyph, style: look(at).style }, span(` ${label}   `)]);
+  const look = (at: number): { readonly glyph: string; readonly style: Style } =>
+    STACK_GLYPHS[at] ?? { glyph: '░', style: 'dim' };
+  const most = rows.reduce(
+    (largest, { values }) =>
+      Math.max(
+        largest,
+        values.reduce((sum, value) => sum + value, 0),
+      ),
+    0,
+  );
+  const key = series.flatMap((label, at): Span[] => [
+    { text: look(at).glyph, style: look(at).style },
+    span(` ${label}   `),
+  ]);
   const lines = rows.flatMap(({ label, values, texts, total }): Line[] => [
     [span(`${label}: ${total}`), span(`  ${texts.join(' · ')}`, 'dim')],
-    stack(values.map((value, at) => ({ value, ...look(at) })), most, Math.min(width, 100)),
+    stack(
+      values.map((value, at) => ({ value, ...look(at) })),
+      most,
+      Math.min(width, 100),
+    ),
   ]);
-  return [...wrap([span(`${caption}: ${measure}`, 'dim')], width), ...wrap(key, width), ...lines.flatMap((line) => wrap(line, width, 2))];
+  return [
+    ...wrap([span(`${caption}: ${measure}`, 'dim')], width),
+    ...wrap(key, width),
+    ...lines.flatMap((line) => wrap(line, width, 2)),
+  ];
 }
 
 function factLines(facts: readonly (readonly [term: string, text: string])[], width: number): Line[] {
@@ -58,7 +99,12 @@ export function blockLines(block: Block, { width, folded }: LineOptions): Line[]
   switch (block.kind) {
     case 'answers':
       return block.answers.flatMap(({ question, value, detail, tone }) =>
-        wrap([span(`${question}: `), { ...span(value), style: TONE_STYLES[tone] ?? 'bold' }, span(`  ${detail}`, 'dim')], width, 2));
+        wrap(
+          [span(`${question}: `), { ...span(value), style: TONE_STYLES[tone] ?? 'bold' }, span(`  ${detail}`, 'dim')],
+          width,
+          2,
+        ),
+      );
     case 'text':
       return wrap([span(block.text, styleOf(block.tone))], width);
     case 'facts':
@@ -80,8 +126,10 @@ export function blockLines(block: Block, { width, folded }: LineOptions): Line[]
 
 /** Blocks with an empty line between them. */
 export function blocksLines(blocks: readonly Block[], options: LineOptions): Line[] {
-  const parts = blocks.map((block) => blockLines(block, options)).filter((lines) => lines.some((line) => lineWidth(line) > 0));
-  return parts.flatMap((lines, at) => at === 0 ? lines : [[], ...lines]);
+  const parts = blocks
+    .map((block) => blockLines(block, options))
+    .filter((lines) => lines.some((line) => lineWidth(line) > 0));
+  return parts.flatMap((lines, at) => (at === 0 ? lines : [[], ...lines]));
 }
 
 /** The whole document, for `inspect`, `profile` and `compare`. */

@@ -52,7 +52,12 @@ export interface StackBlock {
   readonly measure: string;
   /** Names of the parts, as many as every row has values. */
   readonly series: readonly string[];
-  readonly rows: readonly { readonly label: string; readonly values: readonly number[]; readonly texts: readonly string[]; readonly total: string }[];
+  readonly rows: readonly {
+    readonly label: string;
+    readonly values: readonly number[];
+    readonly texts: readonly string[];
+    readonly total: string;
+  }[];
 }
 
 export interface IntervalRow {
@@ -71,7 +76,10 @@ export interface IntervalBlock {
 }
 
 export type Block =
-  | TableBlock | BarsBlock | StackBlock | IntervalBlock
+  | TableBlock
+  | BarsBlock
+  | StackBlock
+  | IntervalBlock
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'text'; readonly text: string; readonly tone?: Tone }
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [term: string, text: string])[] }
@@ -93,8 +101,16 @@ export const MAX_ROWS = 2000;
 /** Rows of a chart: those that matter, not all. */
 export const MAX_BARS = 24;
 
-export const left = (title: string, drop?: number): BlockColumn => ({ title, align: 'left', ...(drop === undefined ? {} : { drop }) });
-export const right = (title: string, drop?: number): BlockColumn => ({ title, align: 'right', ...(drop === undefined ? {} : { drop }) });
+export const left = (title: string, drop?: number): BlockColumn => ({
+  title,
+  align: 'left',
+  ...(drop === undefined ? {} : { drop }),
+});
+export const right = (title: string, drop?: number): BlockColumn => ({
+  title,
+  align: 'right',
+  ...(drop === undefined ? {} : { drop }),
+});
 export const name = (text: string): RichCell => ({ text, name: 'name' });
 export const toned = (text: string, tone: Tone): RichCell => ({ text, tone });
 
@@ -104,27 +120,35 @@ export function section(title: string, ...blocks: readonly (Block | undefined)[]
   return real.length === 0 ? [] : [{ title, blocks: real }];
 }
 
-const saysNothing = (cell: BlockCell | undefined): boolean => cell === undefined || (typeof cell === 'string' ? cell : cell.text) === '';
+const saysNothing = (cell: BlockCell | undefined): boolean =>
+  cell === undefined || (typeof cell === 'string' ? cell : cell.text) === '';
 
 /**
  * A table, or nothing without rows. Columns in which no row says anything are left out; so are rows beyond MAX_ROWS,
  * and the caption says so.
  */
 export function tableBlock(
-  caption: string, shown: TableBlock['shown'], columns: readonly BlockColumn[], rows: readonly (readonly BlockCell[])[],
+  caption: string,
+  shown: TableBlock['shown'],
+  columns: readonly BlockColumn[],
+  rows: readonly (readonly BlockCell[])[],
 ): TableBlock | undefined {
   if (rows.length === 0) return undefined;
   const kept = columns.map((_, at) => at).filter((at) => at === 0 || rows.some((row) => !saysNothing(row[at])));
   const pick = <T>(items: readonly T[]): T[] => kept.flatMap((at) => items.slice(at, at + 1));
   const rest = rows.length - MAX_ROWS;
   return {
-    kind: 'table', caption: rest > 0 ? `${caption}: the first ${MAX_ROWS}, ${rest} more in the JSON report` : caption,
-    columns: pick(columns), rows: rows.slice(0, MAX_ROWS).map(pick), shown,
+    kind: 'table',
+    caption: rest > 0 ? `${caption}: the first ${MAX_ROWS}, ${rest} more in the JSON report` : caption,
+    columns: pick(columns),
+    rows: rows.slice(0, MAX_ROWS).map(pick),
+    shown,
   };
 }
 
 /** The operator of a layer, unless its name ends with it anyway. */
-export const operatorNote = (layer: string, opType: string): string => layer.endsWith(opType) ? '' : opType;
+export const operatorNote = (layer: string, opType: string): string => (layer.endsWith(opType) ? '' : opType);
 
 /** Warnings as text blocks. */
-export const warningBlocks = (warnings: readonly string[]): Block[] => warnings.map((text) => ({ kind: 'text', text, tone: 'warn' }));
+export const warningBlocks = (warnings: readonly string[]): Block[] =>
+  warnings.map((text) => ({ kind: 'text', text, tone: 'warn' }));

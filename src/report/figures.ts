@@ -39,10 +39,35 @@ const COUNTED: readonly Counted[] = [
   { key: 'weightBytes', label: 'weights', quantity: 'bytes', note: '', rank: 'more' },
   { key: 'macs', label: 'MACs', quantity: 'count', note: '', rank: 'main' },
   { key: 'peakActivationBytes', label: 'memory', quantity: 'bytes', note: 'peak of activations', rank: 'main' },
-  { key: 'bytesMoved', label: 'bytes moved', quantity: 'bytes', note: 'inputs, weights and outputs of all nodes', rank: 'more' },
-  { key: 'energyPj', label: 'energy proxy', quantity: 'energy', note: '45 nm table: a ranking, not joules', rank: 'more' },
-  { key: 'nodesNotCounted', label: 'nodes not counted', quantity: 'whole', note: 'unknown operator or shape: left out of the costs', rank: 'more' },
-  { key: 'peakProcessBytes', label: 'process memory', quantity: 'bytes', note: 'peak, runtime included', rank: 'more', noise: 0.05 },
+  {
+    key: 'bytesMoved',
+    label: 'bytes moved',
+    quantity: 'bytes',
+    note: 'inputs, weights and outputs of all nodes',
+    rank: 'more',
+  },
+  {
+    key: 'energyPj',
+    label: 'energy proxy',
+    quantity: 'energy',
+    note: '45 nm table: a ranking, not joules',
+    rank: 'more',
+  },
+  {
+    key: 'nodesNotCounted',
+    label: 'nodes not counted',
+    quantity: 'whole',
+    note: 'unknown operator or shape: left out of the costs',
+    rank: 'more',
+  },
+  {
+    key: 'peakProcessBytes',
+    label: 'process memory',
+    quantity: 'bytes',
+    note: 'peak, runtime included',
+    rank: 'more',
+    noise: 0.05,
+  },
 ];
 
 /** Tone of a figure of which less is better. */
@@ -61,7 +86,11 @@ function countedRow({ key, label, quantity, note, rank, noise = 0 }: Counted, fi
   return [{ key, label, before, after, change: change(values.before, values.after), note, tone, ratio, rank }];
 }
 
-const TIMING_TONES: { readonly [V in Timing['verdict']]: Tone } = { faster: 'good', slower: 'bad', 'no-difference': 'plain' };
+const TIMING_TONES: { readonly [V in Timing['verdict']]: Tone } = {
+  faster: 'good',
+  slower: 'bad',
+  'no-difference': 'plain',
+};
 
 /** `1 thread, 61 rounds`, and the clock where it was not the wall clock. */
 export function timingConditions({ threads, rounds, clock }: Timing): string {
@@ -73,10 +102,24 @@ function timingRow(key: 'latency' | 'load', timing: Timing | undefined): FigureR
   const { ratio, verdict } = timing;
   const [before, after] = figurePair(timing.before.p50Ms, timing.after.p50Ms, 'time');
   const same = verdict === 'no-difference';
-  const spread = same ? `no difference (${interval(ratio)})` : `${verdict === 'slower' ? 'SLOWER ' : ''}(${interval(ratio)})`;
+  const spread = same
+    ? `no difference (${interval(ratio)})`
+    : `${verdict === 'slower' ? 'SLOWER ' : ''}(${interval(ratio)})`;
   const note = key === 'latency' ? `${spread}, ${timingConditions(timing)}` : spread;
   const relative = same ? '' : change(1, ratio.value);
-  return [{ key, label: key, before, after, change: relative, note, tone: TIMING_TONES[verdict], ratio: ratio.value, rank: 'main' }];
+  return [
+    {
+      key,
+      label: key,
+      before,
+      after,
+      change: relative,
+      note,
+      tone: TIMING_TONES[verdict],
+      ratio: ratio.value,
+      rank: 'main',
+    },
+  ];
 }
 
 /** Rows of the before/after table, for all figures that are known. */
@@ -98,15 +141,23 @@ export function gzipNote({ gzipBytes }: Figures): string {
 
 /** What the comparison with the original found, in one sentence. */
 export function verificationText(check: Verification): { readonly text: string; readonly tone: Tone } {
-  const worst = given(check.worstRelative, (error) => error === 0 ? 'equal outputs, ' : `worst ${scientific(error)} of scale, `);
+  const worst = given(check.worstRelative, (error) =>
+    error === 0 ? 'equal outputs, ' : `worst ${scientific(error)} of scale, `,
+  );
   const measured = `${worst}${plural(check.feeds, 'feed')}`;
   switch (check.verdict) {
     case 'agrees':
       return { text: `agrees with the original: ${measured}`, tone: 'good' };
     case 'mismatch-undone':
-      return { text: `agrees with the original, ${plural(check.undone.length, 'wrong rewrite')} undone: ${measured}`, tone: 'warn' };
+      return {
+        text: `agrees with the original, ${plural(check.undone.length, 'wrong rewrite')} undone: ${measured}`,
+        tone: 'warn',
+      };
     case 'unverified':
-      return { text: `UNVERIFIED: ${check.reason ?? 'the result could not be compared with the original'}`, tone: 'warn' };
+      return {
+        text: `UNVERIFIED: ${check.reason ?? 'the result could not be compared with the original'}`,
+        tone: 'warn',
+      };
     case 'skipped':
       return { text: `not compared with the original${given(check.reason, (why) => `: ${why}`)}`, tone: 'warn' };
     default:
@@ -121,7 +172,10 @@ export function baselineText(baseline: BaselineComparison): { readonly text: str
   const left = skippedOnes.map(({ label, reason }) => label + given(reason, (why) => ` (${why})`));
   const uncompared = left.length === 0 ? '' : `; not compared: ${left.join(', ')}`;
   if (worse.length === 0) return { text: `no regression against ${baseline.name}${uncompared}`, tone: 'good' };
-  return { text: `WORSE than ${baseline.name}: ${worse.map(({ label }) => label).join(', ')}${uncompared}`, tone: 'bad' };
+  return {
+    text: `WORSE than ${baseline.name}: ${worse.map(({ label }) => label).join(', ')}${uncompared}`,
+    tone: 'bad',
+  };
 }
 
 export interface Answer {
@@ -148,7 +202,8 @@ function smaller({ figures }: SlimReport): Answer {
 }
 
 function faster({ figures: { latency } }: SlimReport): Answer {
-  if (!latency) return { question: 'Speed', value: 'not measured', detail: 'this run did not time the models', tone: 'plain' };
+  if (!latency)
+    return { question: 'Speed', value: 'not measured', detail: 'this run did not time the models', tone: 'plain' };
   const [before, after] = figurePair(latency.before.p50Ms, latency.after.p50Ms, 'time');
   const same = latency.verdict === 'no-difference';
   return {
@@ -159,10 +214,17 @@ function faster({ figures: { latency } }: SlimReport): Answer {
   };
 }
 
-const SPEED: { readonly [V in Timing['verdict']]: string } = { faster: 'Faster by', slower: 'Slower by', 'no-difference': 'Speed' };
+const SPEED: { readonly [V in Timing['verdict']]: string } = {
+  faster: 'Faster by',
+  slower: 'Slower by',
+  'no-difference': 'Speed',
+};
 
 const AGREEMENT: { readonly [V in Verification['verdict']]: string } = {
-  agrees: 'agrees', 'mismatch-undone': 'agrees', unverified: 'unverified', skipped: 'not checked',
+  agrees: 'agrees',
+  'mismatch-undone': 'agrees',
+  unverified: 'unverified',
+  skipped: 'not checked',
 };
 
 function asGood({ verification }: SlimReport): Answer {
@@ -174,18 +236,29 @@ function asGood({ verification }: SlimReport): Answer {
 function skipped({ declines }: SlimReport): Answer {
   const sites = declines.reduce((sum, { count }) => sum + count, 0);
   const reasons = [...new Set(declines.map(({ message }) => message))];
-  const main = [...reasons.slice(0, 2), ...(reasons.length > 2 ? [`${reasons.length - 2} more below`] : [])].join(' · ');
+  const main = [...reasons.slice(0, 2), ...(reasons.length > 2 ? [`${reasons.length - 2} more below`] : [])].join(
+    ' · ',
+  );
   const detail = reasons.length === 0 ? 'every site where a pass could fire was rewritten' : main;
   return { question: 'Skipped', value: sites === 0 ? 'nothing' : plural(sites, 'site'), detail, tone: 'plain' };
 }
 
 /** Smaller by, faster by, as good as, what was skipped. */
-export const answers = (report: SlimReport): Answer[] => [smaller(report), faster(report), asGood(report), skipped(report)];
+export const answers = (report: SlimReport): Answer[] => [
+  smaller(report),
+  faster(report),
+  asGood(report),
+  skipped(report),
+];
 
 /** The counts of all passes, `52 BatchNormalization folded into Conv`; those that removed most nodes first. */
 export function achievements({ passes }: SlimReport): string[] {
-  const stats = passes.flatMap(({ stats: counts, nodesRemoved }) => counts.map((one) => ({ ...one, nodesRemoved }))).filter(({ count }) => count > 0);
-  return stats.sort((a, b) => b.nodesRemoved - a.nodesRemoved || b.count - a.count).map(({ label, count }) => `${count} ${label}`);
+  const stats = passes
+    .flatMap(({ stats: counts, nodesRemoved }) => counts.map((one) => ({ ...one, nodesRemoved })))
+    .filter(({ count }) => count > 0);
+  return stats
+    .sort((a, b) => b.nodesRemoved - a.nodesRemoved || b.count - a.count)
+    .map(({ label, count }) => `${count} ${label}`);
 }
 
 /** `12.5 s`. */

@@ -13,19 +13,23 @@ interface Ladder {
 
 const BYTES: Ladder = {
   units: ['B', 'KiB', 'MiB', 'GiB', 'TiB'].map((suffix, power) => ({ suffix, size: 1024 ** power })),
-  decimals: (_, unit) => unit.size === 1 ? 0 : 1,
+  decimals: (_, unit) => (unit.size === 1 ? 0 : 1),
 };
 const COUNTS: Ladder = {
   units: ['', 'k', 'M', 'G', 'T'].map((suffix, power) => ({ suffix, size: 1000 ** power })),
-  decimals: (scaled, unit) => unit.size === 1 ? 0 : scaled < 99.995 ? 2 : 1,
+  decimals: (scaled, unit) => (unit.size === 1 ? 0 : scaled < 99.995 ? 2 : 1),
 };
 const TIMES: Ladder = {
-  units: [{ suffix: 'µs', size: 1e-3 }, { suffix: 'ms', size: 1 }, { suffix: 's', size: 1000 }],
-  decimals: (scaled) => scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0,
+  units: [
+    { suffix: 'µs', size: 1e-3 },
+    { suffix: 'ms', size: 1 },
+    { suffix: 's', size: 1000 },
+  ],
+  decimals: (scaled) => (scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0),
 };
 const ENERGIES: Ladder = {
   units: ['pJ', 'nJ', 'µJ', 'mJ', 'J'].map((suffix, power) => ({ suffix, size: 1000 ** power })),
-  decimals: (scaled) => scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0,
+  decimals: (scaled) => (scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0),
 };
 const WHOLE: Ladder = { units: [{ suffix: '', size: 1 }], decimals: () => 0 };
 
@@ -59,7 +63,8 @@ export function figure(value: number, quantity: Quantity): string {
 export function figurePair(before: number, after: number, quantity: Quantity): readonly [string, string] {
   const ladder = LADDERS[quantity];
   const unit = unitFor(Math.max(Math.abs(before), Math.abs(after)), ladder);
-  const one = (value: number): string => value !== 0 && Math.abs(value) < unit.size / 10 ? figure(value, quantity) : inUnit(value, unit, ladder);
+  const one = (value: number): string =>
+    value !== 0 && Math.abs(value) < unit.size / 10 ? figure(value, quantity) : inUnit(value, unit, ladder);
   return [one(before), one(after)];
 }
 
@@ -110,11 +115,15 @@ export function dimensions(shape: readonly (number | string)[]): string {
 }
 
 /** `show(value)`, or no text for a value that is absent. */
-export const given = <T>(value: T | undefined, show: (value: T) => string): string => value === undefined ? '' : show(value);
+export const given = <T>(value: T | undefined, show: (value: T) => string): string =>
+  value === undefined ? '' : show(value);
 
 /** The text without characters that could forge a line, hide or reorder what follows: shown as `\u{1b}`. */
 export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }
 
 /** At most `length` characters, with `…` in the middle, where names differ least. */

@@ -21,20 +21,46 @@ export interface Palette {
 
 export const PALETTES: { readonly light: Palette; readonly dark: Palette } = {
   light: {
-    page: '#f6f7f9', card: '#ffffff', line: '#dde2e8', text: '#18202a', quiet: '#576373', accent: '#0b6e75',
-    good: '#0f7040', bad: '#b3261e', warn: '#8a5300',
-    before: '#7c8998', after: '#0d8a8f', tensor: '#2f6fb7', nonTensor: '#c96f12', runtime: '#8a6fb0', track: '#e9edf1',
+    page: '#f6f7f9',
+    card: '#ffffff',
+    line: '#dde2e8',
+    text: '#18202a',
+    quiet: '#576373',
+    accent: '#0b6e75',
+    good: '#0f7040',
+    bad: '#b3261e',
+    warn: '#8a5300',
+    before: '#7c8998',
+    after: '#0d8a8f',
+    tensor: '#2f6fb7',
+    nonTensor: '#c96f12',
+    runtime: '#8a6fb0',
+    track: '#e9edf1',
   },
   dark: {
-    page: '#10151b', card: '#181f27', line: '#2d3743', text: '#e5eaf0', quiet: '#9dabba', accent: '#4fc3c7',
-    good: '#5cc98b', bad: '#ff8a80', warn: '#f0b357',
-    before: '#738295', after: '#35b3b6', tensor: '#5b9be0', nonTensor: '#e08a34', runtime: '#a58bd0', track: '#242d37',
+    page: '#10151b',
+    card: '#181f27',
+    line: '#2d3743',
+    text: '#e5eaf0',
+    quiet: '#9dabba',
+    accent: '#4fc3c7',
+    good: '#5cc98b',
+    bad: '#ff8a80',
+    warn: '#f0b357',
+    before: '#738295',
+    after: '#35b3b6',
+    tensor: '#5b9be0',
+    nonTensor: '#e08a34',
+    runtime: '#a58bd0',
+    track: '#242d37',
   },
 };
 
 /** CSS names of the colours: `nonTensor` is `--non-tensor`. */
 const variables = (palette: Palette): string =>
-  Object.entries(palette).map(([key, colour]) => `--${key.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}:${String(colour)}`).join(';');
+  Object.entries(palette)
+    .map(([key, colour]) => `--${key.replace(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)}:${String(colour)}`)
+    .join(';');
 
 const RULES = `
 *{box-sizing:border-box}

@@ -1,13 +1,26 @@
 // A report document as one HTML file: no script, no outside reference, readable on a telephone, in the dark, on paper.
 import { intervalChart, ratioBar, rowBars, STACK_STYLES, stackedBar } from './chart.js';
-import type { BarRow, BarsBlock, Block, BlockCell, Document, RichCell, Section, StackBlock, TableBlock } from './document.js';
+import type {
+  BarRow,
+  BarsBlock,
+  Block,
+  BlockCell,
+  Document,
+  RichCell,
+  Section,
+  StackBlock,
+  TableBlock,
+} from './document.js';
 import { STYLE } from './html-style.js';
 import { escapeHtml, htmlLines, htmlName, htmlText } from './html-text.js';
 
-const rich = (cell: BlockCell): RichCell => typeof cell === 'string' ? { text: cell } : cell;
+const rich = (cell: BlockCell): RichCell => (typeof cell === 'string' ? { text: cell } : cell);
 
 function cellContent({ text, tone, name, ratio }: RichCell, label: string): string {
-  const words = name === undefined ? htmlText(text) : `<span class="name${text.length < 25 ? ' short' : ''}">${htmlName(text)}</span>`;
+  const words =
+    name === undefined
+      ? htmlText(text)
+      : `<span class="name${text.length < 25 ? ' short' : ''}">${htmlName(text)}</span>`;
   const coloured = tone === undefined || tone === 'plain' ? words : `<span class="${tone}">${words}</span>`;
   return ratio === undefined ? coloured : coloured + ratioBar(ratio, label, tone ?? 'plain');
 }
@@ -19,18 +32,26 @@ function tableHtml({ caption, columns, rows, shown }: TableBlock): string {
     const all = named.filter((one) => one !== false);
     return all.length === 0 ? '' : ` class="${all.join(' ')}"`;
   };
-  const head = columns.map(({ title }, at) =>
-    title === '' ? `<td${classes(at)}></td>` : `<th scope="col"${classes(at)}>${escapeHtml(title)}</th>`).join('');
-  const body = rows.map((row) => {
-    const label = rich(row[0] ?? '').text;
-    const cells = columns.map((_, at) => {
-      const cell = rich(row[at] ?? '');
-      const content = cellContent(cell, label);
-      return at === 0 ? `<th scope="row">${content}</th>` : `<td${classes(at, cell)}>${content}</td>`;
-    });
-    return `<tr>${cells.join('')}</tr>`;
-  }).join('\n');
-  const visibleCaption = shown === 'folded' ? `<caption class="unseen">${htmlText(caption)}</caption>` : `<caption>${htmlText(caption)}</caption>`;
+  const head = columns
+    .map(({ title }, at) =>
+      title === '' ? `<td${classes(at)}></td>` : `<th scope="col"${classes(at)}>${escapeHtml(title)}</th>`,
+    )
+    .join('');
+  const body = rows
+    .map((row) => {
+      const label = rich(row[0] ?? '').text;
+      const cells = columns.map((_, at) => {
+        const cell = rich(row[at] ?? '');
+        const content = cellContent(cell, label);
+        return at === 0 ? `<th scope="row">${content}</th>` : `<td${classes(at, cell)}>${content}</td>`;
+      });
+      return `<tr>${cells.join('')}</tr>`;
+    })
+    .join('\n');
+  const visibleCaption =
+    shown === 'folded'
+      ? `<caption class="unseen">${htmlText(caption)}</caption>`
+      : `<caption>${htmlText(caption)}</caption>`;
   const table = `<table>${visibleCaption}<thead><tr>${head}</tr></thead>\n<tbody>${body}</tbody></table>`;
   // A region that scrolls must be reachable with the keyboard, and then needs a name.
   const box = `<div class="scroll" tabindex="0" role="region" aria-label="${escapeHtml(caption)}">${table}</div>`;
@@ -54,16 +75,27 @@ function labelHtml({ label, note }: BarRow): string {
 
 function barsHtml(block: BarsBlock): string {
   const most = block.rows.reduce((largest, { before, after }) => Math.max(largest, before ?? 0, after ?? 0), 0);
-  const rows = block.rows.map((row) => `<li>${labelHtml(row)}${rowBars(row, most, block)}<span class="figure">${htmlText(row.text)}</span></li>`);
-  const key = block.series.length === 1 ? '' : legend([['s-before', block.series[0] ?? ''], ['s-after', block.series[1] ?? '']]);
+  const rows = block.rows.map(
+    (row) => `<li>${labelHtml(row)}${rowBars(row, most, block)}<span class="figure">${htmlText(row.text)}</span></li>`,
+  );
+  const key =
+    block.series.length === 1
+      ? ''
+      : legend([
+          ['s-before', block.series[0] ?? ''],
+          ['s-after', block.series[1] ?? ''],
+        ]);
   return `<figure><figcaption>${htmlText(`${block.caption}: ${block.measure}`)}</figcaption>${key}<ol class="bars">${rows.join('\n')}</ol></figure>`;
 }
 
 function stackHtml(block: StackBlock): string {
   const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
   const most = block.rows.reduce((largest, { values }) => Math.max(largest, total(values)), 0);
-  const rows = block.rows.map((row) => `<li><div class="label"><span>${htmlText(row.label)}</span><span>${htmlText(row.total)}</span></div>`
-    + `${stackedBar(row, most, block)}<div class="parts">${row.texts.map(htmlText).join(' · ')}</div></li>`);
+  const rows = block.rows.map(
+    (row) =>
+      `<li><div class="label"><span>${htmlText(row.label)}</span><span>${htmlText(row.total)}</span></div>` +
+      `${stackedBar(row, most, block)}<div class="parts">${row.texts.map(htmlText).join(' · ')}</div></li>`,
+  );
   const key = legend(block.series.map((series, at) => [STACK_STYLES[at] ?? 's-runtime', series]));
   const caption = `<figcaption>${htmlText(`${block.caption}: ${block.measure}`)}</figcaption>`;
   return `<figure>${caption}${key}<ul class="stacks">${rows.join('\n')}</ul></figure>`;
@@ -80,9 +112,13 @@ function codeHtml(caption: string, text: string): string {
 function blockHtml(block: Block): string {
   switch (block.kind) {
     case 'answers':
-      return `<dl class="answers">${block.answers.map(({ question, value, detail, tone }) =>
-        `<div><dt>${htmlText(question)}</dt><dd class="value ${tone}">${htmlText(value)}</dd>`
-        + `<dd class="detail">${htmlText(detail)}</dd></div>`).join('\n')}</dl>`;
+      return `<dl class="answers">${block.answers
+        .map(
+          ({ question, value, detail, tone }) =>
+            `<div><dt>${htmlText(question)}</dt><dd class="value ${tone}">${htmlText(value)}</dd>` +
+            `<dd class="detail">${htmlText(detail)}</dd></div>`,
+        )
+        .join('\n')}</dl>`;
     case 'text':
       return `<p${block.tone === undefined || block.tone === 'plain' ? '' : ` class="${block.tone}"`}>${htmlText(block.text)}</p>`;
     case 'facts':

@@ -21,7 +21,8 @@ export function writeReport(report: Report): string {
  */
 export function parseReport<K extends ReportKind>(text: string, kind: K, file: string): ReportKinds[K] {
   const rewrite = `write a fresh one: mcompress ${kind} MODEL --json > ${file}`;
-  const bad = (message: string, fix = rewrite): InputError => new InputError('bad-report', message, { at: { file }, fix });
+  const bad = (message: string, fix = rewrite): InputError =>
+    new InputError('bad-report', message, { at: { file }, fix });
   let data: unknown;
   try {
     data = JSON.parse(text.replace(/^\uFEFF/, ''));
@@ -34,7 +35,11 @@ export function parseReport<K extends ReportKind>(text: string, kind: K, file: s
   if (data.version !== REPORT_VERSION) {
     throw bad(`the report has version ${describeValue(data.version)}, this mcompress reads version ${REPORT_VERSION}`);
   }
-  if (data.kind !== kind) throw bad(`this is a report of kind ${describeValue(data.kind)}, not "${kind}"`, `give a report of mcompress ${kind}`);
+  if (data.kind !== kind)
+    throw bad(
+      `this is a report of kind ${describeValue(data.kind)}, not "${kind}"`,
+      `give a report of mcompress ${kind}`,
+    );
   const fail = (message: string, path: string): never => {
     throw bad(`${path === '' ? 'the report' : path} ${message}`);
   };

@@ -7,7 +7,10 @@ import { bar } from './table.js';
 export const escapeMarkdown = (text: string): string => visible(text).replace(/[\\`*_<>[\]|~&]/g, '\\$&');
 
 /** At the start of a line a few more characters would act. */
-const paragraph = (text: string): string => escapeMarkdown(text).replace(/^(\s*)([-+#=])/, '$1\\$2').replace(/^(\s*\d+)([.)])/, '$1\\$2');
+const paragraph = (text: string): string =>
+  escapeMarkdown(text)
+    .replace(/^(\s*)([-+#=])/, '$1\\$2')
+    .replace(/^(\s*\d+)([.)])/, '$1\\$2');
 
 /** A code span; the fence is longer than any run of backticks inside, and pipes do not end a table cell. */
 function code(text: string): string {
@@ -23,12 +26,13 @@ function cell(one: BlockCell): string {
   return one.name === undefined ? escapeMarkdown(one.text) : code(one.text);
 }
 
-const rows = (lines: readonly (readonly string[])[]): string => lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const rows = (lines: readonly (readonly string[])[]): string =>
+  lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 
 function tableText({ caption, columns, rows: body, shown }: TableBlock): string {
   const text = rows([
     columns.map(({ title }) => escapeMarkdown(title)),
-    columns.map(({ align }) => align === 'right' ? '---:' : '---'),
+    columns.map(({ align }) => (align === 'right' ? '---:' : '---')),
     ...body.map((row) => columns.map((_, at) => cell(row[at] ?? ''))),
   ]);
   if (shown === 'open') return `**${escapeMarkdown(caption)}**\n\n${text}`;
@@ -42,7 +46,8 @@ function barsText({ caption, measure, series, rows: bars }: BarsBlock): string {
   const head = ['', ...series, measure];
   const body = bars.map(({ label, note, before, after, text }) => [
     note === '' ? code(label) : `${code(label)} ${escapeMarkdown(note)}`,
-    ...[before, after].slice(0, series.length).map((value) => bar(value ?? 0, most, BAR)), escapeMarkdown(text),
+    ...[before, after].slice(0, series.length).map((value) => bar(value ?? 0, most, BAR)),
+    escapeMarkdown(text),
   ]);
   return `**${escapeMarkdown(caption)}**\n\n${rows([head, ['---', ...series.map(() => '---'), '---:'], ...body])}`;
 }
@@ -54,7 +59,9 @@ function stackText({ caption, series, rows: stacks }: StackBlock): string {
 }
 
 function intervalText({ caption, rows: ratios }: IntervalBlock): string {
-  const lines = ratios.map(({ label, value, text }) => `- ${escapeMarkdown(`${label} × ${value.toFixed(3)}: ${text}`)}`);
+  const lines = ratios.map(
+    ({ label, value, text }) => `- ${escapeMarkdown(`${label} × ${value.toFixed(3)}: ${text}`)}`,
+  );
   return `**${escapeMarkdown(caption)}**\n\n${lines.join('\n')}`;
 }
 
@@ -67,8 +74,12 @@ function fenced(language: string, text: string): string {
 function blockText(block: Block): string {
   switch (block.kind) {
     case 'answers':
-      return block.answers.map(({ question, value, detail }) =>
-        `- ${escapeMarkdown(question)}: **${escapeMarkdown(value)}** (${escapeMarkdown(detail)})`).join('\n');
+      return block.answers
+        .map(
+          ({ question, value, detail }) =>
+            `- ${escapeMarkdown(question)}: **${escapeMarkdown(value)}** (${escapeMarkdown(detail)})`,
+        )
+        .join('\n');
     case 'text':
       return block.tone === 'warn' || block.tone === 'bad' ? `> ${paragraph(block.text)}` : paragraph(block.text);
     case 'facts':

@@ -1,11 +1,34 @@
 // What the report of `slim` says, in the order in which a reader asks: smaller by, faster by, as good as, what was
 // skipped and why; then per pass; then per layer; then how it was measured.
 import {
-  COST_WORDS, countText, figureTable, layerCaption, layerCost, operatorBars, shareBlock, someNames, time, timingBlocks, type Cost,
+  COST_WORDS,
+  countText,
+  figureTable,
+  layerCaption,
+  layerCost,
+  operatorBars,
+  shareBlock,
+  someNames,
+  time,
+  timingBlocks,
+  type Cost,
 } from './blocks.js';
 import {
-  MAX_BARS, left, name, operatorNote, right, section, tableBlock, toned, warningBlocks,
-  type BarRow, type BarsBlock, type Block, type BlockCell, type Document, type Section,
+  MAX_BARS,
+  left,
+  name,
+  operatorNote,
+  right,
+  section,
+  tableBlock,
+  toned,
+  warningBlocks,
+  type BarRow,
+  type BarsBlock,
+  type Block,
+  type BlockCell,
+  type Document,
+  type Section,
 } from './document.js';
 import { answers, baselineText, duration, figureRows, timingConditions } from './figures.js';
 import { difference, dimensions, figure, figurePair, given, plural, scientific } from './format.js';
@@ -15,9 +38,15 @@ function baselineBlock(baseline: BaselineComparison): Block[] {
   const tones = { better: 'good', worse: 'bad', same: 'plain', 'not-compared': 'plain' } as const;
   const quantity = (key: string): 'bytes' | 'count' | 'time' | 'whole' =>
     key.endsWith('Bytes') ? 'bytes' : key === 'latency' ? 'time' : key === 'nodes' ? 'whole' : 'count';
-  const show = (value: number | undefined, key: string): string => value === undefined ? '' : figure(value, quantity(key));
-  const rows = baseline.figures.map(({ figure: key, label, earlier, now, verdict, reason }) =>
-    [label, show(earlier, key), show(now, key), toned(verdict.replace('-', ' '), tones[verdict]), reason ?? '']);
+  const show = (value: number | undefined, key: string): string =>
+    value === undefined ? '' : figure(value, quantity(key));
+  const rows = baseline.figures.map(({ figure: key, label, earlier, now, verdict, reason }) => [
+    label,
+    show(earlier, key),
+    show(now, key),
+    toned(verdict.replace('-', ' '), tones[verdict]),
+    reason ?? '',
+  ]);
   const columns = [left('figure'), right('earlier'), right('now'), left('verdict'), left('remark', 1)];
   const table = tableBlock(`Slimmed model in ${baseline.name} and now`, 'open', columns, rows);
   return [{ kind: 'text', ...baselineText(baseline) }, ...(table ? [table] : [])];
@@ -46,62 +75,122 @@ export function groupDeclines(declines: readonly DeclineReport[]): DeclineGroup[
 
 /** What was not rewritten, by reason and site by site. */
 function declineBlocks(declines: readonly DeclineReport[]): (Block | undefined)[] {
-  if (declines.length === 0) return [{ kind: 'text', text: 'Nothing: every site where a pass could fire was rewritten.' }];
+  if (declines.length === 0)
+    return [{ kind: 'text', text: 'Nothing: every site where a pass could fire was rewritten.' }];
   const groups = groupDeclines(declines);
   return [
-    tableBlock('Reasons', 'open', [left('pass'), left('reason'), right('sites'), left('where', 1)],
-      groups.map(({ pass, code, message, sites, nodes }) => [name(pass), `${message} [${code}]`, String(sites), name(someNames(nodes, 2))])),
-    tableBlock('Every site', 'folded', [left('pass'), left('code'), left('node'), right('sites')],
-      declines.map(({ pass, code, node, count }) => [name(pass), name(code), name(node ?? ''), String(count)])),
+    tableBlock(
+      'Reasons',
+      'open',
+      [left('pass'), left('reason'), right('sites'), left('where', 1)],
+      groups.map(({ pass, code, message, sites, nodes }) => [
+        name(pass),
+        `${message} [${code}]`,
+        String(sites),
+        name(someNames(nodes, 2)),
+      ]),
+    ),
+    tableBlock(
+      'Every site',
+      'folded',
+      [left('pass'), left('code'), left('node'), right('sites')],
+      declines.map(({ pass, code, node, count }) => [name(pass), name(code), name(node ?? ''), String(count)]),
+    ),
   ];
 }
 
-function passRow({ pass, outcome, reason, stats, sites, nodesRemoved, parametersDelta, macsDelta, ms }: PassReport): BlockCell[] {
-  const said = outcome === 'undone' || outcome === 'rejected' ? [outcome.toUpperCase() + given(reason, (why) => `: ${why}`)] : [];
+function passRow({
+  pass,
+  outcome,
+  reason,
+  stats,
+  sites,
+  nodesRemoved,
+  parametersDelta,
+  macsDelta,
+  ms,
+}: PassReport): BlockCell[] {
+  const said =
+    outcome === 'undone' || outcome === 'rejected' ? [outcome.toUpperCase() + given(reason, (why) => `: ${why}`)] : [];
   const counts = stats.filter(({ count }) => count > 0).map(({ label, count }) => `${count} ${label}`);
   const what = [...said, ...counts].join(' · ');
   return [
-    name(pass), said.length > 0 ? toned(what, 'warn') : what, String(sites), difference(-nodesRemoved, 'whole'),
-    difference(parametersDelta, 'count'), macsDelta === undefined ? '' : difference(macsDelta, 'count'), duration(ms),
+    name(pass),
+    said.length > 0 ? toned(what, 'warn') : what,
+    String(sites),
+    difference(-nodesRemoved, 'whole'),
+    difference(parametersDelta, 'count'),
+    macsDelta === undefined ? '' : difference(macsDelta, 'count'),
+    duration(ms),
   ];
 }
 
 /** What each pass did, and what was undone. */
-export function passBlocks({ passes, verification }: SlimReport, times: 'with-times' | 'without-times'): (Block | undefined)[] {
-  const all = [left('pass'), left('what'), right('sites'), right('nodes'), right('params', 2), right('MACs', 2), right('took', 3)];
+export function passBlocks(
+  { passes, verification }: SlimReport,
+  times: 'with-times' | 'without-times',
+): (Block | undefined)[] {
+  const all = [
+    left('pass'),
+    left('what'),
+    right('sites'),
+    right('nodes'),
+    right('params', 2),
+    right('MACs', 2),
+    right('took', 3),
+  ];
   const columns = times === 'with-times' ? all : all.slice(0, -1);
   const idle = passes.filter(({ outcome }) => outcome === 'no-change').map(({ pass }) => pass);
-  const undone = verification.undone.map(({ pass, node, worstRelative, reproducer }) =>
-    [name(pass), name(node ?? ''), worstRelative === undefined ? 'not a number' : scientific(worstRelative), name(reproducer ?? '')]);
+  const undone = verification.undone.map(({ pass, node, worstRelative, reproducer }) => [
+    name(pass),
+    name(node ?? ''),
+    worstRelative === undefined ? 'not a number' : scientific(worstRelative),
+    name(reproducer ?? ''),
+  ]);
   return [
-    tableBlock('Passes that had something to do', 'open', columns, passes.filter(({ outcome }) => outcome !== 'no-change').map(passRow)),
-    tableBlock('Rewrites undone: defects of mcompress, worth a bug report', 'open',
-      [left('pass'), left('node'), right('error'), left('reproducer')], undone),
+    tableBlock(
+      'Passes that had something to do',
+      'open',
+      columns,
+      passes.filter(({ outcome }) => outcome !== 'no-change').map(passRow),
+    ),
+    tableBlock(
+      'Rewrites undone: defects of mcompress, worth a bug report',
+      'open',
+      [left('pass'), left('node'), right('error'), left('reproducer')],
+      undone,
+    ),
     idle.length === 0 ? undefined : { kind: 'text', text: `Ran and found nothing to do: ${idle.join(', ')}.` },
   ];
 }
 
 /** `412 µs → 371 µs`; `gone` where a layer was merged into another. */
 function barText(before: number | undefined, after: number | undefined, cost: Cost): string {
-  const [scale, quantity] = cost === 'timeUs' ? [1e-3, 'time'] as const : [1, 'count'] as const;
-  if (before !== undefined && after !== undefined) return figurePair(before * scale, after * scale, quantity).join(' → ');
+  const [scale, quantity] = cost === 'timeUs' ? ([1e-3, 'time'] as const) : ([1, 'count'] as const);
+  if (before !== undefined && after !== undefined)
+    return figurePair(before * scale, after * scale, quantity).join(' → ');
   if (before !== undefined) return `${figure(before * scale, quantity)} → gone`;
   return after === undefined ? '' : `new ${figure(after * scale, quantity)}`;
 }
 
 function layerBars(layers: readonly LayerReport[]): BarsBlock | undefined {
   const cost = layerCost(layers.flatMap(({ before, after }) => [before, after]));
-  const rows = layers.map(({ name: label, before, after }): BarRow & { readonly weight: number } => {
-    const was = before?.[cost];
-    const is = after?.[cost];
-    const note = operatorNote(label, after?.opType ?? before?.opType ?? '');
-    return { label, note, before: was, after: is, text: barText(was, is, cost), weight: Math.max(was ?? 0, is ?? 0) };
-  }).filter(({ weight }) => weight > 0);
+  const rows = layers
+    .map(({ name: label, before, after }): BarRow & { readonly weight: number } => {
+      const was = before?.[cost];
+      const is = after?.[cost];
+      const note = operatorNote(label, after?.opType ?? before?.opType ?? '');
+      return { label, note, before: was, after: is, text: barText(was, is, cost), weight: Math.max(was ?? 0, is ?? 0) };
+    })
+    .filter(({ weight }) => weight > 0);
   const dearest = [...rows].sort((a, b) => b.weight - a.weight).slice(0, MAX_BARS);
   if (dearest.length === 0) return undefined;
   const kept = new Set(dearest);
   return {
-    kind: 'bars', caption: layerCaption(dearest.length, rows.length), measure: COST_WORDS[cost], series: ['before', 'after'],
+    kind: 'bars',
+    caption: layerCaption(dearest.length, rows.length),
+    measure: COST_WORDS[cost],
+    series: ['before', 'after'],
     rows: rows.filter((row) => kept.has(row)),
   };
 }
@@ -109,33 +198,62 @@ function layerBars(layers: readonly LayerReport[]): BarsBlock | undefined {
 function layerTable(layers: readonly LayerReport[]): Block | undefined {
   const times = [right('before'), right('after'), left('runs as', 2)];
   const columns = [left('layer'), left('operator', 2), left('output', 3), right('MACs'), right('params', 3), ...times];
-  return tableBlock(`All ${layers.length} layers`, 'folded', columns, layers.map(({ name: label, before, after }) => {
-    const facts = after ?? before;
-    const runs = after ? after.ranAs ?? before?.ranAs ?? '' : 'merged or removed';
-    return [
-      name(label), name(facts?.opType ?? ''), given(facts?.shape, dimensions), given(facts?.macs, countText),
-      given(facts?.parameters, countText), given(before?.timeUs, time), given(after?.timeUs, time), runs,
-    ];
-  }));
+  return tableBlock(
+    `All ${layers.length} layers`,
+    'folded',
+    columns,
+    layers.map(({ name: label, before, after }) => {
+      const facts = after ?? before;
+      const runs = after ? (after.ranAs ?? before?.ranAs ?? '') : 'merged or removed';
+      return [
+        name(label),
+        name(facts?.opType ?? ''),
+        given(facts?.shape, dimensions),
+        given(facts?.macs, countText),
+        given(facts?.parameters, countText),
+        given(before?.timeUs, time),
+        given(after?.timeUs, time),
+        runs,
+      ];
+    }),
+  );
 }
 
-const fusionLabel = (fusion: 'on' | 'off'): string => fusion === 'on' ? 'runtime fusion on' : 'runtime fusion off';
+const fusionLabel = (fusion: 'on' | 'off'): string => (fusion === 'on' ? 'runtime fusion on' : 'runtime fusion off');
 
-const LEGEND = 'MACs are multiply-accumulates; FLOPs are twice that. Memory is the largest sum of activations alive at one time, '
-  + 'weights not counted. Tensor layers hold a learned weight of higher order (convolution, fully connected); all others are '
-  + 'non-tensor layers. docs/report.md explains every figure.';
+const LEGEND =
+  'MACs are multiply-accumulates; FLOPs are twice that. Memory is the largest sum of activations alive at one time, ' +
+  'weights not counted. Tensor layers hold a learned weight of higher order (convolution, fully connected); all others are ' +
+  'non-tensor layers. docs/report.md explains every figure.';
 
 function measurement(report: SlimReport): Section[] {
-  const { machine, versions, verification: check, input, output, figures: { latency } } = report;
-  const error = (worst: number | undefined): string => worst === undefined ? 'not a number' : scientific(worst);
-  const outputs = someNames(check.outputs.map(({ name: label, worstRelative }) => `${label} ${error(worstRelative)}`), 8);
-  const agreement = plural(check.feeds, 'feed') + given(check.feedKinds, (kinds) => ` (${kinds})`)
-    + given(check.tolerance, (most) => `, allowed ${scientific(most)} of the scale of an output`)
-    + (outputs === '' ? '' : `; worst per output: ${outputs}`);
+  const {
+    machine,
+    versions,
+    verification: check,
+    input,
+    output,
+    figures: { latency },
+  } = report;
+  const error = (worst: number | undefined): string => (worst === undefined ? 'not a number' : scientific(worst));
+  const outputs = someNames(
+    check.outputs.map(({ name: label, worstRelative }) => `${label} ${error(worstRelative)}`),
+    8,
+  );
+  const agreement =
+    plural(check.feeds, 'feed') +
+    given(check.feedKinds, (kinds) => ` (${kinds})`) +
+    given(check.tolerance, (most) => `, allowed ${scientific(most)} of the scale of an output`) +
+    (outputs === '' ? '' : `; worst per output: ${outputs}`);
   const facts: (readonly [string, string])[] = [
     ['input', `${input.name}, ${plural(input.bytes, 'byte')}, SHA-256 ${input.sha256}`],
-    ...(output ? [['output', `${output.name}, ${plural(output.bytes, 'byte')}, SHA-256 ${output.sha256}`] as const] : []),
-    ['machine', `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`],
+    ...(output
+      ? [['output', `${output.name}, ${plural(output.bytes, 'byte')}, SHA-256 ${output.sha256}`] as const]
+      : []),
+    [
+      'machine',
+      `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
+    ],
     ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
     ['agreement', agreement],
     ...(latency ? [['latency', `the two models in turn, ${timingConditions(latency)}`] as const] : []),
@@ -143,24 +261,37 @@ function measurement(report: SlimReport): Section[] {
     ...(report.createdAt === undefined ? [] : [['made', report.createdAt] as const]),
     ...(report.elapsedMs === undefined ? [] : [['took', duration(report.elapsedMs)] as const]),
   ];
-  return section('How it was measured',
+  return section(
+    'How it was measured',
     { kind: 'facts', facts },
     { kind: 'code', caption: 'The same again', language: 'sh', text: report.recipe.commandLine },
-    { kind: 'code', caption: 'The recipe, for --recipe', language: 'json', text: JSON.stringify(report.recipe.document, undefined, 2) },
-    { kind: 'text', text: LEGEND });
+    {
+      kind: 'code',
+      caption: 'The recipe, for --recipe',
+      language: 'json',
+      text: JSON.stringify(report.recipe.document, undefined, 2),
+    },
+    { kind: 'text', text: LEGEND },
+  );
 }
 
 /** The document of a `slim` report. */
 export function slimDocument(report: SlimReport): Document {
   const { input, output, figures } = report;
   const titles = ['before', 'after'] as const;
-  const shares = report.timeShare.flatMap(({ fusion, before, after }) =>
-    [{ label: `before, ${fusionLabel(fusion)}`, share: before }, { label: `after, ${fusionLabel(fusion)}`, share: after }]);
+  const shares = report.timeShare.flatMap(({ fusion, before, after }) => [
+    { label: `before, ${fusionLabel(fusion)}`, share: before },
+    { label: `after, ${fusionLabel(fusion)}`, share: after },
+  ]);
   return {
     title: output ? `${input.name} → ${output.name}` : input.name,
     lead: [{ kind: 'answers', answers: answers(report) }, ...warningBlocks(report.warnings)],
     sections: [
-      ...section('Before and after', figureTable('All figures', figureRows(figures), titles), ...timingBlocks(figures, titles)),
+      ...section(
+        'Before and after',
+        figureTable('All figures', figureRows(figures), titles),
+        ...timingBlocks(figures, titles),
+      ),
       ...(report.baseline ? section('Against the baseline', ...baselineBlock(report.baseline)) : []),
       ...section('What was skipped, and why', ...declineBlocks(report.declines)),
       ...section('Pass by pass', ...passBlocks(report, 'with-times')),

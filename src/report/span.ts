@@ -10,7 +10,8 @@ export type Line = readonly Span[];
 
 // Code points that take no column (marks) and two columns (East Asian wide and fullwidth, emoji).
 const ZERO = /^[\p{Mn}\p{Me}]$/u;
-const DOUBLE = /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
+const DOUBLE =
+  /^[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
 const PLAIN = /^[\x20-\x7e]*$/;
 
 function columnsOf(character: string): number {
@@ -30,7 +31,15 @@ export const span = (text: string, style?: Style): Span => ({ text: visible(text
 export const lineWidth = (line: Line): number => line.reduce((sum, { text }) => sum + textWidth(text), 0);
 
 /** The lines as text without styles, spaces at line ends removed. */
-export const plainText = (lines: readonly Line[]): string => lines.map((line) => line.map(({ text }) => text).join('').trimEnd()).join('\n');
+export const plainText = (lines: readonly Line[]): string =>
+  lines
+    .map((line) =>
+      line
+        .map(({ text }) => text)
+        .join('')
+        .trimEnd(),
+    )
+    .join('\n');
 
 const fitStart = (characters: readonly string[], width: number): string => {
   let used = 0;

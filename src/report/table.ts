@@ -16,8 +16,9 @@ const MIN_CUT = 8;
 /** Before a column that may be cut gets less than this, others are dropped. */
 const FAIR_CUT = 28;
 
-const cellText = (cell: Cell | undefined): string => cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text;
-const cellStyle = (cell: Cell | undefined): Style | undefined => typeof cell === 'object' ? cell.style : undefined;
+const cellText = (cell: Cell | undefined): string =>
+  cell === undefined ? '' : typeof cell === 'string' ? cell : cell.text;
+const cellStyle = (cell: Cell | undefined): Style | undefined => (typeof cell === 'object' ? cell.style : undefined);
 
 interface Fitted {
   readonly column: Column;
@@ -27,10 +28,13 @@ interface Fitted {
 
 function fit(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number): Fitted[] {
   let shown = columns.map((column, index) => {
-    const natural = rows.reduce((most, row) => Math.max(most, textWidth(span(cellText(row[index])).text)), textWidth(column.title));
+    const natural = rows.reduce(
+      (most, row) => Math.max(most, textWidth(span(cellText(row[index])).text)),
+      textWidth(column.title),
+    );
     return { column, index, width: natural };
   });
-  const fair = ({ column, width: natural }: Fitted): number => column.cut ? Math.min(natural, FAIR_CUT) : natural;
+  const fair = ({ column, width: natural }: Fitted): number => (column.cut ? Math.min(natural, FAIR_CUT) : natural);
   const least = (): number => shown.reduce((sum, one) => sum + GAP + fair(one), -GAP);
   while (least() > width) {
     const worth = Math.max(...shown.map(({ column }) => column.drop ?? 0));
@@ -60,22 +64,44 @@ function shrink(fitted: readonly Fitted[], excess: number): Fitted[] {
 function cellLines(cell: Cell | undefined, room: number, cut: Column['cut']): string[] {
   const text = span(cellText(cell)).text;
   if (cut !== 'wrap') return [clip(text, room, cut)];
-  return wrap([{ text }], room).map((line) => clip(line.map((one) => one.text).join('').trimEnd(), room));
+  return wrap([{ text }], room).map((line) =>
+    clip(
+      line
+        .map((one) => one.text)
+        .join('')
+        .trimEnd(),
+      room,
+    ),
+  );
 }
 
 function rowLines(cells: readonly Cell[], fitted: readonly Fitted[], style?: Style): Line[] {
   const texts = fitted.map(({ column, index, width }) => cellLines(cells[index], width, column.cut));
   const height = texts.reduce((most, lines) => Math.max(most, lines.length), 1);
-  return Array.from({ length: height }, (_, row) => trimEnd(fitted.flatMap(({ column, index, width }, at) => {
-    const cell = { text: pad(texts[at]?.[row] ?? '', width, column.align), style: cellStyle(cells[index]) ?? style };
-    return at === 0 ? [cell] : [{ text: ' '.repeat(GAP) }, cell];
-  })));
+  return Array.from({ length: height }, (_, row) =>
+    trimEnd(
+      fitted.flatMap(({ column, index, width }, at) => {
+        const cell = {
+          text: pad(texts[at]?.[row] ?? '', width, column.align),
+          style: cellStyle(cells[index]) ?? style,
+        };
+        return at === 0 ? [cell] : [{ text: ' '.repeat(GAP) }, cell];
+      }),
+    ),
+  );
 }
 
 /** A table with a head line; `width` is that of the terminal. Rows may be shorter than `columns`. */
 export function table(columns: readonly Column[], rows: readonly (readonly Cell[])[], width: number): Line[] {
   const fitted = fit(columns, rows, width);
-  return [...rowLines(columns.map(({ title }) => title), fitted, 'dim'), ...rows.flatMap((row) => rowLines(row, fitted))];
+  return [
+    ...rowLines(
+      columns.map(({ title }) => title),
+      fitted,
+      'dim',
+    ),
+    ...rows.flatMap((row) => rowLines(row, fitted)),
+  ];
 }
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -129,7 +155,7 @@ export function stack(parts: readonly StackPart[], most: number, width: number):
   let drawn = 0;
   return parts.map(({ value, glyph, style }) => {
     done += value;
-    const end = most > 0 ? Math.round(done / most * width) : 0;
+    const end = most > 0 ? Math.round((done / most) * width) : 0;
     const text = glyph.repeat(Math.max(0, end - drawn));
     drawn = end;
     return { text, style };

@@ -24,17 +24,26 @@ function figureLines(report: SlimReport, width: number): Line[] {
   const after = Math.max(widest(rows.map((row) => row.after)), 'after'.length);
   const relative = widest(rows.map((row) => row.change));
   const gzip = gzipNote(report.figures);
-  const note = (row: FigureRow): string => row.key === 'fileBytes' && gzip !== '' ? `(${gzip})` : row.note;
+  const note = (row: FigureRow): string => (row.key === 'fileBytes' && gzip !== '' ? `(${gzip})` : row.note);
   const lines = rows.flatMap((row) => {
     const start: Line = [
-      span(pad(row.label, label + 2, 'left')), span(pad(row.before, before, 'right')), span(pad(row.after, after + 2, 'right'), 'bold'),
+      span(pad(row.label, label + 2, 'left')),
+      span(pad(row.before, before, 'right')),
+      span(pad(row.after, after + 2, 'right'), 'bold'),
       span(pad(row.change, relative + 3, 'right'), TONE_STYLES[row.tone]),
     ];
     const said = note(row);
     const style = row.note.startsWith('SLOWER') ? 'bad' : 'dim';
     return said === '' ? [start] : wrap([...start, span('   '), span(said, style)], width, lineWidth(start) + 3);
   });
-  return [[span(' '.repeat(label + 2)), span(pad('before', before, 'right'), 'dim'), span(pad('after', after + 2, 'right'), 'dim')], ...lines];
+  return [
+    [
+      span(' '.repeat(label + 2)),
+      span(pad('before', before, 'right'), 'dim'),
+      span(pad('after', after + 2, 'right'), 'dim'),
+    ],
+    ...lines,
+  ];
 }
 
 const SHOWN_ACHIEVEMENTS = 4;
@@ -58,8 +67,9 @@ function reportLine(names: readonly string[]): Line[] {
   const [first, ...others] = names;
   if (first === undefined) return [];
   const stem = first.slice(0, first.lastIndexOf('.'));
-  const isSibling = (other: string): boolean => stem !== '' && other.startsWith(`${stem}.`) && other.lastIndexOf('.') === stem.length;
-  const short = others.map((other) => isSibling(other) ? other.slice(stem.length) : other);
+  const isSibling = (other: string): boolean =>
+    stem !== '' && other.startsWith(`${stem}.`) && other.lastIndexOf('.') === stem.length;
+  const short = others.map((other) => (isSibling(other) ? other.slice(stem.length) : other));
   return [[span('report: ', 'dim'), span([first, ...short].join(', '))]];
 }
 
@@ -67,20 +77,26 @@ function reportLine(names: readonly string[]): Line[] {
 function declineLines(report: SlimReport, { width, verbosity }: TerminalOptions): Line[] {
   const groups = groupDeclines(report.declines);
   if (groups.length === 0) return [];
-  return [[], [span('declined', 'dim')], ...groups.flatMap(({ pass, code, message, sites, nodes }) => {
-    const shown = verbosity > 1 ? nodes : nodes.slice(0, 3);
-    const rest = nodes.length - shown.length;
-    return [
-      ...wrap([span(`${pass}: `, 'accent'), span(`${message} [${code}], ${plural(sites, 'site')}`)], width, 2),
-      ...shown.map((node): Line => [span(`  ${node}`, 'dim')]),
-      ...(rest > 0 ? [[span(`  and ${rest} more (-vv)`, 'dim')]] : []),
-    ];
-  })];
+  return [
+    [],
+    [span('declined', 'dim')],
+    ...groups.flatMap(({ pass, code, message, sites, nodes }) => {
+      const shown = verbosity > 1 ? nodes : nodes.slice(0, 3);
+      const rest = nodes.length - shown.length;
+      return [
+        ...wrap([span(`${pass}: `, 'accent'), span(`${message} [${code}], ${plural(sites, 'site')}`)], width, 2),
+        ...shown.map((node): Line => [span(`  ${node}`, 'dim')]),
+        ...(rest > 0 ? [[span(`  and ${rest} more (-vv)`, 'dim')]] : []),
+      ];
+    }),
+  ];
 }
 
 function detailLines(report: SlimReport, options: TerminalOptions): Line[] {
   if (options.verbosity === 0) return [];
-  const blocks = passBlocks(report, options.verbosity > 1 ? 'with-times' : 'without-times').filter((block) => block !== undefined);
+  const blocks = passBlocks(report, options.verbosity > 1 ? 'with-times' : 'without-times').filter(
+    (block) => block !== undefined,
+  );
   return [[], ...blocksLines(blocks, { width: options.width, folded: 'hide' }), ...declineLines(report, options)];
 }
 
@@ -88,14 +104,27 @@ function detailLines(report: SlimReport, options: TerminalOptions): Line[] {
 export function slimLines(report: SlimReport, options: TerminalOptions): Line[] {
   const { width } = options;
   const { text, tone } = verificationText(report.verification);
-  const names = report.output ? `${report.input.name} → ${report.output.name}` : `${report.input.name} (nothing written)`;
+  const names = report.output
+    ? `${report.input.name} → ${report.output.name}`
+    : `${report.input.name} (nothing written)`;
   const undone = report.verification.undone.map(({ pass, node, reproducer }): Line => [
-    span(`undone, a defect of ${pass}${given(node, (at) => ` at ${at}`)}${given(reproducer, (file) => `; reproducer: ${file}`)}`, 'warn'),
+    span(
+      `undone, a defect of ${pass}${given(node, (at) => ` at ${at}`)}${given(reproducer, (file) => `; reproducer: ${file}`)}`,
+      'warn',
+    ),
   ]);
   const compared = report.baseline ? [baselineText(report.baseline)] : [];
   const baseline = compared.map((said): Line => [span(`baseline: ${said.text}`, TONE_STYLES[said.tone])]);
-  const warnings = [...report.warnings, ...(report.figures.latency?.warnings ?? [])].map((warning): Line => [span(`warning: ${warning}`, 'warn')]);
-  const tail = [doneLine(report, options.verbosity), ...undone, ...baseline, ...warnings, ...reportLine(options.reports)];
+  const warnings = [...report.warnings, ...(report.figures.latency?.warnings ?? [])].map((warning): Line => [
+    span(`warning: ${warning}`, 'warn'),
+  ]);
+  const tail = [
+    doneLine(report, options.verbosity),
+    ...undone,
+    ...baseline,
+    ...warnings,
+    ...reportLine(options.reports),
+  ];
   return [
     ...ends([span(names, 'bold')], [span(text, TONE_STYLES[tone])], width).flatMap((line) => wrap(line, width, 2)),
     [],

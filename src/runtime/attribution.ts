@@ -41,7 +41,14 @@ export interface SourceGraph {
 }
 
 const LAYOUT_OPS: ReadonlySet<string> = new Set(['ReorderInput', 'ReorderOutput']);
-const HELPER_OPS: ReadonlySet<string> = new Set(['Transpose', 'Cast', 'QuantizeLinear', 'DequantizeLinear', 'MemcpyToHost', 'MemcpyFromHost']);
+const HELPER_OPS: ReadonlySet<string> = new Set([
+  'Transpose',
+  'Cast',
+  'QuantizeLinear',
+  'DequantizeLinear',
+  'MemcpyToHost',
+  'MemcpyFromHost',
+]);
 /** What the runtime merges into a convolution before it. */
 const ACTIVATIONS: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'HardSigmoid', 'Clip']);
 /** What it merges into the node behind; everything else rather goes with the node before. */
@@ -67,10 +74,16 @@ interface Index {
 /**
  * `optimized`: nodes of the graph that ran (`Profile.optimizedModel` decoded); without it only names are compared.
  */
-export function attributeProfile(times: readonly NodeTime[], source: SourceGraph, optimized: readonly GraphNode[] = []): Attribution {
+export function attributeProfile(
+  times: readonly NodeTime[],
+  source: SourceGraph,
+  optimized: readonly GraphNode[] = [],
+): Attribution {
   const index = indexSource(source);
   const described = new Set(optimized.map((node) => node.name));
-  const bare = times.filter((time) => !described.has(time.name)).map(({ name, opType }) => ({ name, opType, inputs: [], outputs: [] }));
+  const bare = times
+    .filter((time) => !described.has(time.name))
+    .map(({ name, opType }) => ({ name, opType, inputs: [], outputs: [] }));
   const groups = findGroups([...optimized, ...bare], index);
   absorb(index);
   const inserted = new Map<string, { opType: string; count: number; us: number }>();
@@ -188,13 +201,23 @@ function collectMembers(group: Group, start: readonly GraphNode[], { named, owne
 
 /** A convolution with a fourth input adds it, and may activate the sum: these nodes follow the named tensor. */
 function addFusedSum(group: Group, owner: ReadonlyMap<GraphNode, GraphNode>, { consumers, groupOf }: Index): void {
-  if (!group.node.inputs[3] || !group.node.opType.endsWith('Conv') || [...group.members].some((member) => member.opType === 'Add')) return;
+  if (
+    !group.node.inputs[3] ||
+    !group.node.opType.endsWith('Conv') ||
+    [...group.members].some((member) => member.opType === 'Add')
+  )
+    return;
   const free = (node: GraphNode): boolean => !groupOf.has(node) && !owner.has(node);
   const [last] = group.members;
-  const sum = last?.outputs.flatMap((output) => consumers.get(output) ?? []).find((node) => node.opType === 'Add' && free(node));
+  const sum = last?.outputs
+    .flatMap((output) => consumers.get(output) ?? [])
+    .find((node) => node.opType === 'Add' && free(node));
   const users = sum?.outputs.flatMap((output) => consumers.get(output) ?? []) ?? [];
   const [activation] = users;
-  for (const node of [sum, users.length === 1 && activation && ACTIVATIONS.has(activation.opType) && free(activation) ? activation : undefined]) {
+  for (const node of [
+    sum,
+    users.length === 1 && activation && ACTIVATIONS.has(activation.opType) && free(activation) ? activation : undefined,
+  ]) {
     if (!node) continue;
     groupOf.set(node, group);
     group.members.add(node);
@@ -220,7 +243,9 @@ function absorb(index: Index): void {
     groupOf.set(node, group);
     group.members.add(node);
   };
-  const waiting = source.nodes.filter((node) => !groupOf.has(node) && node.outputs.some((output) => dynamic.has(output)));
+  const waiting = source.nodes.filter(
+    (node) => !groupOf.has(node) && node.outputs.some((output) => dynamic.has(output)),
+  );
   const users = (node: GraphNode): GraphNode[] => node.outputs.flatMap((output) => consumers.get(output) ?? []);
   for (const node of waiting) if (LEADING_OPS.has(node.opType)) join(node, users(node));
   for (const node of waiting) join(node, producersOf(node, index));

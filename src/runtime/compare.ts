@@ -57,7 +57,12 @@ export function compareOutputs(reference: TensorMap, candidate: TensorMap, optio
 export function worstOf(outputs: Iterable<OutputAgreement>): OutputAgreement | undefined {
   let worst: OutputAgreement | undefined;
   for (const output of outputs) {
-    if (!worst || (worst.agrees && !output.agrees) || (worst.agrees === output.agrees && output.relativeError > worst.relativeError)) worst = output;
+    if (
+      !worst ||
+      (worst.agrees && !output.agrees) ||
+      (worst.agrees === output.agrees && output.relativeError > worst.relativeError)
+    )
+      worst = output;
   }
   return worst;
 }
@@ -89,13 +94,22 @@ function incomparable(name: string, reason: Disagreement): OutputAgreement {
   return { name, agrees: false, reason, maxError: Infinity, scale: 0, relativeError: Infinity };
 }
 
-function compareTensors(name: string, reference: Tensor, candidate: Tensor, { tolerance, scales }: CompareOptions): OutputAgreement {
+function compareTensors(
+  name: string,
+  reference: Tensor,
+  candidate: Tensor,
+  { tolerance, scales }: CompareOptions,
+): OutputAgreement {
   if (reference.dtype !== candidate.dtype) return incomparable(name, 'dtype');
-  const sameShape = reference.dims.length === candidate.dims.length && reference.dims.every((dim, i) => dim === candidate.dims[i]);
+  const sameShape =
+    reference.dims.length === candidate.dims.length && reference.dims.every((dim, i) => dim === candidate.dims[i]);
   if (!sameShape) return incomparable(name, 'shape');
   if (!isFloat(reference.dtype)) return compareExact(name, reference, candidate);
   const { specialsDiffer, ...figures } = floatFigures(reference.toFloat64(), candidate.toFloat64(), scales?.get(name));
-  const agrees = tolerance.mode === 'bits' ? sameTensor(reference, candidate) : !specialsDiffer && figures.relativeError <= tolerance.limit;
+  const agrees =
+    tolerance.mode === 'bits'
+      ? sameTensor(reference, candidate)
+      : !specialsDiffer && figures.relativeError <= tolerance.limit;
   if (agrees) return { name, agrees, ...figures };
   return { name, agrees, reason: specialsDiffer ? 'special-values' : 'values', ...figures };
 }
@@ -133,17 +147,20 @@ function floatFigures(reference: Float64Array, candidate: Float64Array, knownSca
 }
 
 function compareExact(name: string, reference: Tensor, candidate: Tensor): OutputAgreement {
-  if (sameTensor(reference, candidate)) return { name, agrees: true, maxError: 0, scale: 0, relativeError: 0, differing: 0 };
+  if (sameTensor(reference, candidate))
+    return { name, agrees: true, maxError: 0, scale: 0, relativeError: 0, differing: 0 };
   const differing = countDiffering(reference, candidate);
-  if (reference.dtype === 'string' || DTYPES[reference.dtype].kind === 'complex') return { ...incomparable(name, 'values'), differing };
+  if (reference.dtype === 'string' || DTYPES[reference.dtype].kind === 'complex')
+    return { ...incomparable(name, 'values'), differing };
   const { maxError, scale, relativeError } = floatFigures(reference.toFloat64(), candidate.toFloat64(), undefined);
   return { name, agrees: false, reason: 'values', maxError, scale, relativeError, differing };
 }
 
 function countDiffering(reference: Tensor, candidate: Tensor): number {
-  const [a, b] = reference.dtype === 'string'
-    ? [reference.strings().map(hex), candidate.strings().map(hex)] as const
-    : [elements(reference), elements(candidate)] as const;
+  const [a, b] =
+    reference.dtype === 'string'
+      ? ([reference.strings().map(hex), candidate.strings().map(hex)] as const)
+      : ([elements(reference), elements(candidate)] as const);
   return a.filter((element, i) => element !== b[i]).length;
 }
 

@@ -55,18 +55,26 @@ export function randomFeeds(specs: readonly InputSpec[], recipe: FeedRecipe): Ma
       feeds.set(spec.name, fixed);
       continue;
     }
-    const dims = spec.dims.map((dim, axis) => (typeof dim === 'number' ? dim : sizeOf(recipe.sizes, symbolKey(spec, axis), spec.name)));
+    const dims = spec.dims.map((dim, axis) =>
+      typeof dim === 'number' ? dim : sizeOf(recipe.sizes, symbolKey(spec, axis), spec.name),
+    );
     const count = elementCount(dims);
     if (count > ELEMENT_LIMIT) throw badFeed(spec.name, `an input of [${dims.join(', ')}] is too large to feed`);
     const rng = createRng(recipe.seed).fork(`${recipe.kind}/${spec.name}`);
-    feeds.set(spec.name, fixed ? Tensor.fromNumbers(spec.dtype, dims, constant(count, fixed.fill)) : draw(spec.dtype, dims, { rng, recipe }));
+    feeds.set(
+      spec.name,
+      fixed
+        ? Tensor.fromNumbers(spec.dtype, dims, constant(count, fixed.fill))
+        : draw(spec.dtype, dims, { rng, recipe }),
+    );
   }
   return feeds;
 }
 
 function sizeOf(sizes: Sizes, symbol: string, input: string): number {
   const size = sizes[symbol];
-  if (size === undefined) throw badFeed(input, `dimension "${symbol}" has no size`, 'give the shape: --input name:1x3x224x224');
+  if (size === undefined)
+    throw badFeed(input, `dimension "${symbol}" has no size`, 'give the shape: --input name:1x3x224x224');
   return size;
 }
 
@@ -83,7 +91,11 @@ function draw(dtype: DType, dims: readonly number[], { rng, recipe }: { rng: Rng
   const { kind } = recipe;
   if (dtype === 'string') {
     const text = new TextEncoder();
-    return new Tensor('string', dims, Array.from({ length: count }, () => text.encode(kind === 'zeros' ? '' : String(rng.int(0, 9)))));
+    return new Tensor(
+      'string',
+      dims,
+      Array.from({ length: count }, () => text.encode(kind === 'zeros' ? '' : String(rng.int(0, 9)))),
+    );
   }
   const numbers = constant(count, 0);
   if (kind !== 'zeros') {
@@ -118,7 +130,11 @@ export function bindSizes(specs: readonly InputSpec[], shapes: ReadonlyMap<strin
   for (const [name, dims] of shapes) {
     const spec = specs.find((candidate) => candidate.name === name);
     if (!spec) {
-      throw badFeed(name, `the model has no input "${name}"`, `its inputs: ${specs.map((known) => known.name).join(', ')}`);
+      throw badFeed(
+        name,
+        `the model has no input "${name}"`,
+        `its inputs: ${specs.map((known) => known.name).join(', ')}`,
+      );
     }
     const wrong = (why: string): InputError => badFeed(name, `the shape [${dims.join(', ')}] does not fit: ${why}`);
     if (dims.length !== spec.dims.length) throw wrong(`the input has ${spec.dims.length} dimensions`);

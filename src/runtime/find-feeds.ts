@@ -20,13 +20,13 @@ export interface FeedSample {
 
 export type FeedSearch =
   | {
-    readonly verdict: 'found';
-    /** Sizes of the symbolic dimensions on which all but the size samples run; also the ones to time with. */
-    readonly sizes: Sizes;
-    readonly samples: readonly FeedSample[];
-    /** Feeds that the model refused or failed on, with the reason; they are not samples. */
-    readonly refused: readonly { readonly label: string; readonly reason: string }[];
-  }
+      readonly verdict: 'found';
+      /** Sizes of the symbolic dimensions on which all but the size samples run; also the ones to time with. */
+      readonly sizes: Sizes;
+      readonly samples: readonly FeedSample[];
+      /** Feeds that the model refused or failed on, with the reason; they are not samples. */
+      readonly refused: readonly { readonly label: string; readonly reason: string }[];
+    }
   | { readonly verdict: 'unverified'; readonly error: AppError };
 
 export interface FeedSearchOptions extends CallOptions {
@@ -73,7 +73,11 @@ const INT_RANGES = [7, 1, 0];
  * @throws InterruptError; InputError bad-feed when what the user gave contradicts the model's inputs. What the runtime
  *   refuses is no exception but the verdict `unverified`.
  */
-export async function findFeeds(host: RuntimeHost, model: ModelSource, options: FeedSearchOptions): Promise<FeedSearch> {
+export async function findFeeds(
+  host: RuntimeHost,
+  model: ModelSource,
+  options: FeedSearchOptions,
+): Promise<FeedSearch> {
   let signature: ModelSignature;
   try {
     signature = await host.describe(model, { ...REFERENCE, ...options.session, ...callPart(options) });
@@ -97,7 +101,7 @@ export async function findFeeds(host: RuntimeHost, model: ModelSource, options: 
     if (sample instanceof AppError) refused.push({ label: attempt.label, reason: sample.message });
     else samples.push(sample);
   }
-  if (samples.length > 0) samples.push(...await sizeSamples(search, base));
+  if (samples.length > 0) samples.push(...(await sizeSamples(search, base)));
   const [first] = refused;
   if (samples.length === 0) return unverified(new InputError('bad-feed', first?.reason ?? 'no feed was given'));
   return { verdict: 'found', sizes: base.sizes, samples, refused };
@@ -115,7 +119,11 @@ function unverified(error: unknown): FeedSearch {
 }
 
 /** Sizes that follow from what was given: shapes, fixed tensors, and the tensors of one archive. */
-function knownSizes(specs: readonly InputSpec[], { shapes, fixed }: FeedSearchOptions, given: ReadonlyMap<string, Tensor> | undefined): Sizes {
+function knownSizes(
+  specs: readonly InputSpec[],
+  { shapes, fixed }: FeedSearchOptions,
+  given: ReadonlyMap<string, Tensor> | undefined,
+): Sizes {
   const dims = new Map(shapes);
   for (const [name, feed] of [...(fixed ?? []), ...(given ?? [])]) {
     const spec = specs.find((candidate) => candidate.name === name);
@@ -129,11 +137,19 @@ async function findBase(search: Search, known: Sizes): Promise<Base | AppError> 
   const { specs, options } = search;
   const wideInts = specs.some((spec) => /^u?int(16|32|64)$/.test(spec.dtype) && !options.fixed?.has(spec.name));
   const ranges = wideInts ? INT_RANGES : INT_RANGES.slice(0, 1);
-  const candidates = sizeCandidates(specs, known).flatMap((sizes) => ranges.map((largestInt) => ({ sizes, largestInt })));
+  const candidates = sizeCandidates(specs, known).flatMap((sizes) =>
+    ranges.map((largestInt) => ({ sizes, largestInt })),
+  );
   const [given] = options.given ?? [];
   let last: AppError = new InputError('bad-feed', 'no sizes to try');
   for (const { sizes, largestInt } of candidates.slice(0, options.attempts ?? ATTEMPTS)) {
-    const attempt: Attempt = { label: 'sizes', kind: 'normal', sizes, largestInt, ...(given === undefined ? {} : { given }) };
+    const attempt: Attempt = {
+      label: 'sizes',
+      kind: 'normal',
+      sizes,
+      largestInt,
+      ...(given === undefined ? {} : { given }),
+    };
     const sample = await tryRun(search, attempt);
     if (!(sample instanceof AppError)) return { sizes, largestInt };
     last = sample;
@@ -144,8 +160,13 @@ async function findBase(search: Search, known: Sizes): Promise<Base | AppError> 
 
 function plannedSamples({ specs, options }: Search, base: Base): Attempt[] {
   const random = specs.length === 0 ? [] : (options.kinds ?? ALL_KINDS).map((kind) => ({ ...base, kind, label: kind }));
-  const samples = (options.given ?? []).map((given, i): Attempt => (
-    { ...base, kind: 'normal', label: `given ${i + 1}`, given, sizes: { ...base.sizes, ...knownSizes(specs, options, given) } }));
+  const samples = (options.given ?? []).map((given, i): Attempt => ({
+    ...base,
+    kind: 'normal',
+    label: `given ${i + 1}`,
+    given,
+    sizes: { ...base.sizes, ...knownSizes(specs, options, given) },
+  }));
   const planned = [...samples, ...random];
   return planned.length > 0 ? planned : [{ ...base, kind: 'zeros', label: 'no inputs' }];
 }
@@ -168,7 +189,7 @@ async function sizeSamples(search: Search, base: Base): Promise<FeedSample[]> {
   const together = await firstThatRuns(all);
   if (together.length > 0 || each.size < 2) return together;
   const found: FeedSample[] = [];
-  for (const choices of each.values()) found.push(...await firstThatRuns(choices));
+  for (const choices of each.values()) found.push(...(await firstThatRuns(choices)));
   return found;
 }
 

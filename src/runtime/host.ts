@@ -91,7 +91,11 @@ export class RuntimeHost {
   }
 
   /** The outputs of a model without inputs, as it is written (no graph optimization); its session is not kept. */
-  async evaluate(model: ModelSource, outputs: readonly string[], options: SessionOptions & CallOptions = {}): Promise<Map<string, Tensor>> {
+  async evaluate(
+    model: ModelSource,
+    outputs: readonly string[],
+    options: SessionOptions & CallOptions = {},
+  ): Promise<Map<string, Tensor>> {
     const session = { ...sessionPart(options), optimization: 'disabled' } as const;
     return this.exclusive(async (link) => {
       const opened = await link.open(model, session);
@@ -134,7 +138,13 @@ export class RuntimeHost {
     if (stopped()) throw new InterruptError('stopped');
     let late = false;
     const end = (): void => void this.#child?.kill();
-    const timer = timeout === undefined ? undefined : setTimeout(() => { late = true; end(); }, timeout);
+    const timer =
+      timeout === undefined
+        ? undefined
+        : setTimeout(() => {
+            late = true;
+            end();
+          }, timeout);
     signal?.addEventListener('abort', end, { once: true });
     try {
       const result = await work(this.#link(stopped));
@@ -142,7 +152,10 @@ export class RuntimeHost {
       return result;
     } catch (error) {
       if (stopped()) throw new InterruptError('stopped', { cause: error });
-      if (late) throw new InputError('runtime-failed', `ONNX Runtime did not finish within ${(timeout ?? 0) / 1000} s`, { cause: error });
+      if (late)
+        throw new InputError('runtime-failed', `ONNX Runtime did not finish within ${(timeout ?? 0) / 1000} s`, {
+          cause: error,
+        });
       throw error;
     } finally {
       clearTimeout(timer);
@@ -161,7 +174,8 @@ export class RuntimeHost {
         throw runtimeError(error.stage, error.message, { model: modelName(model), folders });
       }
     };
-    const withWire: RuntimeLink['withWire'] = (model, options, use) => withWireModel(model, options, () => this.#privateFolder(), use);
+    const withWire: RuntimeLink['withWire'] = (model, options, use) =>
+      withWireModel(model, options, () => this.#privateFolder(), use);
     return {
       ask,
       withWire,
@@ -172,7 +186,9 @@ export class RuntimeHost {
         this.#worker();
         const open = this.#sessions.get(session);
         this.#sessions.delete(session);
-        const signature = open?.signature ?? await withWire(model, options, (wire) => ask('open', { session, model: wire, options }, model));
+        const signature =
+          open?.signature ??
+          (await withWire(model, options, (wire) => ask('open', { session, model: wire, options }, model)));
         const opened = { session, name: modelName(model), signature };
         this.#sessions.set(session, opened);
         return opened;
@@ -216,7 +232,11 @@ export class RuntimeHost {
 }
 
 /** The options of a session, without those of the call; `outputs` stays. */
-function sessionPart<T extends CallOptions>({ signal: _signal, timeout: _timeout, ...session }: T): Omit<T, keyof CallOptions> {
+function sessionPart<T extends CallOptions>({
+  signal: _signal,
+  timeout: _timeout,
+  ...session
+}: T): Omit<T, keyof CallOptions> {
   return { arena: 'off', ...session } as Omit<T, keyof CallOptions>;
 }
 
@@ -225,7 +245,10 @@ function checkFeedNames(feeds: TensorMap, { name, signature }: OpenedModel): voi
   const known = new Set(signature.inputs.map((port) => port.name));
   for (const feed of feeds.keys()) {
     if (known.has(feed)) continue;
-    throw new InputError('bad-feed', `the model has no input "${feed}"`, { at: { file: name }, fix: `its inputs: ${[...known].join(', ')}` });
+    throw new InputError('bad-feed', `the model has no input "${feed}"`, {
+      at: { file: name },
+      fix: `its inputs: ${[...known].join(', ')}`,
+    });
   }
 }
 

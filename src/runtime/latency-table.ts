@@ -64,13 +64,19 @@ export function cacheFolder(environment: Readonly<Record<string, string | undefi
  */
 export function openLatencyTable(options: TableOptions): LatencyTable {
   const identity: TableIdentity = {
-    cpu: options.machine.cpu, fingerprint: machineFingerprint(options.machine), runtime: options.machine.onnxruntime, threads: options.threads,
+    cpu: options.machine.cpu,
+    fingerprint: machineFingerprint(options.machine),
+    runtime: options.machine.onnxruntime,
+    threads: options.threads,
   };
   if (options.file !== undefined) {
     const stored = readTable(options.file, identity);
     return makeTable(stored, { identity, file: options.file, measure: options.measure });
   }
-  const file = join(options.folder ?? cacheFolder(), `latency-${identity.fingerprint}-${identity.runtime}-${identity.threads}.json`);
+  const file = join(
+    options.folder ?? cacheFolder(),
+    `latency-${identity.fingerprint}-${identity.runtime}-${identity.threads}.json`,
+  );
   return makeTable(readCache(file, identity), { identity, file, measure: options.measure });
 }
 
@@ -169,12 +175,14 @@ function parseTable(text: string, file: string): Stored {
     throw invalid(file, 'it is not JSON');
   }
   if (!isRecord(json) || json['schema'] !== SCHEMA) throw invalid(file, `"schema" is not "${SCHEMA}"`);
-  if (json['version'] !== VERSION) throw invalid(file, `its version is ${String(json['version'])}, this program reads ${VERSION}`);
+  if (json['version'] !== VERSION)
+    throw invalid(file, `its version is ${String(json['version'])}, this program reads ${VERSION}`);
   const { cpu, fingerprint, runtime, threads, microseconds } = json;
   if (typeof cpu !== 'string' || typeof fingerprint !== 'string' || typeof runtime !== 'string') {
     throw invalid(file, '"cpu", "fingerprint" or "runtime" is not text');
   }
-  if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1) throw invalid(file, '"threads" is not a whole number from 1');
+  if (typeof threads !== 'number' || !Number.isInteger(threads) || threads < 1)
+    throw invalid(file, '"threads" is not a whole number from 1');
   if (!isRecord(microseconds)) throw invalid(file, '"microseconds" is not an object');
   const entries = new Map<string, number>();
   for (const [signature, us] of Object.entries(microseconds)) {
@@ -194,15 +202,18 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function writeTable(file: string, { identity, entries }: Stored): void {
   const microseconds = Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
   const draft = `${file}.${randomUUID()}`;
-  const failed = (cause: unknown): InputError => (
-    new InputError('not-writable', 'the latency table cannot be written', { at: { file: basename(file) }, cause }));
+  const failed = (cause: unknown): InputError =>
+    new InputError('not-writable', 'the latency table cannot be written', { at: { file: basename(file) }, cause });
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (cause) {
     throw failed(cause);
   }
   try {
-    writeFileSync(draft, `${JSON.stringify({ schema: SCHEMA, version: VERSION, ...identity, microseconds }, undefined, 1)}\n`);
+    writeFileSync(
+      draft,
+      `${JSON.stringify({ schema: SCHEMA, version: VERSION, ...identity, microseconds }, undefined, 1)}\n`,
+    );
     renameSync(draft, file);
   } catch (cause) {
     rmSync(draft, { force: true });

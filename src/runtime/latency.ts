@@ -5,7 +5,15 @@ import type { RuntimeHost, CallOptions, OpenedModel, RuntimeLink } from './host.
 import type { ModelSource } from './model-source.js';
 import type { OptimizationLevel, SampleTimes, SessionOptions } from './protocol.js';
 import {
-  blockedInterval, halfWidth, median, percentiles, ratioVerdict, type Block, type Interval, type Percentiles, type RatioVerdict,
+  blockedInterval,
+  halfWidth,
+  median,
+  percentiles,
+  ratioVerdict,
+  type Block,
+  type Interval,
+  type Percentiles,
+  type RatioVerdict,
 } from './statistics.js';
 import { toWire, type TensorMap } from './wire-tensor.js';
 
@@ -63,7 +71,14 @@ export interface TimingComparison extends Measured {
   readonly verdict: RatioVerdict;
 }
 
-export const TIMING_DEFAULTS = { threads: 1, optimization: 'all', budget: 12_000, precision: 0.015, margin: 0.01, seed: 0 } as const;
+export const TIMING_DEFAULTS = {
+  threads: 1,
+  optimization: 'all',
+  budget: 12_000,
+  precision: 0.015,
+  margin: 0.01,
+  seed: 0,
+} as const;
 
 const MIN_BLOCKS = 4;
 const MIN_ROUNDS = 5;
@@ -86,7 +101,11 @@ export interface TimedBlock {
  * @throws what `RuntimeHost.run` throws
  */
 export async function compareLatency(
-  host: RuntimeHost, before: ModelSource, after: ModelSource, feeds: TensorMap, options: TimingOptions = {},
+  host: RuntimeHost,
+  before: ModelSource,
+  after: ModelSource,
+  feeds: TensorMap,
+  options: TimingOptions = {},
 ): Promise<TimingComparison> {
   const precisionOf = (taken: readonly TimedBlock[]): number => halfWidth(deciding(taken, options).interval);
   const { blocks, batch } = await collect(host, [before, after], feeds, { options, precisionOf });
@@ -94,10 +113,21 @@ export async function compareLatency(
 }
 
 /** Times one model. @throws what `RuntimeHost.run` throws */
-export async function timeModel(host: RuntimeHost, model: ModelSource, feeds: TensorMap, options: TimingOptions = {}): Promise<ModelTiming> {
-  const interval = (blocks: readonly TimedBlock[]): Interval => (
-    blockedInterval(blocks.map(({ stratum, models }) => ({ stratum, values: models[0]?.wall ?? [] })), options.seed ?? TIMING_DEFAULTS.seed));
-  const { blocks, batch } = await collect(host, [model], feeds, { options, precisionOf: (taken) => halfWidth(interval(taken)) });
+export async function timeModel(
+  host: RuntimeHost,
+  model: ModelSource,
+  feeds: TensorMap,
+  options: TimingOptions = {},
+): Promise<ModelTiming> {
+  const interval = (blocks: readonly TimedBlock[]): Interval =>
+    blockedInterval(
+      blocks.map(({ stratum, models }) => ({ stratum, values: models[0]?.wall ?? [] })),
+      options.seed ?? TIMING_DEFAULTS.seed,
+    );
+  const { blocks, batch } = await collect(host, [model], feeds, {
+    options,
+    precisionOf: (taken) => halfWidth(interval(taken)),
+  });
   const found = interval(blocks);
   return { ...measured(blocks, batch, halfWidth(found), options), ...timeSummary(blocks, 0), interval: found };
 }
@@ -130,12 +160,18 @@ interface Deciding {
 }
 
 function deciding(blocks: readonly TimedBlock[], options: TimingOptions): Deciding {
-  const ratios = (clock: 'wall' | 'cpu'): Interval => blockedInterval(blocks.map(({ stratum, models }): Block => {
-    const base = models[0]?.[clock] ?? [];
-    // A clock that did not move says nothing.
-    const values = (models[1]?.[clock] ?? []).map((time, i) => time / (base[i] ?? Number.NaN)).filter((ratio) => ratio > 0 && ratio < Infinity);
-    return { stratum, values };
-  }), options.seed ?? TIMING_DEFAULTS.seed);
+  const ratios = (clock: 'wall' | 'cpu'): Interval =>
+    blockedInterval(
+      blocks.map(({ stratum, models }): Block => {
+        const base = models[0]?.[clock] ?? [];
+        // A clock that did not move says nothing.
+        const values = (models[1]?.[clock] ?? [])
+          .map((time, i) => time / (base[i] ?? Number.NaN))
+          .filter((ratio) => ratio > 0 && ratio < Infinity);
+        return { stratum, values };
+      }),
+      options.seed ?? TIMING_DEFAULTS.seed,
+    );
   const wall = ratios('wall');
   const cpu = ratios('cpu');
   const oneThread = (options.threads ?? TIMING_DEFAULTS.threads) === 1;
@@ -144,14 +180,15 @@ function deciding(blocks: readonly TimedBlock[], options: TimingOptions): Decidi
 }
 
 function timeSummary(blocks: readonly TimedBlock[], which: number): TimeSummary {
-  const all = (clock: 'wall' | 'cpu'): Percentiles => percentiles(blocks.flatMap(({ models }) => [...(models[which]?.[clock] ?? [])]));
+  const all = (clock: 'wall' | 'cpu'): Percentiles =>
+    percentiles(blocks.flatMap(({ models }) => [...(models[which]?.[clock] ?? [])]));
   return { wall: all('wall'), cpu: all('cpu') };
 }
 
 function measured(blocks: readonly TimedBlock[], batch: number, width: number, options: TimingOptions): Measured {
   const threads = options.threads ?? TIMING_DEFAULTS.threads;
-  const total = (clock: 'wall' | 'cpu'): number => (
-    blocks.flatMap(({ models }) => models.flatMap((times) => times[clock])).reduce((sum, time) => sum + time, 0));
+  const total = (clock: 'wall' | 'cpu'): number =>
+    blocks.flatMap(({ models }) => models.flatMap((times) => times[clock])).reduce((sum, time) => sum + time, 0);
   const cpuShare = total('cpu') / total('wall');
   return {
     threads,
@@ -175,7 +212,12 @@ interface Collected {
 }
 
 /** Blocks of rounds until the precision, the time or the number of rounds is reached. */
-function collect(host: RuntimeHost, models: readonly ModelSource[], feeds: TensorMap, { options, precisionOf }: CollectOptions): Promise<Collected> {
+function collect(
+  host: RuntimeHost,
+  models: readonly ModelSource[],
+  feeds: TensorMap,
+  { options, precisionOf }: CollectOptions,
+): Promise<Collected> {
   const settings = { ...TIMING_DEFAULTS, ...options };
   return host.exclusive(async (link) => {
     await link.closeAll();
@@ -194,7 +236,10 @@ function collect(host: RuntimeHost, models: readonly ModelSource[], feeds: Tenso
       if (blocks.length % 2 === 1 && models.length > 1) continue;
       const width = precisionOf(blocks);
       options.onProgress?.(blocks.length, width);
-      done = (blocks.length >= MIN_BLOCKS && width <= settings.precision) || rounds >= MAX_ROUNDS || performance.now() >= end;
+      done =
+        (blocks.length >= MIN_BLOCKS && width <= settings.precision) ||
+        rounds >= MAX_ROUNDS ||
+        performance.now() >= end;
     }
     return { blocks, batch };
   }, options);
@@ -210,7 +255,11 @@ interface BlockPlan {
 }
 
 /** New sessions, warmed up, then rounds for `SLICE` milliseconds. */
-async function timeBlock(link: RuntimeLink, models: readonly ModelSource[], plan: BlockPlan): Promise<{ times: SampleTimes[]; batch: number }> {
+async function timeBlock(
+  link: RuntimeLink,
+  models: readonly ModelSource[],
+  plan: BlockPlan,
+): Promise<{ times: SampleTimes[]; batch: number }> {
   const opened = new Map<number, OpenedModel>();
   const wire = toWire(plan.feeds);
   const numbered = [...models.entries()];
@@ -228,7 +277,8 @@ async function timeBlock(link: RuntimeLink, models: readonly ModelSource[], plan
     return times;
   };
   const cold = await time(1, 1);
-  const roundTime = (times: readonly SampleTimes[], batch: number): number => batch * times.reduce((sum, { wall }) => sum + median(wall), 0);
+  const roundTime = (times: readonly SampleTimes[], batch: number): number =>
+    batch * times.reduce((sum, { wall }) => sum + median(wall), 0);
   const warm = await time(Math.max(1, Math.min(WARM_UPS, Math.floor(WARM_UP_LIMIT / roundTime(cold, 1)))), 1);
   const batch = plan.batch || Math.max(1, ...warm.map(({ wall }) => Math.ceil(SAMPLE / median(wall))));
   const chunk = Math.max(1, Math.min(200, Math.floor(CHUNK / roundTime(warm, batch))));

@@ -18,6 +18,9 @@ export function layerTimer(host: RuntimeHost, options: CallOptions & { readonly 
     const feeds = randomFeeds(specs, { seed: signature, kind: 'normal', sizes: {} });
     const { nodes } = await profileModel(host, model, feeds, { ...options, budget: BUDGET, optimizedGraph: 'none' });
     // A profile counts whole microseconds; what is faster still is not free.
-    return Math.max(0.5, nodes.reduce((sum, node) => sum + node.us, 0));
+    return Math.max(
+      0.5,
+      nodes.reduce((sum, node) => sum + node.us, 0),
+    );
   };
 }

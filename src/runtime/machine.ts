@@ -38,5 +38,8 @@ export function runtimeVersion(): string {
 
 /** What decides how fast a layer runs here, apart from the runtime and its threads: equal for equal machines. */
 export function machineFingerprint({ cpu, cores, arch: architecture, os }: Machine): string {
-  return createHash('sha256').update([cpu, cores, architecture, os.split(' ')[0]].join('|')).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update([cpu, cores, architecture, os.split(' ')[0]].join('|'))
+    .digest('hex')
+    .slice(0, 16);
 }

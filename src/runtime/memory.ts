@@ -26,7 +26,11 @@ const RUNS = 3;
  * Loads and runs `model` in a child process of its own. Sessions are created as for timing unless `session` says otherwise.
  * @throws what `RuntimeHost.run` throws
  */
-export async function peakMemory(model: ModelSource, feeds: TensorMap, options: MemoryOptions = {}): Promise<PeakMemory> {
+export async function peakMemory(
+  model: ModelSource,
+  feeds: TensorMap,
+  options: MemoryOptions = {},
+): Promise<PeakMemory> {
   const host = new RuntimeHost(options);
   try {
     return await host.exclusive(async (link) => {

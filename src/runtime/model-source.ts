@@ -37,9 +37,13 @@ function statModel(path: string): { size: number; mtimeMs: number } {
   try {
     stats = statSync(path);
   } catch (cause) {
-    throw new InputError('not-found', 'the model file does not exist or cannot be reached', { at: { file: basename(path) }, cause });
+    throw new InputError('not-found', 'the model file does not exist or cannot be reached', {
+      at: { file: basename(path) },
+      cause,
+    });
   }
-  if (!stats.isFile()) throw new InputError('not-readable', 'the model is not a file', { at: { file: basename(path) } });
+  if (!stats.isFile())
+    throw new InputError('not-readable', 'the model is not a file', { at: { file: basename(path) } });
   return stats;
 }
 
@@ -58,7 +62,10 @@ export function modelFolders(model: ModelSource): readonly string[] {
  * Bytes with external data are never put in a file: the runtime would look for the data beside that file.
  */
 export async function withWireModel<T>(
-  model: ModelSource, options: SessionOptions, folder: () => string, use: (wire: WireModel) => Promise<T>,
+  model: ModelSource,
+  options: SessionOptions,
+  folder: () => string,
+  use: (wire: WireModel) => Promise<T>,
 ): Promise<T> {
   if (typeof model === 'string') return use({ path: resolve(model) });
   if (model.byteLength <= MESSAGE_LIMIT || options.externalFolder !== undefined) return use({ bytes: model });

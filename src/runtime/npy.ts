@@ -11,8 +11,18 @@ const HEADER_LIMIT = 2 ** 20;
 const MAGIC = [0x93, ...Buffer.from('NUMPY')];
 
 const NUMERIC: Readonly<Record<string, DType>> = {
-  b1: 'bool', i1: 'int8', i2: 'int16', i4: 'int32', i8: 'int64', u1: 'uint8', u2: 'uint16', u4: 'uint32', u8: 'uint64',
-  f2: 'float16', f4: 'float32', f8: 'float64',
+  b1: 'bool',
+  i1: 'int8',
+  i2: 'int16',
+  i4: 'int32',
+  i8: 'int64',
+  u1: 'uint8',
+  u2: 'uint16',
+  u4: 'uint32',
+  u8: 'uint64',
+  f2: 'float16',
+  f4: 'float32',
+  f8: 'float64',
 };
 
 /**
@@ -26,7 +36,10 @@ export function readNpy(bytes: Uint8Array, file: string): Tensor {
   const shape = /'shape':\s*\(([\d,\s]*)\)/.exec(text)?.[1];
   if (order === undefined || shape === undefined) throw broken(file, 'its header is damaged');
   if (!descr) throw broken(file, 'its elements are records or Python objects');
-  const dims = shape.split(',').filter((dim) => dim.trim() !== '').map(Number);
+  const dims = shape
+    .split(',')
+    .filter((dim) => dim.trim() !== '')
+    .map(Number);
   const [, endian = '<', kind = '', width = ''] = descr;
   const count = elementCount(dims);
   const text32 = kind === 'U';
@@ -35,11 +48,14 @@ export function readNpy(bytes: Uint8Array, file: string): Tensor {
   const itemBytes = Number(width) * (text32 ? 4 : 1);
   const needed = count * itemBytes;
   if (needed > SIZE_LIMIT) throw broken(file, `it needs ${needed} bytes, more than ${SIZE_LIMIT}`);
-  if (bytes.byteLength - start < needed) throw broken(file, `it is cut off: ${needed} bytes expected, ${bytes.byteLength - start} there`);
+  if (bytes.byteLength - start < needed)
+    throw broken(file, `it is cut off: ${needed} bytes expected, ${bytes.byteLength - start} there`);
   let data = bytes.slice(start, start + needed);
   if (endian === '>') swapBytes(data, text32 ? 4 : itemBytes);
   if (order === 'True') data = rowMajor(data, dims, itemBytes);
-  return dtype === 'string' ? new Tensor('string', dims, splitText(data, count, text32 ? 'utf-32' : 'bytes')) : new Tensor(dtype, dims, data);
+  return dtype === 'string'
+    ? new Tensor('string', dims, splitText(data, count, text32 ? 'utf-32' : 'bytes'))
+    : new Tensor(dtype, dims, data);
 }
 
 /**
@@ -59,12 +75,14 @@ export function readNpz(bytes: Uint8Array, file: string): Map<string, Tensor> {
 }
 
 function readHeader(bytes: Uint8Array, file: string): { text: string; start: number } {
-  if (bytes.byteLength < 12 || MAGIC.some((byte, i) => bytes[i] !== byte)) throw broken(file, 'it is not a numpy array');
+  if (bytes.byteLength < 12 || MAGIC.some((byte, i) => bytes[i] !== byte))
+    throw broken(file, 'it is not a numpy array');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = view.getUint8(6);
   const start = major === 1 ? 10 : 12;
   const length = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (major < 1 || major > 3 || length > HEADER_LIMIT || start + length > bytes.byteLength) throw broken(file, 'its header is damaged');
+  if (major < 1 || major > 3 || length > HEADER_LIMIT || start + length > bytes.byteLength)
+    throw broken(file, 'its header is damaged');
   return { text: new TextDecoder('latin1').decode(bytes.subarray(start, start + length)), start: start + length };
 }
 
@@ -113,5 +131,8 @@ function splitText(data: Uint8Array, count: number, coding: 'utf-32' | 'bytes'):
 }
 
 function broken(file: string, why: string): InputError {
-  return new InputError('bad-feed', `the file cannot be read: ${why}`, { at: { file }, fix: 'write it with numpy.save or numpy.savez' });
+  return new InputError('bad-feed', `the file cannot be read: ${why}`, {
+    at: { file },
+    fix: 'write it with numpy.save or numpy.savez',
+  });
 }

@@ -54,13 +54,21 @@ const MAX_RUNS = 51;
  * Profiles `model` on `feeds`.
  * @throws what `RuntimeHost.run` throws
  */
-export function profileModel(host: RuntimeHost, model: ModelSource, feeds: TensorMap, options: ProfileOptions = {}): Promise<Profile> {
+export function profileModel(
+  host: RuntimeHost,
+  model: ModelSource,
+  feeds: TensorMap,
+  options: ProfileOptions = {},
+): Promise<Profile> {
   const { threads = 1, optimization = 'all', budget = BUDGET, optimizedGraph = 'dump' } = options;
   return host.exclusive(async (link) => {
     const name = randomUUID();
     const dump = join(link.folder(), `${name}-optimized.onnx`);
     const session: SessionOptions = {
-      threads, optimization, profilePrefix: join(link.folder(), name), ...(optimizedGraph === 'dump' ? { optimizedModelPath: dump } : {}),
+      threads,
+      optimization,
+      profilePrefix: join(link.folder(), name),
+      ...(optimizedGraph === 'dump' ? { optimizedModelPath: dump } : {}),
     };
     try {
       await runProfiled(link, model, { feeds, session, budget });
@@ -68,7 +76,7 @@ export function profileModel(host: RuntimeHost, model: ModelSource, feeds: Tenso
       const optimizedModel = optimizedGraph === 'dump' ? new Uint8Array(await readFile(dump)) : undefined;
       // Lines that come before the loop over them begins would be lost: nothing may be awaited in between.
       const lines = file === undefined ? [] : createInterface({ input: createReadStream(join(link.folder(), file)) });
-      return { threads, optimization, ...await readProfile(lines, WARM_UPS), optimizedModel };
+      return { threads, optimization, ...(await readProfile(lines, WARM_UPS)), optimizedModel };
     } finally {
       for (const entry of await readdir(link.folder())) {
         if (entry.startsWith(name)) await rm(join(link.folder(), entry), { force: true });
@@ -83,7 +91,11 @@ interface ProfiledRun {
   readonly budget: number;
 }
 
-async function runProfiled(link: RuntimeLink, model: ModelSource, { feeds, session, budget }: ProfiledRun): Promise<void> {
+async function runProfiled(
+  link: RuntimeLink,
+  model: ModelSource,
+  { feeds, session, budget }: ProfiledRun,
+): Promise<void> {
   const opened = await link.open(model, session);
   await link.ask('bind', { session: opened.session, feeds: toWire(feeds) }, model);
   const time = (rounds: number) => link.ask('time', { sessions: [opened.session], rounds, batch: 1, first: 0 }, model);
@@ -113,7 +125,10 @@ interface Totals {
  * Times from the lines of a profile, one event a line; the first `skipped` runs are left out. An event is written when it
  * ends, so a node of a subgraph comes before the node that holds it, and a run after its nodes.
  */
-export async function readProfile(lines: AsyncIterable<string> | Iterable<string>, skipped: number): Promise<ProfileTimes> {
+export async function readProfile(
+  lines: AsyncIterable<string> | Iterable<string>,
+  skipped: number,
+): Promise<ProfileTimes> {
   const totals = new Map<string, Totals>();
   const runTimes: number[] = [];
   let finished: ProfileEvent[] = [];
@@ -134,8 +149,17 @@ export async function readProfile(lines: AsyncIterable<string> | Iterable<string
     }
   }
   const runs = Math.max(0, runTimes.length - skipped);
-  const perRun = (values: readonly number[]): number => median(Array.from({ length: runs }, (_, i) => values[skipped + i] ?? 0));
-  const nodes = runs === 0 ? [] : [...totals.values()].map(({ name, opType, us, calls }) => ({ name, opType, us: perRun(us), calls: perRun(calls) }));
+  const perRun = (values: readonly number[]): number =>
+    median(Array.from({ length: runs }, (_, i) => values[skipped + i] ?? 0));
+  const nodes =
+    runs === 0
+      ? []
+      : [...totals.values()].map(({ name, opType, us, calls }) => ({
+          name,
+          opType,
+          us: perRun(us),
+          calls: perRun(calls),
+        }));
   return { runs, totalUs: runs === 0 ? 0 : median(runTimes.slice(skipped)), nodes };
 }
 

@@ -68,9 +68,15 @@ export interface RequestTable {
   /** Keeps `feeds` in the child for `time`. */
   bind: { ask: { session: string; feeds: WireTensors }; reply: undefined };
   /** `rounds` samples of `batch` runs per session, in turn; `first` is the number of the first round. */
-  time: { ask: { sessions: readonly string[]; rounds: number; batch: number; first: number }; reply: readonly SampleTimes[] };
+  time: {
+    ask: { sessions: readonly string[]; rounds: number; batch: number; first: number };
+    reply: readonly SampleTimes[];
+  };
   /** `rounds` creations (and releases, not timed) per model, in turn. */
-  load: { ask: { models: readonly WireModel[]; options: readonly SessionOptions[]; rounds: number; first: number }; reply: readonly SampleTimes[] };
+  load: {
+    ask: { models: readonly WireModel[]; options: readonly SessionOptions[]; rounds: number; first: number };
+    reply: readonly SampleTimes[];
+  };
   endProfile: { ask: { session: string }; reply: undefined };
   memory: { ask: Record<never, never>; reply: ProcessMemory };
 }

@@ -13,7 +13,11 @@ const LOAD_RULES: readonly Rule[] = [
   { pattern: /Unsupported data type|MLDataType for/, code: 'unsupported' },
   { pattern: /external data/i, code: 'external-data', fix: 'keep the data files beside the model' },
   { pattern: /File doesn't exist/, code: 'not-found' },
-  { pattern: /max supported IR version|till opset/, code: 'runtime-rejects', fix: 'save the model with an older IR version or opset' },
+  {
+    pattern: /max supported IR version|till opset/,
+    code: 'runtime-rejects',
+    fix: 'save the model with an older IR version or opset',
+  },
   {
     pattern: /No Op registered for|is not a registered function\/op|Could not find an implementation/,
     code: 'runtime-rejects',
@@ -45,7 +49,10 @@ export function runtimeError(stage: FailureStage, raw: string, context: FailureC
   const inNode = /while running (\S+) node\. Name:'([^']*)' Status Message: ([\s\S]*)/.exec(raw);
   const text = cleanText(inNode?.[3] ?? raw, context);
   const code = rule?.code ?? (stage === 'load' ? 'runtime-rejects' : 'runtime-failed');
-  const what = stage === 'load' ? 'ONNX Runtime does not load the model' : `ONNX Runtime cannot run the model${inNode ? ` (${inNode[1]})` : ''}`;
+  const what =
+    stage === 'load'
+      ? 'ONNX Runtime does not load the model'
+      : `ONNX Runtime cannot run the model${inNode ? ` (${inNode[1]})` : ''}`;
   const place = inNode ? { ...at, node: inNode[2] || `(${inNode[1]})` } : at;
   return new InputError(code, `${what}: ${text}`, { at: place, ...(rule?.fix === undefined ? {} : { fix: rule.fix }) });
 }
@@ -57,7 +64,8 @@ export function cleanText(raw: string, context: FailureContext): string {
   let text = raw.replace(/^Load model from [\s\S]*? failed:/, '');
   text = withoutSourceLocations(text);
   for (const folder of context.folders) {
-    if (folder.length > 1) text = text.replaceAll(`${folder}/`, '').replaceAll(`${folder}\\`, '').replaceAll(folder, '.');
+    if (folder.length > 1)
+      text = text.replaceAll(`${folder}/`, '').replaceAll(`${folder}\\`, '').replaceAll(folder, '.');
   }
   text = text.replace(/\s+/g, ' ').trim();
   return text.length > TEXT_LIMIT ? `${text.slice(0, TEXT_LIMIT)}…` : text;

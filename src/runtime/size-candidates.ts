@@ -41,9 +41,14 @@ function openSymbols(specs: readonly InputSpec[], known: Sizes): Map<string, Rol
 export function sizeCandidates(specs: readonly InputSpec[], known: Sizes): Sizes[] {
   const roles = openSymbols(specs, known);
   const used = new Set(roles.values());
-  const assign = (pick: (role: Role) => number): Sizes => (
-    { ...known, ...Object.fromEntries([...roles].map(([symbol, role]) => [symbol, pick(role)])) });
-  const steps = Math.max(1, ...(['spatial', 'sequence'] as const).filter((role) => used.has(role)).map((role) => TRIED[role].length));
+  const assign = (pick: (role: Role) => number): Sizes => ({
+    ...known,
+    ...Object.fromEntries([...roles].map(([symbol, role]) => [symbol, pick(role)])),
+  });
+  const steps = Math.max(
+    1,
+    ...(['spatial', 'sequence'] as const).filter((role) => used.has(role)).map((role) => TRIED[role].length),
+  );
   const at = (role: Role, i: number): number => TRIED[role][Math.min(i, TRIED[role].length - 1)] ?? 1;
   const list: Sizes[] = [];
   for (const batch of used.has('batch') ? TRIED.batch : [1]) {
@@ -71,11 +76,15 @@ export function otherSizes(specs: readonly InputSpec[], known: Sizes, base: Size
   };
   const all = [0, 1, 2, 3].map((i) => ({
     ...base,
-    ...Object.fromEntries(roles.map(([symbol, role]) => {
-      const choices = variants(symbol, role);
-      return [symbol, choices[Math.min(i, choices.length - 1)] ?? base[symbol] ?? 1];
-    })),
+    ...Object.fromEntries(
+      roles.map(([symbol, role]) => {
+        const choices = variants(symbol, role);
+        return [symbol, choices[Math.min(i, choices.length - 1)] ?? base[symbol] ?? 1];
+      }),
+    ),
   }));
-  const each = new Map(roles.map(([symbol, role]) => [symbol, variants(symbol, role).map((size) => ({ ...base, [symbol]: size }))]));
+  const each = new Map(
+    roles.map(([symbol, role]) => [symbol, variants(symbol, role).map((size) => ({ ...base, [symbol]: size }))]),
+  );
   return { all: roles.length === 0 ? [] : all, each };
 }

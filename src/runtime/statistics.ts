@@ -43,12 +43,19 @@ function sortedQuantile(sorted: Float64Array, q: number): number {
 /** Smallest value, median, and the values below which 90 % and 99 % lie; NaN for none. */
 export function percentiles(values: ArrayLike<number>): Percentiles {
   const sorted = Float64Array.from(values).sort();
-  return { min: sorted[0] ?? Number.NaN, p50: sortedQuantile(sorted, 0.5), p90: sortedQuantile(sorted, 0.9), p99: sortedQuantile(sorted, 0.99) };
+  return {
+    min: sorted[0] ?? Number.NaN,
+    p50: sortedQuantile(sorted, 0.5),
+    p90: sortedQuantile(sorted, 0.9),
+    p99: sortedQuantile(sorted, 0.99),
+  };
 }
 
 /** Geometric mean over the strata of the median of all values of a stratum. Values must be positive. */
 export function blockedMedian(blocks: readonly Block[]): number {
-  return geometricMean([...byStratum(blocks).values()].map((stratum) => median(stratum.flatMap((block) => [...block.values]))));
+  return geometricMean(
+    [...byStratum(blocks).values()].map((stratum) => median(stratum.flatMap((block) => [...block.values]))),
+  );
 }
 
 const RESAMPLES = 400;
@@ -57,8 +64,14 @@ const RESAMPLES = 400;
 export function blockedInterval(blocks: readonly Block[], seed: number | string): Interval {
   const rng = createRng(seed);
   const strata = [...byStratum(blocks).values()];
-  const estimates = Float64Array.from({ length: RESAMPLES }, () => geometricMean(strata.map((stratum) => resampledMedian(stratum, rng)))).sort();
-  return { value: blockedMedian(blocks), low: sortedQuantile(estimates, 0.025), high: sortedQuantile(estimates, 0.975) };
+  const estimates = Float64Array.from({ length: RESAMPLES }, () =>
+    geometricMean(strata.map((stratum) => resampledMedian(stratum, rng))),
+  ).sort();
+  return {
+    value: blockedMedian(blocks),
+    low: sortedQuantile(estimates, 0.025),
+    high: sortedQuantile(estimates, 0.975),
+  };
 }
 
 function byStratum(blocks: readonly Block[]): Map<string, Block[]> {

@@ -24,7 +24,9 @@ export function parseShapeFlag(text: string): { readonly name: string; readonly 
   const shape = text.slice(colon + 1);
   const dims = shape === '' ? [] : shape.split(/[x,]/).map((size) => (/^\d+$/.test(size) ? Number(size) : Number.NaN));
   if (colon < 1 || dims.some((size) => !Number.isSafeInteger(size))) {
-    throw new UsageError('bad-value', `"${text}" is not an input with its shape`, { fix: 'write it as name:1x3x224x224' });
+    throw new UsageError('bad-value', `"${text}" is not an input with its shape`, {
+      fix: 'write it as name:1x3x224x224',
+    });
   }
   return { name: text.slice(0, colon), dims };
 }
@@ -43,10 +45,16 @@ export function readFeedFlags(flags: readonly string[], specs: readonly InputSpe
       continue;
     }
     const equals = flag.indexOf('=');
-    if (equals < 1) throw new UsageError('bad-value', `"${flag}" is not a feed`, { fix: 'give FILE.npz, name=FILE.npy or name=value' });
+    if (equals < 1)
+      throw new UsageError('bad-value', `"${flag}" is not a feed`, {
+        fix: 'give FILE.npz, name=FILE.npy or name=value',
+      });
     const spec = findSpec(specs, flag.slice(0, equals));
     const value = flag.slice(equals + 1);
-    fixed.set(spec.name, value.endsWith('.npy') ? fitTensor(readNpy(readBytes(value), basename(value)), spec) : parseLiteral(value, spec));
+    fixed.set(
+      spec.name,
+      value.endsWith('.npy') ? fitTensor(readNpy(readBytes(value), basename(value)), spec) : parseLiteral(value, spec),
+    );
   }
   return { fixed, samples };
 }
@@ -55,7 +63,10 @@ function readBytes(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw new InputError('not-found', 'the file to feed does not exist or cannot be read', { at: { file: basename(path) }, cause });
+    throw new InputError('not-found', 'the file to feed does not exist or cannot be read', {
+      at: { file: basename(path) },
+      cause,
+    });
   }
 }
 
@@ -63,7 +74,9 @@ function findSpec(specs: readonly InputSpec[], name: string): InputSpec {
   const spec = specs.find((candidate) => candidate.name === name);
   if (spec) return spec;
   const names = specs.map((candidate) => candidate.name);
-  throw new InputError('bad-feed', `the model has no input "${name}"`, { fix: suggestion(name, names) ?? 'see the inputs with: mcompress inspect' });
+  throw new InputError('bad-feed', `the model has no input "${name}"`, {
+    fix: suggestion(name, names) ?? 'see the inputs with: mcompress inspect',
+  });
 }
 
 /**
@@ -75,11 +88,14 @@ export function fitTensor(tensor: Tensor, spec: InputSpec): Tensor {
   const wrong = (why: string): InputError => new InputError('bad-feed', why, { at: { tensor: spec.name } });
   const ported = spec.dims.map((dim) => (dim === '' ? '?' : dim)).join(', ');
   // The runtime gives no dims for a scalar and for an input of unknown rank.
-  const fits = spec.dims.length === 0
-    || (spec.dims.length === tensor.dims.length && spec.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.dims[i]));
+  const fits =
+    spec.dims.length === 0 ||
+    (spec.dims.length === tensor.dims.length &&
+      spec.dims.every((dim, i) => typeof dim === 'string' || dim === tensor.dims[i]));
   if (!fits) throw wrong(`an array of [${tensor.dims.join(', ')}] does not fit the input's [${ported}]`);
   if (tensor.dtype === spec.dtype) return tensor;
-  if (tensor.dtype === 'string' || spec.dtype === 'string') throw wrong(`the input is ${spec.dtype}, the array ${tensor.dtype}`);
+  if (tensor.dtype === 'string' || spec.dtype === 'string')
+    throw wrong(`the input is ${spec.dtype}, the array ${tensor.dtype}`);
   const numbers = tensor.toFloat64();
   const converted = Tensor.fromNumbers(spec.dtype, tensor.dims, numbers);
   if (DTYPES[spec.dtype].kind !== 'float' && converted.toFloat64().some((value, i) => value !== numbers[i])) {
@@ -90,16 +106,25 @@ export function fitTensor(tensor: Tensor, spec: InputSpec): Tensor {
 
 /** A number or text, a list `1,2,3`, or nested lists in JSON. One value for an input of several elements fills it. */
 function parseLiteral(text: string, spec: InputSpec): FixedFeed {
-  const wrong = (why: string): InputError => new InputError('bad-feed', `"${text}" cannot be fed: ${why}`, { at: { tensor: spec.name } });
+  const wrong = (why: string): InputError =>
+    new InputError('bad-feed', `"${text}" cannot be fed: ${why}`, { at: { tensor: spec.name } });
   const { values, dims } = text.startsWith('[') ? parseNested(text, wrong) : parseList(text);
   if (spec.dtype === 'string') {
     const encoder = new TextEncoder();
-    return fitTensor(new Tensor('string', listDims(dims, spec), values.map((value) => encoder.encode(value))), spec);
+    return fitTensor(
+      new Tensor(
+        'string',
+        listDims(dims, spec),
+        values.map((value) => encoder.encode(value)),
+      ),
+      spec,
+    );
   }
   const numbers = values.map((value) => {
     const number = WORDS[value.toLowerCase()] ?? (value === '' ? Number.NaN : Number(value));
     if (Number.isNaN(number) && value.toLowerCase() !== 'nan') throw wrong(`"${value}" is not a number`);
-    if (isInteger(spec.dtype) && !Number.isSafeInteger(number)) throw wrong(`"${value}" is not a whole number up to 2^53`);
+    if (isInteger(spec.dtype) && !Number.isSafeInteger(number))
+      throw wrong(`"${value}" is not a whole number up to 2^53`);
     return number;
   });
   const [first = 0] = numbers;

@@ -9,7 +9,19 @@ export type TensorMap = ReadonlyMap<string, Tensor>;
 
 // Measured on onnxruntime-node 1.30: an int4 output ends the process, bfloat16 and float8 are refused at load.
 const CARRIED: ReadonlySet<DType> = new Set<DType>([
-  'float32', 'float64', 'float16', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'string',
+  'float32',
+  'float64',
+  'float16',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+  'string',
 ]);
 
 /** True when graph inputs and outputs of this type can be fed and read. (Inside a graph the runtime knows more types.) */
@@ -22,9 +34,15 @@ export function toWire(tensors: TensorMap): WireTensors {
   const wire: Record<string, WireTensor> = {};
   for (const [name, tensor] of tensors) {
     if (!isCarried(tensor.dtype)) {
-      throw new InputError('unsupported', `a ${tensor.dtype} tensor cannot be fed to ONNX Runtime from Node`, { at: { tensor: name } });
+      throw new InputError('unsupported', `a ${tensor.dtype} tensor cannot be fed to ONNX Runtime from Node`, {
+        at: { tensor: name },
+      });
     }
-    wire[name] = { dtype: tensor.dtype, dims: tensor.dims, data: tensor.dtype === 'string' ? tensor.strings() : tensor.bytes() };
+    wire[name] = {
+      dtype: tensor.dtype,
+      dims: tensor.dims,
+      data: tensor.dtype === 'string' ? tensor.strings() : tensor.bytes(),
+    };
   }
   return wire;
 }

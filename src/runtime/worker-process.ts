@@ -7,7 +7,10 @@ import type { Ask, FailureStage, Reply, ReplyTo, RequestKind } from './protocol.
 
 /** A failure that the child reported: the text is the runtime's own. */
 export class WorkerFailure extends Error {
-  constructor(readonly stage: FailureStage, message: string) {
+  constructor(
+    readonly stage: FailureStage,
+    message: string,
+  ) {
     super(message);
   }
 }
@@ -29,7 +32,10 @@ const ABSOLUTE_FOLDER = /(?:[A-Za-z]:)?(?:[\\/][^\s\\/'"]+)+(?=[\\/])[\\/]/g;
 export function findWorker(base: string): URL {
   const places = ['./worker.js', '../../dist/runtime/worker.js'].map((place) => new URL(place, base));
   const found = places.find((place) => existsSync(place));
-  if (!found) throw new InternalError('unexpected', 'the compiled runtime worker is missing', { fix: 'build the package: npm run build' });
+  if (!found)
+    throw new InternalError('unexpected', 'the compiled runtime worker is missing', {
+      fix: 'build the package: npm run build',
+    });
   return found;
 }
 
@@ -121,8 +127,13 @@ export class WorkerProcess {
     // Node prints where it was before it says what happened.
     const telling = lines.find((line) => /error|fatal|terminate/i.test(line)) ?? lines[0];
     const said = telling?.replace(ABSOLUTE_FOLDER, '').trim().slice(0, 200);
-    const fix = 'the model may need more memory than there is, or make ONNX Runtime crash; run without checking, or feed smaller shapes';
-    return new InternalError('runtime-crashed', `ONNX Runtime's process ended ${how}${said === undefined ? '' : ` (${said})`}`, { fix });
+    const fix =
+      'the model may need more memory than there is, or make ONNX Runtime crash; run without checking, or feed smaller shapes';
+    return new InternalError(
+      'runtime-crashed',
+      `ONNX Runtime's process ended ${how}${said === undefined ? '' : ` (${said})`}`,
+      { fix },
+    );
   }
 
   /** An idle child must not keep the program alive; one at work must. */

@@ -21,7 +21,10 @@ ort.env.logLevel = 'fatal';
 /** Creates a session. Rejects with the runtime's own error. */
 export async function openSession(model: WireModel, options: SessionOptions): Promise<WorkerSession> {
   const native = nativeOptions(options);
-  const session = 'path' in model ? await ort.InferenceSession.create(model.path, native) : await ort.InferenceSession.create(model.bytes, native);
+  const session =
+    'path' in model
+      ? await ort.InferenceSession.create(model.path, native)
+      : await ort.InferenceSession.create(model.bytes, native);
   const signature = { inputs: session.inputMetadata.map(portInfo), outputs: session.outputMetadata.map(portInfo) };
   return { session, signature, bound: {} };
 }
@@ -31,8 +34,10 @@ function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOpt
   const entries: Record<string, string> = {};
   // Spinning threads of one session steal time from the other one; the key is without effect at one thread.
   entries['session.intra_op.allow_spinning'] = '0';
-  if (options.disabledOptimizers?.length) entries['optimization.disable_specified_optimizers'] = options.disabledOptimizers.join(';');
-  if (options.externalFolder !== undefined) entries['session.model_external_initializers_file_folder_path'] = options.externalFolder;
+  if (options.disabledOptimizers?.length)
+    entries['optimization.disable_specified_optimizers'] = options.disabledOptimizers.join(';');
+  if (options.externalFolder !== undefined)
+    entries['session.model_external_initializers_file_folder_path'] = options.externalFolder;
   return {
     executionProviders: ['cpu'],
     executionMode: 'sequential',
@@ -57,12 +62,18 @@ function portInfo(meta: ort.InferenceSession.ValueMetadata): PortInfo {
  * Runs once. `outputs`: only these, else all.
  * @throws UnsupportedError when an asked output has a type that would end the process
  */
-export async function runSession(target: WorkerSession, feeds: Record<string, ort.Tensor>, outputs?: readonly string[]): Promise<WireTensors> {
+export async function runSession(
+  target: WorkerSession,
+  feeds: Record<string, ort.Tensor>,
+  outputs?: readonly string[],
+): Promise<WireTensors> {
   const { session, signature } = target;
   for (const port of signature.outputs) {
     if (outputs && !outputs.includes(port.name)) continue;
     if (port.dtype === undefined || !isCarried(port.dtype)) {
-      throw new UnsupportedError(`output "${port.name}" is ${port.dtype ?? 'not a tensor'}, which ONNX Runtime's Node API cannot return`);
+      throw new UnsupportedError(
+        `output "${port.name}" is ${port.dtype ?? 'not a tensor'}, which ONNX Runtime's Node API cannot return`,
+      );
     }
   }
   const results = outputs ? await session.run(feeds, outputs) : await session.run(feeds);
@@ -81,7 +92,12 @@ export function nativeFeeds(feeds: WireTensors): Record<string, ort.Tensor> {
 const utf8 = { decode: new TextDecoder(), encode: new TextEncoder() };
 
 function toNative({ dtype, dims, data }: WireTensor): ort.Tensor {
-  if (!(data instanceof Uint8Array)) return new ort.Tensor('string', data.map((bytes) => utf8.decode.decode(bytes)), dims);
+  if (!(data instanceof Uint8Array))
+    return new ort.Tensor(
+      'string',
+      data.map((bytes) => utf8.decode.decode(bytes)),
+      dims,
+    );
   const make = NATIVE[dtype];
   if (!make) throw new UnsupportedError(`a ${dtype} tensor cannot be fed to ONNX Runtime from Node`);
   // The message's buffer gives no alignment.

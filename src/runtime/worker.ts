@@ -1,10 +1,23 @@
 // Entry of the child process that runs ONNX Runtime. A run blocks its thread, and a busy worker thread cannot be ended
 // without aborting the process, so the parent keeps the runtime here and ends it by a signal.
 import { readFileSync } from 'node:fs';
-import type { Ask, FailureStage, ProcessMemory, Reply, ReplyTo, Request, RequestKind, SampleTimes, SessionOptions, WireModel } from './protocol.js';
+import type {
+  Ask,
+  FailureStage,
+  ProcessMemory,
+  Reply,
+  ReplyTo,
+  Request,
+  RequestKind,
+  SampleTimes,
+  SessionOptions,
+  WireModel,
+} from './protocol.js';
 import { nativeFeeds, openSession, runSession, UnsupportedError, type WorkerSession } from './worker-session.js';
 
-type Handlers = { readonly [K in RequestKind]: (body: Ask<K>, sessions: Map<string, WorkerSession>) => Promise<ReplyTo<K>> | ReplyTo<K> };
+type Handlers = {
+  readonly [K in RequestKind]: (body: Ask<K>, sessions: Map<string, WorkerSession>) => Promise<ReplyTo<K>> | ReplyTo<K>;
+};
 
 const HANDLERS: Handlers = {
   open: async ({ session, model, options }, sessions) => {
@@ -34,7 +47,8 @@ const HANDLERS: Handlers = {
       return { wall: wall / batch, cpu: cpu / batch };
     });
   },
-  load: ({ models, options, rounds, first }) => interleave(models.length, { rounds, first }, (which) => loadOnce(models[which], options[which])),
+  load: ({ models, options, rounds, first }) =>
+    interleave(models.length, { rounds, first }, (which) => loadOnce(models[which], options[which])),
   endProfile: ({ session }, sessions) => {
     find(sessions, session).session.endProfiling();
     return undefined;
@@ -70,7 +84,11 @@ interface Rounds {
 }
 
 /** Rounds over `count` subjects; every other round goes backwards, so that no subject always comes first. */
-async function interleave(count: number, { rounds, first }: Rounds, sample: (which: number) => Promise<Times>): Promise<SampleTimes[]> {
+async function interleave(
+  count: number,
+  { rounds, first }: Rounds,
+  sample: (which: number) => Promise<Times>,
+): Promise<SampleTimes[]> {
   const taken = Array.from({ length: count }, () => ({ wall: [] as number[], cpu: [] as number[] }));
   for (let round = first; round < first + rounds; round++) {
     for (let i = 0; i < count; i++) {
@@ -115,7 +133,14 @@ async function answer(request: Request, sessions: Map<string, WorkerSession>): P
 }
 
 const STAGES: Readonly<Record<RequestKind, FailureStage>> = {
-  open: 'load', load: 'load', run: 'run', bind: 'run', time: 'run', close: 'defect', endProfile: 'defect', memory: 'defect',
+  open: 'load',
+  load: 'load',
+  run: 'run',
+  bind: 'run',
+  time: 'run',
+  close: 'defect',
+  endProfile: 'defect',
+  memory: 'defect',
 };
 
 function stageOf(kind: RequestKind, error: unknown): FailureStage {

@@ -29,7 +29,8 @@ export function readZip(bytes: Uint8Array, file: string): ZipEntry[] {
   const entries: ZipEntry[] = [];
   let at = view.getUint32(end + 16, true);
   for (let i = 0; i < count; i++) {
-    if (at + CENTRAL.length > end || view.getUint32(at, true) !== CENTRAL.signature) throw broken(file, 'its directory is damaged');
+    if (at + CENTRAL.length > end || view.getUint32(at, true) !== CENTRAL.signature)
+      throw broken(file, 'its directory is damaged');
     const lengths = [view.getUint16(at + 28, true), view.getUint16(at + 30, true), view.getUint16(at + 32, true)];
     const nameLength = lengths[0] ?? 0;
     const name = new TextDecoder().decode(bytes.subarray(at + CENTRAL.length, at + CENTRAL.length + nameLength));
@@ -56,7 +57,8 @@ function entryAt(view: DataView, at: number, { name, file }: { name: string; fil
   const read = (): Uint8Array => {
     if (flags & 1) throw broken(file, `entry "${name}" is encrypted`);
     if ([packed, size, local].includes(IN_ZIP64)) throw broken(file, `entry "${name}" is over 4 GiB`);
-    if (local + LOCAL.length > view.byteLength || view.getUint32(local, true) !== LOCAL.signature) throw broken(file, `entry "${name}" is damaged`);
+    if (local + LOCAL.length > view.byteLength || view.getUint32(local, true) !== LOCAL.signature)
+      throw broken(file, `entry "${name}" is damaged`);
     const start = local + LOCAL.length + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
     if (start + packed > view.byteLength) throw broken(file, `entry "${name}" is cut off`);
     return unpack(new Uint8Array(view.buffer, view.byteOffset + start, packed), { method, size, name, file });
@@ -72,7 +74,8 @@ interface Packing {
 }
 
 function unpack(data: Uint8Array, { method, size, name, file }: Packing): Uint8Array {
-  if (method !== 0 && method !== 8) throw broken(file, `entry "${name}" is packed in a way that is not supported (method ${method})`);
+  if (method !== 0 && method !== 8)
+    throw broken(file, `entry "${name}" is packed in a way that is not supported (method ${method})`);
   let bytes = data;
   if (method === 8) {
     try {
@@ -81,10 +84,15 @@ function unpack(data: Uint8Array, { method, size, name, file }: Packing): Uint8A
       throw broken(file, `entry "${name}" cannot be unpacked`, cause);
     }
   }
-  if (bytes.byteLength !== size) throw broken(file, `entry "${name}" has ${bytes.byteLength} bytes, its directory says ${size}`);
+  if (bytes.byteLength !== size)
+    throw broken(file, `entry "${name}" has ${bytes.byteLength} bytes, its directory says ${size}`);
   return bytes;
 }
 
 function broken(file: string, why: string, cause?: unknown): InputError {
-  return new InputError('bad-feed', `the file cannot be read: ${why}`, { at: { file }, fix: 'write it with numpy.savez', cause });
+  return new InputError('bad-feed', `the file cannot be read: ${why}`, {
+    at: { file },
+    fix: 'write it with numpy.savez',
+    cause,
+  });
 }

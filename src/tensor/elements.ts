@@ -1,13 +1,26 @@
 // Reading and writing the elements of a tensor's bytes (little-endian `raw_data` layout) as numbers or bigints.
 import { DTYPES, type DType } from './dtype.js';
-import { decodeFloat, decodeScale, encodeFloat, encodeScale, FLOAT_FORMATS, roundHalfEven, type SmallFloat } from './float-formats.js';
+import {
+  decodeFloat,
+  decodeScale,
+  encodeFloat,
+  encodeScale,
+  FLOAT_FORMATS,
+  roundHalfEven,
+  type SmallFloat,
+} from './float-formats.js';
 
-type Access = { readonly get: (view: DataView, i: number) => number; readonly set: (view: DataView, i: number, x: number) => void };
-
-const clampRound = (low: number, high: number) => (x: number): number => {
-  const rounded = x < 0 ? -roundHalfEven(-x) : roundHalfEven(x);
-  return Math.min(high, Math.max(low, Number.isNaN(rounded) ? 0 : rounded));
+type Access = {
+  readonly get: (view: DataView, i: number) => number;
+  readonly set: (view: DataView, i: number, x: number) => void;
 };
+
+const clampRound =
+  (low: number, high: number) =>
+  (x: number): number => {
+    const rounded = x < 0 ? -roundHalfEven(-x) : roundHalfEven(x);
+    return Math.min(high, Math.max(low, Number.isNaN(rounded) ? 0 : rounded));
+  };
 const int8 = clampRound(-128, 127);
 const uint8 = clampRound(0, 255);
 const int16 = clampRound(-32768, 32767);
@@ -25,8 +38,14 @@ const NUMBERS: Partial<Record<DType, Access>> = {
   uint16: { get: (v, i) => v.getUint16(2 * i, true), set: (v, i, x) => v.setUint16(2 * i, uint16(x), true) },
   int32: { get: (v, i) => v.getInt32(4 * i, true), set: (v, i, x) => v.setInt32(4 * i, int32(x), true) },
   uint32: { get: (v, i) => v.getUint32(4 * i, true), set: (v, i, x) => v.setUint32(4 * i, uint32(x), true) },
-  int64: { get: (v, i) => Number(v.getBigInt64(8 * i, true)), set: (v, i, x) => v.setBigInt64(8 * i, toInt64(x), true) },
-  uint64: { get: (v, i) => Number(v.getBigUint64(8 * i, true)), set: (v, i, x) => v.setBigUint64(8 * i, toUint64(x), true) },
+  int64: {
+    get: (v, i) => Number(v.getBigInt64(8 * i, true)),
+    set: (v, i, x) => v.setBigInt64(8 * i, toInt64(x), true),
+  },
+  uint64: {
+    get: (v, i) => Number(v.getBigUint64(8 * i, true)),
+    set: (v, i, x) => v.setBigUint64(8 * i, toUint64(x), true),
+  },
   float8e8m0: { get: (v, i) => decodeScale(v.getUint8(i)), set: (v, i, x) => v.setUint8(i, encodeScale(x)) },
 };
 
@@ -86,7 +105,9 @@ export function writeNumbers(dtype: DType, numbers: ArrayLike<number>): Uint8Arr
 /** 64-bit integer elements, exact. `dtype` must be int64 or uint64. */
 export function readBigInts(dtype: 'int64' | 'uint64', bytes: Uint8Array, count: number): bigint[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: count }, (_, i) => (dtype === 'int64' ? view.getBigInt64(8 * i, true) : view.getBigUint64(8 * i, true)));
+  return Array.from({ length: count }, (_, i) =>
+    dtype === 'int64' ? view.getBigInt64(8 * i, true) : view.getBigUint64(8 * i, true),
+  );
 }
 
 function readBits(bytes: Uint8Array, start: number, bits: number): number {

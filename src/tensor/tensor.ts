@@ -125,9 +125,17 @@ export class Tensor {
    * A tensor computed from others: numbers rounded once to `dtype`, row-major. When a source is lazy the result is
    * lazy too and computes on every read, so that folding the weights of a large external model keeps none in memory.
    */
-  static derived(dtype: DType, dims: readonly number[], sources: readonly Tensor[], compute: () => ArrayLike<number>): Tensor {
+  static derived(
+    dtype: DType,
+    dims: readonly number[],
+    sources: readonly Tensor[],
+    compute: () => ArrayLike<number>,
+  ): Tensor {
     if (!sources.some((source) => source.isLazy)) return Tensor.fromNumbers(dtype, dims, compute());
-    return new Tensor(dtype, dims, { byteLength: storageBytes(dtype, elementCount(dims)), read: () => writeNumbers(dtype, compute()) });
+    return new Tensor(dtype, dims, {
+      byteLength: storageBytes(dtype, elementCount(dims)),
+      read: () => writeNumbers(dtype, compute()),
+    });
   }
 
   /** A one-dimensional int64 tensor: shapes, axes, pads. */
@@ -149,7 +157,8 @@ export function elementCount(dims: readonly number[]): number {
 /** Same type, dims and bytes (so NaN equals the same NaN, and 0 differs from -0). Reads both when shapes agree. */
 export function sameTensor(a: Tensor, b: Tensor): boolean {
   if (a === b) return true;
-  if (a.dtype !== b.dtype || a.dims.length !== b.dims.length || a.dims.some((dim, i) => dim !== b.dims[i])) return false;
+  if (a.dtype !== b.dtype || a.dims.length !== b.dims.length || a.dims.some((dim, i) => dim !== b.dims[i]))
+    return false;
   if (a.dtype === 'string') {
     const other = b.strings();
     return a.strings().every((bytes, i) => Buffer.compare(bytes, other[i] ?? new Uint8Array()) === 0);

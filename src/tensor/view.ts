@@ -29,11 +29,19 @@ export function tensorOf(dtype: DType, view: NumberView): Tensor {
 /** Axis i of the result is axis `perm[i]` of `tensor`: what Transpose computes. Not for strings and types under 8 bits. */
 export function permuteTensor(tensor: Tensor, perm: readonly number[]): Tensor {
   const { dims } = tensor;
-  invariant(perm.length === dims.length && perm.toSorted((a, b) => a - b).every((axis, i) => axis === i), `[${perm.join(',')}] does not permute ${dims.length} axes`);
-  return rearranged(tensor.dtype, perm.map((axis) => dims[axis] ?? 1), [tensor], (target) => {
-    const source = bitsOf(tensor);
-    copyElements(target, source.transpose(...perm, perm.length));
-  });
+  invariant(
+    perm.length === dims.length && perm.toSorted((a, b) => a - b).every((axis, i) => axis === i),
+    `[${perm.join(',')}] does not permute ${dims.length} axes`,
+  );
+  return rearranged(
+    tensor.dtype,
+    perm.map((axis) => dims[axis] ?? 1),
+    [tensor],
+    (target) => {
+      const source = bitsOf(tensor);
+      copyElements(target, source.transpose(...perm, perm.length));
+    },
+  );
 }
 
 export interface SliceRange {
@@ -51,7 +59,8 @@ export function sliceTensor(tensor: Tensor, { axis, start, count, step = 1 }: Sl
   const { dims } = tensor;
   const size = dims[axis];
   const last = start + (count - 1) * step;
-  const isInside = size !== undefined && count >= 0 && (count === 0 || (Math.min(start, last) >= 0 && Math.max(start, last) < size));
+  const isInside =
+    size !== undefined && count >= 0 && (count === 0 || (Math.min(start, last) >= 0 && Math.max(start, last) < size));
   invariant(isInside, `slice ${start}:+${count}:${step} of axis ${axis} is outside [${dims.join(',')}]`);
   return rearranged(tensor.dtype, dims.with(axis, count), [tensor], (target) => {
     const source = bitsOf(tensor);
@@ -66,8 +75,14 @@ export function concatTensors(tensors: readonly Tensor[], axis: number): Tensor 
   const first = tensors[0];
   invariant(first !== undefined && axis >= 0 && axis < first.dims.length, `nothing to concatenate along axis ${axis}`);
   for (const { dtype, dims } of tensors) {
-    const fits = dtype === first.dtype && dims.length === first.dims.length && dims.every((size, i) => i === axis || size === first.dims[i]);
-    invariant(fits, `${dtype}[${dims.join(',')}] does not follow ${first.dtype}[${first.dims.join(',')}] along axis ${axis}`);
+    const fits =
+      dtype === first.dtype &&
+      dims.length === first.dims.length &&
+      dims.every((size, i) => i === axis || size === first.dims[i]);
+    invariant(
+      fits,
+      `${dtype}[${dims.join(',')}] does not follow ${first.dtype}[${first.dims.join(',')}] along axis ${axis}`,
+    );
   }
   const total = tensors.reduce((sum, { dims }) => sum + (dims[axis] ?? 0), 0);
   return rearranged(first.dtype, first.dims.with(axis, total), tensors, (target) => {
@@ -90,13 +105,19 @@ export interface Padding {
 /** `tensor` in the middle of a larger one. Not for strings and types under 8 bits. */
 export function padTensor(tensor: Tensor, { before, after, value = 0 }: Padding): Tensor {
   const { dtype, dims } = tensor;
-  const isValid = before.length === dims.length && after.length === dims.length && [...before, ...after].every((n) => n >= 0);
+  const isValid =
+    before.length === dims.length && after.length === dims.length && [...before, ...after].every((n) => n >= 0);
   invariant(isValid, `padding [${before.join(',')}], [${after.join(',')}] does not fit [${dims.join(',')}]`);
-  return rearranged(dtype, dims.map((size, i) => size + (before[i] ?? 0) + (after[i] ?? 0)), [tensor], (target) => {
-    if (value !== 0) fillBytes(target.data, writeNumbers(dtype, [value]));
-    const inside = dims.reduce((view, size, axis) => window(view, axis, before[axis] ?? 0, size), target);
-    copyElements(inside, bitsOf(tensor));
-  });
+  return rearranged(
+    dtype,
+    dims.map((size, i) => size + (before[i] ?? 0) + (after[i] ?? 0)),
+    [tensor],
+    (target) => {
+      if (value !== 0) fillBytes(target.data, writeNumbers(dtype, [value]));
+      const inside = dims.reduce((view, size, axis) => window(view, axis, before[axis] ?? 0, size), target);
+      copyElements(inside, bitsOf(tensor));
+    },
+  );
 }
 
 type Lanes = Uint8Array | Uint16Array | Uint32Array;
@@ -110,7 +131,10 @@ function lanesOver(dtype: DType, dims: readonly number[], bytes: Uint8Array): Bi
   const lane = Math.min(width, 4);
   const aligned = bytes.byteOffset % lane === 0 ? bytes : bytes.slice();
   const Lane = lane === 4 ? Uint32Array : lane === 2 ? Uint16Array : Uint8Array;
-  return ndarray<Lanes>(new Lane(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / lane), [...dims, width / lane]);
+  return ndarray<Lanes>(new Lane(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / lane), [
+    ...dims,
+    width / lane,
+  ]);
 }
 
 function bitsOf(tensor: Tensor): BitView {
@@ -129,7 +153,12 @@ function window<T extends BitView>(view: T, axis: number, start: number, count: 
 }
 
 /** A tensor whose elements `fill` writes; lazy when a source is, so that large external weights stay where they are. */
-function rearranged(dtype: DType, dims: readonly number[], sources: readonly Tensor[], fill: (target: BitView) => void): Tensor {
+function rearranged(
+  dtype: DType,
+  dims: readonly number[],
+  sources: readonly Tensor[],
+  fill: (target: BitView) => void,
+): Tensor {
   const byteLength = storageBytes(dtype, elementCount(dims));
   const read = (): Uint8Array => {
     const bytes = new Uint8Array(byteLength);

@@ -13,8 +13,12 @@ function newModel(opset = 17): Model {
   return new Model({ graphName: 'main', opsets: new Map([['', opset]]), irVersion: 8 });
 }
 
-const input = (graph: Graph, name: string, shape: readonly DeclaredDim[] | undefined, dtype: DType = 'float32'): Value =>
-  graph.addInput(name, { kind: 'tensor', dtype, shape });
+const input = (
+  graph: Graph,
+  name: string,
+  shape: readonly DeclaredDim[] | undefined,
+  dtype: DType = 'float32',
+): Value => graph.addInput(name, { kind: 'tensor', dtype, shape });
 
 function shapeText(model: Model, value: Value | undefined): string | undefined {
   return value && createFacts(model).of(value).shape?.map(formatDim).join(',');
@@ -27,11 +31,21 @@ describe('shape chains', () => {
     const x = input(graph, 'x', ['batch', 8, 4, 4]);
     const shape = graph.addNode({ opType: 'Shape', inputs: [x], outputs: ['shape'] });
     const zero = graph.addInitializer(Tensor.scalar('int64', 0), 'zero');
-    const size = graph.addNode({ opType: 'Gather', inputs: [shape.output, zero], outputs: ['size'], attributes: { axis: intAttr(0) } });
+    const size = graph.addNode({
+      opType: 'Gather',
+      inputs: [shape.output, zero],
+      outputs: ['size'],
+      attributes: { axis: intAttr(0) },
+    });
     const axes = graph.addInitializer(Tensor.int64s([0]), 'axes');
     const unsqueezed = graph.addNode({ opType: 'Unsqueeze', inputs: [size.output, axes], outputs: ['unsqueezed'] });
     const rest = graph.addInitializer(Tensor.int64s([-1]), 'rest');
-    const target = graph.addNode({ opType: 'Concat', inputs: [unsqueezed.output, rest], outputs: ['target'], attributes: { axis: intAttr(0) } });
+    const target = graph.addNode({
+      opType: 'Concat',
+      inputs: [unsqueezed.output, rest],
+      outputs: ['target'],
+      attributes: { axis: intAttr(0) },
+    });
     const view = graph.addNode({ opType: 'Reshape', inputs: [x, target.output], outputs: ['view'] });
     expect(shapeText(model, view.output)).toBe('batch,128');
     expect(createFacts(model).of(target.output!).data?.map(formatDim)).toEqual(['batch', '-1']);
@@ -49,9 +63,24 @@ describe('shape chains', () => {
     const model = newModel();
     const x = input(model.graph, 'x', ['batch', 3, 'h', 'w']);
     const w = model.graph.addInitializer(Tensor.fromNumbers('float32', [8, 3, 3, 3], new Float64Array(216)), 'w');
-    const conv = model.graph.addNode({ opType: 'Conv', inputs: [x, w], outputs: ['y'], attributes: { strides: intsAttr([2, 2]), pads: intsAttr([1, 1, 1, 1]) } });
-    const facts = createFacts(model, { assumedSizes: new Map([['h', 32], ['w', 32]]) });
-    expect(facts.of(conv.output!).shape?.map(formatDim)).toEqual(['batch', '8', 'floor((h + 1)/2)', 'floor((w + 1)/2)']);
+    const conv = model.graph.addNode({
+      opType: 'Conv',
+      inputs: [x, w],
+      outputs: ['y'],
+      attributes: { strides: intsAttr([2, 2]), pads: intsAttr([1, 1, 1, 1]) },
+    });
+    const facts = createFacts(model, {
+      assumedSizes: new Map([
+        ['h', 32],
+        ['w', 32],
+      ]),
+    });
+    expect(facts.of(conv.output!).shape?.map(formatDim)).toEqual([
+      'batch',
+      '8',
+      'floor((h + 1)/2)',
+      'floor((w + 1)/2)',
+    ]);
     expect(facts.staticShape(conv.output!)).toBeUndefined();
     expect(facts.assumed(conv.output!)).toEqual([1, 8, 16, 16]);
     expect(facts.macs(conv)).toBe(8 * 16 * 16 * 27);
@@ -62,7 +91,8 @@ describe('demand', () => {
   it('walks a chain of 20,000 nodes from its end', () => {
     const model = newModel();
     let value: Value | undefined = input(model.graph, 'x', ['n', 4]);
-    for (let i = 0; i < 20_000; i++) value = model.graph.addNode({ opType: 'Relu', inputs: [value], outputs: [`r${i}`] }).output;
+    for (let i = 0; i < 20_000; i++)
+      value = model.graph.addNode({ opType: 'Relu', inputs: [value], outputs: [`r${i}`] }).output;
     expect(shapeText(model, value)).toBe('n,4');
   });
 
@@ -109,7 +139,12 @@ describe('subgraphs', () => {
   }
 
   function addIf(model: Model, condition: Value, yes: Graph, no: Graph): Value | undefined {
-    return model.graph.addNode({ opType: 'If', inputs: [condition], outputs: ['y'], attributes: { then_branch: graphAttr(yes), else_branch: graphAttr(no) } }).output;
+    return model.graph.addNode({
+      opType: 'If',
+      inputs: [condition],
+      outputs: ['y'],
+      attributes: { then_branch: graphAttr(yes), else_branch: graphAttr(no) },
+    }).output;
   }
 
   const slice = (model: Model, graph: Graph, x: Value, end: number): Value | undefined => {
@@ -121,7 +156,12 @@ describe('subgraphs', () => {
     const model = newModel();
     const x = input(model.graph, 'x', ['n', 8]);
     const condition = input(model.graph, 'c', [], 'bool');
-    const y = addIf(model, condition, addBranch(model, (g) => slice(model, g, x, 4)), addBranch(model, (g) => slice(model, g, x, 6)));
+    const y = addIf(
+      model,
+      condition,
+      addBranch(model, (g) => slice(model, g, x, 4)),
+      addBranch(model, (g) => slice(model, g, x, 6)),
+    );
     expect(shapeText(model, y)).toBe('n,?0');
   });
 
@@ -130,7 +170,12 @@ describe('subgraphs', () => {
     const x = input(model.graph, 'x', ['n', 8]);
     const condition = model.graph.addInitializer(Tensor.scalar('bool', 1), 'c');
     const other = addBranch(model, (g) => slice(model, g, x, 6));
-    const y = addIf(model, condition, addBranch(model, (g) => slice(model, g, x, 4)), other);
+    const y = addIf(
+      model,
+      condition,
+      addBranch(model, (g) => slice(model, g, x, 4)),
+      other,
+    );
     expect(shapeText(model, y)).toBe('n,4');
     expect(shapeText(model, other.outputs[0])).toBe('n,6');
   });
@@ -140,7 +185,12 @@ describe('subgraphs', () => {
     const x = input(model.graph, 'x', ['n', 8]);
     const condition = input(model.graph, 'c', [], 'bool');
     const yes = addBranch(model, (g) => slice(model, g, x, 4));
-    const y = addIf(model, condition, yes, addBranch(model, (g) => slice(model, g, x, 4)));
+    const y = addIf(
+      model,
+      condition,
+      yes,
+      addBranch(model, (g) => slice(model, g, x, 4)),
+    );
     const facts = createFacts(model);
     expect(facts.of(y!).shape?.map(formatDim)).toEqual(['n', '4']);
     const added = yes.addNode({ opType: 'Transpose', inputs: [yes.outputs[0]], outputs: ['added'] });
@@ -148,17 +198,28 @@ describe('subgraphs', () => {
   });
 
   /** A Loop that carries `x` and, when `grow`, appends a row to it in every iteration; it stacks x as well. */
-  function addLoop(model: Model, x: Value, grow: 'grows' | 'keeps', trips: Value | undefined): { readonly loop: readonly (Value | undefined)[]; readonly inner: Value } {
+  function addLoop(
+    model: Model,
+    x: Value,
+    grow: 'grows' | 'keeps',
+    trips: Value | undefined,
+  ): { readonly loop: readonly (Value | undefined)[]; readonly inner: Value } {
     const body = new Graph(model, 'body');
     body.addInput('i', { kind: 'tensor', dtype: 'int64', shape: [] });
     const condition = body.addInput('keep_going', { kind: 'tensor', dtype: 'bool', shape: [] });
     const carried = body.addInput('carried', undefined);
     const again = body.addNode({ opType: 'Identity', inputs: [condition], outputs: ['again'] });
-    const next = grow === 'grows'
-      ? body.addNode({ opType: 'Concat', inputs: [carried, x], outputs: ['next'], attributes: { axis: intAttr(0) } })
-      : body.addNode({ opType: 'Elu', inputs: [carried], outputs: ['next'], attributes: { alpha: floatAttr(0.5) } });
+    const next =
+      grow === 'grows'
+        ? body.addNode({ opType: 'Concat', inputs: [carried, x], outputs: ['next'], attributes: { axis: intAttr(0) } })
+        : body.addNode({ opType: 'Elu', inputs: [carried], outputs: ['next'], attributes: { alpha: floatAttr(0.5) } });
     body.setOutputs([again.output!, next.output!, next.output!]);
-    const node = model.graph.addNode({ opType: 'Loop', inputs: [trips, undefined, x], outputs: ['last', 'all'], attributes: { body: graphAttr(body) } });
+    const node = model.graph.addNode({
+      opType: 'Loop',
+      inputs: [trips, undefined, x],
+      outputs: ['last', 'all'],
+      attributes: { body: graphAttr(body) },
+    });
     return { loop: node.outputs, inner: next.output! };
   }
 
@@ -166,7 +227,10 @@ describe('subgraphs', () => {
     const model = newModel();
     const x = input(model.graph, 'x', ['n', 8]);
     const trips = model.graph.addInitializer(Tensor.scalar('int64', 5), 'trips');
-    const { loop: [last, all], inner } = addLoop(model, x, 'keeps', trips);
+    const {
+      loop: [last, all],
+      inner,
+    } = addLoop(model, x, 'keeps', trips);
     expect(shapeText(model, last)).toBe('n,8');
     expect(shapeText(model, all)).toBe('5,n,8');
     expect(shapeText(model, inner)).toBe('n,8');
@@ -175,11 +239,18 @@ describe('subgraphs', () => {
   it('forgets the dim of a carried variable that grows', () => {
     const model = newModel();
     const x = input(model.graph, 'x', [1, 8]);
-    const { loop: [last, all] } = addLoop(model, x, 'grows', input(model.graph, 'trips', [], 'int64'));
+    const {
+      loop: [last, all],
+    } = addLoop(model, x, 'grows', input(model.graph, 'trips', [], 'int64'));
     const facts = createFacts(model);
     expect(facts.of(last!).shape?.map(formatDim)).toEqual([expect.stringMatching(/^\?/), '8']);
     expect(facts.of(all!).shape?.slice(2)).toEqual([8]);
-    expect(facts.of(all!).shape?.slice(0, 2).every((dim) => typeof dim !== 'number')).toBe(true);
+    expect(
+      facts
+        .of(all!)
+        .shape?.slice(0, 2)
+        .every((dim) => typeof dim !== 'number'),
+    ).toBe(true);
   });
 });
 
@@ -187,17 +258,36 @@ describe('local functions', () => {
   function addFunction(model: Model): void {
     const graph = new Graph(model, 'scaled');
     const x = graph.addInput('x', undefined);
-    const joined = graph.addNode({ opType: 'Concat', inputs: [x, x], outputs: ['joined'], attributes: { axis: { kind: 'reference', name: 'along', type: 2 } } });
+    const joined = graph.addNode({
+      opType: 'Concat',
+      inputs: [x, x],
+      outputs: ['joined'],
+      attributes: { axis: { kind: 'reference', name: 'along', type: 2 } },
+    });
     graph.setOutputs([joined.output!]);
-    model.setFunctions([{ domain: 'acme', name: 'Twice', overload: '', graph, attributeNames: ['along'], opsets: new Map([['', 17]]) }]);
+    model.setFunctions([
+      { domain: 'acme', name: 'Twice', overload: '', graph, attributeNames: ['along'], opsets: new Map([['', 17]]) },
+    ]);
   }
 
   it('infers each call with its own inputs and attributes', () => {
     const model = newModel();
     addFunction(model);
     const x = input(model.graph, 'x', ['n', 3]);
-    const first = model.graph.addNode({ opType: 'Twice', domain: 'acme', inputs: [x], outputs: ['a'], attributes: { along: intAttr(0) } });
-    const second = model.graph.addNode({ opType: 'Twice', domain: 'acme', inputs: [first.output], outputs: ['b'], attributes: { along: intAttr(1) } });
+    const first = model.graph.addNode({
+      opType: 'Twice',
+      domain: 'acme',
+      inputs: [x],
+      outputs: ['a'],
+      attributes: { along: intAttr(0) },
+    });
+    const second = model.graph.addNode({
+      opType: 'Twice',
+      domain: 'acme',
+      inputs: [first.output],
+      outputs: ['b'],
+      attributes: { along: intAttr(1) },
+    });
     expect(shapeText(model, first.output)).toBe('2*n,3');
     expect(shapeText(model, second.output)).toBe('2*n,6');
     const body = createFacts(model, { assumedSizes: new Map([['n', 5]]) }).scope.call(second.output!.producer!);

@@ -13,38 +13,58 @@ function peak(text: string): { readonly bytes: number; readonly at: string | und
 describe('a chain', () => {
   it('keeps the input, and two neighbours', () => {
     // x 4 + a 40 + b 40 while b is made; then y 4.
-    const text = 'g (float[1] x) => (float[1] y) <int64[1] t = {10}> { a = Expand (x, t) b = Neg (a) y = ReduceMax <keepdims = 1, axes = [0]> (b) }';
+    const text =
+      'g (float[1] x) => (float[1] y) <int64[1] t = {10}> { a = Expand (x, t) b = Neg (a) y = ReduceMax <keepdims = 1, axes = [0]> (b) }';
     expect(peak(`<opset_import: ["" : 17]> ${text}`)).toEqual({ bytes: 84, at: 'b', unknown: 0 });
   });
 
   it('frees a value behind its last reader only', () => {
     // At y: x 40, a 40 (read again), c 40, y 40; b is gone.
-    expect(peak('g (float[10] x) => (float[10] y) { a = Neg (x) b = Exp (a) c = Abs (b) y = Add (a, c) }').bytes).toBe(160);
-    expect(peak('g (float[10] x) => (float[10] y) { a = Neg (x) b = Exp (a) c = Abs (b) y = Add (c, c) }').bytes).toBe(120);
+    expect(peak('g (float[10] x) => (float[10] y) { a = Neg (x) b = Exp (a) c = Abs (b) y = Add (a, c) }').bytes).toBe(
+      160,
+    );
+    expect(peak('g (float[10] x) => (float[10] y) { a = Neg (x) b = Exp (a) c = Abs (b) y = Add (c, c) }').bytes).toBe(
+      120,
+    );
   });
 
   it('keeps graph outputs until the end, and counts outputs that nobody reads where they are made', () => {
-    expect(peak('g (float[10] x) => (float[10] a, float[10] y) { a = Neg (x) b = Exp (x) y = Abs (b) }').bytes).toBe(160);
+    expect(peak('g (float[10] x) => (float[10] a, float[10] y) { a = Neg (x) b = Exp (x) y = Abs (b) }').bytes).toBe(
+      160,
+    );
     expect(peak('g (float[10] x) => (float[10] y) { a = Neg (x) y = Abs (x) }').bytes).toBe(80);
   });
 
   it('does not count weights, nor Constant nodes', () => {
-    expect(peak('g (float[10] x) => (float[10] y) <float[10] w = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}> { c = Constant <value = float[1] {2}> () a = Mul (w, c) y = Add (x, a) }').bytes).toBe(120);
+    expect(
+      peak(
+        'g (float[10] x) => (float[10] y) <float[10] w = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0}> { c = Constant <value = float[1] {2}> () a = Mul (w, c) y = Add (x, a) }',
+      ).bytes,
+    ).toBe(120);
   });
 
   it('tells how many sizes it does not know', () => {
-    expect(peak('<opset_import: ["" : 17, "acme" : 1]> g (float[10] x) => (float[10] y) { a = acme.Mystery (x) y = Neg (x) }')).toMatchObject({ bytes: 80, unknown: 1 });
+    expect(
+      peak(
+        '<opset_import: ["" : 17, "acme" : 1]> g (float[10] x) => (float[10] y) { a = acme.Mystery (x) y = Neg (x) }',
+      ),
+    ).toMatchObject({ bytes: 80, unknown: 1 });
   });
 });
 
 describe('views', () => {
   it('share the memory of what they view', () => {
-    expect(peak('g (float[10] x) => (float[10] y) <int64[2] t = {2, 5}, int64[1] u = {10}> { a = Neg (x) b = Reshape (a, t) c = Reshape (b, u) y = Exp (c) }').bytes).toBe(120);
+    expect(
+      peak(
+        'g (float[10] x) => (float[10] y) <int64[2] t = {2, 5}, int64[1] u = {10}> { a = Neg (x) b = Reshape (a, t) c = Reshape (b, u) y = Exp (c) }',
+      ).bytes,
+    ).toBe(120);
   });
 
   it('keep it alive while any of them is read', () => {
     // At e: x 40, the buffer of a and b 40, d 40, e 40; b is read at the end.
-    const text = 'g (float[10] x) => (float[10] y) <int64[2] t = {2, 5}, int64[1] u = {10}> { a = Neg (x) b = Reshape (a, t) d = Exp (a) e = Abs (d) f = Reshape (b, u) y = Add (e, f) }';
+    const text =
+      'g (float[10] x) => (float[10] y) <int64[2] t = {2, 5}, int64[1] u = {10}> { a = Neg (x) b = Reshape (a, t) d = Exp (a) e = Abs (d) f = Reshape (b, u) y = Add (e, f) }';
     expect(peak(text)).toMatchObject({ bytes: 160, at: 'e' });
   });
 });

@@ -19,10 +19,27 @@ const FOLDERS = [
 
 /** Models beside the repository: skipped by name where they are not there. The last two are fetched (MCOMPRESS_MODELS). */
 const ASSETS = [
-  'alexnet-lrn-cifar10', 'basic-pitch-nmp', 'dscnn-kws', 'googlenet-lrn-cifar10', 'mnist-bn-as-exported', 'mnist-cntk', 'mobilenetv1-025-vww',
-  'resnet20-cifar10-as-exported', 'resnet20-cifar10-dynamo-raw', 'resnet20-cifar10', 'resnet56-cifar10-as-exported', 'resnet56-cifar10',
-  'resnet8-cifar10-int8-qdq', 'resnet8-cifar10', 'silero-vad-16k', 'squeezenet1.1-imagenet', 'streaming-wakeword-1d', 'style-candy',
-  'ultraface-rfb-320', 'mobilenetv2-imagenet', 'ppocrv4-det',
+  'alexnet-lrn-cifar10',
+  'basic-pitch-nmp',
+  'dscnn-kws',
+  'googlenet-lrn-cifar10',
+  'mnist-bn-as-exported',
+  'mnist-cntk',
+  'mobilenetv1-025-vww',
+  'resnet20-cifar10-as-exported',
+  'resnet20-cifar10-dynamo-raw',
+  'resnet20-cifar10',
+  'resnet56-cifar10-as-exported',
+  'resnet56-cifar10',
+  'resnet8-cifar10-int8-qdq',
+  'resnet8-cifar10',
+  'silero-vad-16k',
+  'squeezenet1.1-imagenet',
+  'streaming-wakeword-1d',
+  'style-candy',
+  'ultraface-rfb-320',
+  'mobilenetv2-imagenet',
+  'ppocrv4-det',
 ].map((name) => `${name}.onnx`);
 
 /** Sizes of symbols where they are not free: image sides must be multiples of 32, or at least as large as the kernels. */
@@ -48,11 +65,19 @@ const RANK_DEPENDS_ON_SIZES = new Set(['silero-vad-16k.onnx']);
 
 /** Models that the runtime does not load, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {
-  'custom-domain.onnx': 'unknown operator', 'newest-ir.onnx': 'opset newer than the runtime', 'newest-types.onnx': 'types newer than the runtime',
+  'custom-domain.onnx': 'unknown operator',
+  'newest-ir.onnx': 'opset newer than the runtime',
+  'newest-types.onnx': 'types newer than the runtime',
 };
 
 const ARRAYS = {
-  float32: Float32Array, float64: Float64Array, float16: Uint16Array, int32: Int32Array, uint8: Uint8Array, int8: Int8Array, bool: Uint8Array,
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int32: Int32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  bool: Uint8Array,
 } as const;
 
 /** Ones, or 0.5 as float16; `value` for every element of an int64. */
@@ -77,18 +102,45 @@ async function observe(path: string, name: string, sizes: ReadonlyMap<string, nu
   const { model, document } = await openModel(path);
   const facts = createFacts(model, { assumedSizes: sizes });
   const { graph } = model;
-  const values = graph.nodes().flatMap((node) => node.outputs.filter((value) => value !== undefined)).filter((value) => facts.of(value).dtype !== undefined);
-  const text = (value: Value, dims: readonly (number | string)[] | undefined): string => `${value.name}: ${facts.of(value).dtype}[${dims?.join()}]`;
-  const substituted = values.map((value) => text(value, facts.of(value).shape?.map((dim) => evaluateDim(dim, sizes) ?? formatDim(dim))));
+  const values = graph
+    .nodes()
+    .flatMap((node) => node.outputs.filter((value) => value !== undefined))
+    .filter((value) => facts.of(value).dtype !== undefined);
+  const text = (value: Value, dims: readonly (number | string)[] | undefined): string =>
+    `${value.name}: ${facts.of(value).dtype}[${dims?.join()}]`;
+  const substituted = values.map((value) =>
+    text(
+      value,
+      facts.of(value).shape?.map((dim) => evaluateDim(dim, sizes) ?? formatDim(dim)),
+    ),
+  );
   const assumed = values.map((value) => text(value, facts.assumed(value)));
-  const feeds = Object.fromEntries(graph.inputs.filter((input) => input.constant === undefined).map((input) =>
-    [input.name, feedOf(facts.of(input).dtype ?? 'float32', facts.assumed(input) ?? [], VALUES[name]?.[input.name])]));
-  const shapes = values.map((value) => graph.addNode({ opType: 'Shape', inputs: [value], outputs: ['mcompress_shape'] }).output as Value);
+  const feeds = Object.fromEntries(
+    graph.inputs
+      .filter((input) => input.constant === undefined)
+      .map((input) => [
+        input.name,
+        feedOf(facts.of(input).dtype ?? 'float32', facts.assumed(input) ?? [], VALUES[name]?.[input.name]),
+      ]),
+  );
+  const shapes = values.map(
+    (value) => graph.addNode({ opType: 'Shape', inputs: [value], outputs: ['mcompress_shape'] }).output as Value,
+  );
   graph.setOutputs([...new Set([...graph.outputs, ...values, ...shapes])]);
-  const session = await InferenceSession.create(Buffer.concat(encodeModel(document, model)), { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
-  const results = await session.run(feeds, shapes.map((shape) => shape.name), { logSeverityLevel: 4 });
+  const session = await InferenceSession.create(Buffer.concat(encodeModel(document, model)), {
+    graphOptimizationLevel: 'disabled',
+    logSeverityLevel: 4,
+  });
+  const results = await session.run(
+    feeds,
+    shapes.map((shape) => shape.name),
+    { logSeverityLevel: 4 },
+  );
   const types = new Map(session.outputMetadata.map((entry) => [entry.name, entry.isTensor ? entry.type : 'other']));
-  const observed = values.map((value, i) => `${value.name}: ${types.get(value.name)}[${(results[shapes[i]?.name ?? '']?.data as BigInt64Array | undefined)?.join()}]`);
+  const observed = values.map(
+    (value, i) =>
+      `${value.name}: ${types.get(value.name)}[${(results[shapes[i]?.name ?? '']?.data as BigInt64Array | undefined)?.join()}]`,
+  );
   await session.release();
   return { observed, substituted, assumed };
 }
@@ -97,7 +149,8 @@ async function observe(path: string, name: string, sizes: ReadonlyMap<string, nu
 async function disagreements(path: string, name: string, sizes: ReadonlyMap<string, number>): Promise<string[]> {
   const { observed, substituted, assumed } = await observe(path, name, sizes);
   const open = OPEN[name] ?? [];
-  const dependsOnSizes = (line: string): boolean => RANK_DEPENDS_ON_SIZES.has(name) && /\[(undefined|\?.*)\]$/.test(line);
+  const dependsOnSizes = (line: string): boolean =>
+    RANK_DEPENDS_ON_SIZES.has(name) && /\[(undefined|\?.*)\]$/.test(line);
   return observed.flatMap((line, i) => {
     if (open.includes(line.split(': ')[0] ?? '')) return [];
     const [atSizes = '', bySymbols = ''] = [assumed[i], substituted[i]];
@@ -110,11 +163,19 @@ async function disagreements(path: string, name: string, sizes: ReadonlyMap<stri
 async function sizesOf(path: string, name: string, choice: 0 | 1): Promise<Map<string, number>> {
   const { model } = await openModel(path);
   const facts = createFacts(model);
-  const symbols = model.graph.inputs.flatMap((input) => facts.of(input).shape?.flatMap((dim) => [...symbolsOf(dim)]) ?? []);
+  const symbols = model.graph.inputs.flatMap(
+    (input) => facts.of(input).shape?.flatMap((dim) => [...symbolsOf(dim)]) ?? [],
+  );
   return new Map(symbols.map((symbol) => [symbol, SIZES[name]?.[symbol]?.[choice] ?? choice + 1]));
 }
 
-const files = FOLDERS.flatMap((folder) => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.onnx')).map((name) => [name, join(folder, name)] as const) : []));
+const files = FOLDERS.flatMap((folder) =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith('.onnx'))
+        .map((name) => [name, join(folder, name)] as const)
+    : [],
+);
 const paths = new Map(files);
 
 describe.each([...new Set([...paths.keys(), ...ASSETS])])('%s', (name) => {
@@ -122,7 +183,8 @@ describe.each([...new Set([...paths.keys(), ...ASSETS])])('%s', (name) => {
   it.skipIf(path === undefined || name in NOT_RUN)('has the types and shapes that the runtime returns', async () => {
     const choices = [await sizesOf(path ?? '', name, 0), await sizesOf(path ?? '', name, 1)];
     const found: string[] = [];
-    for (const sizes of choices[0]?.size === 0 ? choices.slice(1) : choices) found.push(...await disagreements(path ?? '', name, sizes));
+    for (const sizes of choices[0]?.size === 0 ? choices.slice(1) : choices)
+      found.push(...(await disagreements(path ?? '', name, sizes)));
     expect(found).toEqual([]);
   });
 });

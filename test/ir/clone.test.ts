@@ -37,7 +37,12 @@ describe('inlineGraph', () => {
     }`);
     const node = model.graph.last as Node;
     const [branch] = node.subgraphs() as [Graph];
-    const [result] = inlineGraph(branch, { into: model.graph, before: node, mapping: new Map(), nodeName: (name) => `then/${name}` });
+    const [result] = inlineGraph(branch, {
+      into: model.graph,
+      before: node,
+      mapping: new Map(),
+      nodeName: (name) => `then/${name}`,
+    });
     const y = node.output as Value;
     model.graph.replaceUses(y, result as Value);
     model.graph.removeNode(node);
@@ -64,8 +69,14 @@ g (x, c) => (y)
       <domain: "d", opset_import: ["" : 17]> F <axis, mode> (a) => (b) { b = Softmax <axis: int = @axis, mode: string = @mode, k = 1> (a) }`);
     const call = model.graph.first as Node;
     const body = model.functions[0]?.graph as Graph;
-    const attribute = (value: Attribute): Attribute | undefined => (value.kind === 'reference' ? call.attribute(value.name) : value);
-    const [result] = inlineGraph(body, { into: model.graph, before: call, mapping: new Map([[body.inputs[0] as Value, model.graph.inputs[0] as Value]]), attribute });
+    const attribute = (value: Attribute): Attribute | undefined =>
+      value.kind === 'reference' ? call.attribute(value.name) : value;
+    const [result] = inlineGraph(body, {
+      into: model.graph,
+      before: call,
+      mapping: new Map([[body.inputs[0] as Value, model.graph.inputs[0] as Value]]),
+      attribute,
+    });
     model.graph.replaceUses(call.output as Value, result as Value);
     model.graph.removeNode(call);
     expect(checkModel(model)).toEqual([]);
@@ -75,13 +86,17 @@ g (x, c) => (y)
 
 describe('copyNodes', () => {
   it('takes initializers along into another model, their tensors shared', () => {
-    const { graph } = parseModel('g (x) => (y) <float[2] w = {1, 2}, float[1] v = {3}> { a = Add (w, w)\n b = Mul (a, v)\n y = Neg (x) }');
+    const { graph } = parseModel(
+      'g (x) => (y) <float[2] w = {1, 2}, float[1] v = {3}> { a = Add (w, w)\n b = Mul (a, v)\n y = Neg (x) }',
+    );
     const target = fresh();
     const mapping = new Map<Value, Value>();
     const [add, mul] = copyNodes(graph.nodes().slice(0, 2), { into: target.graph, mapping });
     target.graph.setOutputs([mul?.output as Value]);
     expect(checkModel(target)).toEqual([]);
-    expect(printGraph(target.graph, { weights: 'full' })).toBe('copy () => (b)\n<\n  float[2] w = {1, 2},\n  float[1] v = {3}\n>\n{\n  a = Add (w, w)\n  b = Mul (a, v)\n}');
+    expect(printGraph(target.graph, { weights: 'full' })).toBe(
+      'copy () => (b)\n<\n  float[2] w = {1, 2},\n  float[1] v = {3}\n>\n{\n  a = Add (w, w)\n  b = Mul (a, v)\n}',
+    );
     expect(add?.inputs[0]?.constant).toBe(graph.first?.inputs[0]?.constant);
     expect(mapping.get(graph.first?.output as Value)).toBe(add?.output);
   });
@@ -93,20 +108,37 @@ describe('copyNodes', () => {
 
   it('reads the same values within one model and keeps types, names and omitted slots', () => {
     const model = parseModel('g (x) => (y) <float[2] a> { [n] a, "", b = Split (x, "", x)\n y = Neg (a) }');
-    const [copy] = copyNodes([model.graph.first as Node], { into: model.graph, before: model.graph.last, mapping: new Map() });
+    const [copy] = copyNodes([model.graph.first as Node], {
+      into: model.graph,
+      before: model.graph.last,
+      mapping: new Map(),
+    });
     expect(copy?.inputs).toEqual(model.graph.first?.inputs);
-    expect([copy?.name, copy?.outputs.map((value) => value?.name), copy?.output?.type]).toEqual(['n', ['a_1', undefined, 'b_1'], { kind: 'tensor', dtype: 'float32', shape: [2] }]);
+    expect([copy?.name, copy?.outputs.map((value) => value?.name), copy?.output?.type]).toEqual([
+      'n',
+      ['a_1', undefined, 'b_1'],
+      { kind: 'tensor', dtype: 'float32', shape: [2] },
+    ]);
     expect(checkModel(model)).toEqual([]);
   });
 });
 
 describe('cloneGraph', () => {
   it('makes a graph that another node can hold', () => {
-    const model = parseModel('g (x, c) => (y) { y = If (c) <b = b (float[1] p = {1}, q) => (r) { r = Sum (p, q, x) }> }');
+    const model = parseModel(
+      'g (x, c) => (y) { y = If (c) <b = b (float[1] p = {1}, q) => (r) { r = Sum (p, q, x) }> }',
+    );
     const node = model.graph.first as Node;
     const clone = cloneGraph(node.subgraphs()[0] as Graph, model, { mapping: new Map() });
-    model.graph.addNode({ opType: 'If', inputs: node.inputs, outputs: ['z'], attributes: { b: { kind: 'graph', value: clone } } });
+    model.graph.addNode({
+      opType: 'If',
+      inputs: node.inputs,
+      outputs: ['z'],
+      attributes: { b: { kind: 'graph', value: clone } },
+    });
     expect(checkModel(model)).toEqual([]);
-    expect(printGraph(clone, { weights: 'full' })).toBe('b (float[1] p_1 = {1}, q_1) => (r_1) {\n  r_1 = Sum (p_1, q_1, x)\n}');
+    expect(printGraph(clone, { weights: 'full' })).toBe(
+      'b (float[1] p_1 = {1}, q_1) => (r_1) {\n  r_1 = Sum (p_1, q_1, x)\n}',
+    );
   });
 });

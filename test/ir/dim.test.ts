@@ -2,8 +2,26 @@
 import { describe, expect, it } from 'vitest';
 import { createRng, type Rng } from '../../src/base/rng.js';
 import {
-  addDims, boundsOf, ceilDivDims, divideExactly, evaluateDim, floorDivDims, formatDim, isAtLeast, isIntegral, maxDims, minDims, mulDims, productOf, sameDim,
-  sameDims, staticDims, subDims, symbolDim, symbolsOf, type Dim,
+  addDims,
+  boundsOf,
+  ceilDivDims,
+  divideExactly,
+  evaluateDim,
+  floorDivDims,
+  formatDim,
+  isAtLeast,
+  isIntegral,
+  maxDims,
+  minDims,
+  mulDims,
+  productOf,
+  sameDim,
+  sameDims,
+  staticDims,
+  subDims,
+  symbolDim,
+  symbolsOf,
+  type Dim,
 } from '../../src/ir/dim.js';
 
 const N = symbolDim('N');
@@ -52,12 +70,18 @@ describe('random expressions', () => {
   const values = assignments(rng, 12);
 
   it('have the values of the arithmetic they stand for', () => {
-    const wrong = pairs.flatMap(({ dim, value }) => values.filter((s) => (evaluateDim(dim, s) ?? Number.NaN) - value(s) !== 0).map((s) => `${formatDim(dim)} at ${[...s]}`));
+    const wrong = pairs.flatMap(({ dim, value }) =>
+      values
+        .filter((s) => (evaluateDim(dim, s) ?? Number.NaN) - value(s) !== 0)
+        .map((s) => `${formatDim(dim)} at ${[...s]}`),
+    );
     expect(wrong).toEqual([]);
   });
 
   it('lie within their bounds', () => {
-    const wrong = pairs.filter(({ dim, value }) => values.some((s) => value(s) < boundsOf(dim).low || value(s) > boundsOf(dim).high));
+    const wrong = pairs.filter(({ dim, value }) =>
+      values.some((s) => value(s) < boundsOf(dim).low || value(s) > boundsOf(dim).high),
+    );
     expect(wrong.map(({ dim }) => `${formatDim(dim)} in ${JSON.stringify(boundsOf(dim))}`)).toEqual([]);
   });
 
@@ -86,11 +110,18 @@ describe('random expressions', () => {
     for (let i = 0; i + 2 < pairs.length; i += 3) {
       const [x = 0, y = 0, z = 0] = pairs.slice(i, i + 3).map(({ dim }) => dim);
       const laws: [Dim, Dim][] = [
-        [addDims(x, y), addDims(y, x)], [mulDims(x, y), mulDims(y, x)], [subDims(addDims(x, y), y), x],
-        [addDims(addDims(x, y), z), addDims(x, addDims(y, z))], [mulDims(x, addDims(y, z)), addDims(mulDims(x, y), mulDims(x, z))],
-        [minDims(x, y), minDims(y, x)], [maxDims(x, y), maxDims(y, x)], [productOf([x, y, z]), mulDims(mulDims(x, y), z)],
+        [addDims(x, y), addDims(y, x)],
+        [mulDims(x, y), mulDims(y, x)],
+        [subDims(addDims(x, y), y), x],
+        [addDims(addDims(x, y), z), addDims(x, addDims(y, z))],
+        [mulDims(x, addDims(y, z)), addDims(mulDims(x, y), mulDims(x, z))],
+        [minDims(x, y), minDims(y, x)],
+        [maxDims(x, y), maxDims(y, x)],
+        [productOf([x, y, z]), mulDims(mulDims(x, y), z)],
       ];
-      laws.forEach(([left, right], law) => { if (!sameDim(left, right)) wrong.push(`law ${law}: ${formatDim(left)} and ${formatDim(right)}`); });
+      laws.forEach(([left, right], law) => {
+        if (!sameDim(left, right)) wrong.push(`law ${law}: ${formatDim(left)} and ${formatDim(right)}`);
+      });
     }
     expect(wrong).toEqual([]);
   });
@@ -134,8 +165,13 @@ describe('canonical forms', () => {
 
 describe('comparisons', () => {
   it('hold for every size or not at all', () => {
-    expect([isAtLeast(addDims(N, 1), 2), isAtLeast(N, 2), isAtLeast(mulDims(N, H), 1), isAtLeast(subDims(N, H), 0), isAtLeast(symbolDim('k', 0), 1)])
-      .toEqual([true, false, true, false, false]);
+    expect([
+      isAtLeast(addDims(N, 1), 2),
+      isAtLeast(N, 2),
+      isAtLeast(mulDims(N, H), 1),
+      isAtLeast(subDims(N, H), 0),
+      isAtLeast(symbolDim('k', 0), 1),
+    ]).toEqual([true, false, true, false, false]);
     expect(isAtLeast(floorDivDims(addDims(H, 1), 2), 1)).toBe(true);
   });
 

@@ -47,42 +47,64 @@ function edited(text: string, edit: (graph: Graph, model: Model) => void): strin
   model.journal.seek(mark);
   expect(printModel(model, { weights: 'full' })).toBe(after);
   expect(checkModel(model)).toEqual([]);
-  return after.split('\n').map((line) => line.trim()).filter((line) => line.includes('(') && !line.startsWith('g ('));
+  return after
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line.includes('(') && !line.startsWith('g ('));
 }
 
 describe('addNode', () => {
   it('puts a node in front of another and makes new names unique', () => {
-    expect(edited(CHAIN, (graph) => {
-      graph.addNode({ opType: 'Neg', inputs: [valueIn(graph, 'a')], outputs: ['a', undefined] }, nodeOf(graph, 'Add'));
-    })).toEqual(['a = Relu (x)', 'a_1, "" = Neg (a)', 'b = Add (a, w)', 'y = Sigmoid (b)']);
+    expect(
+      edited(CHAIN, (graph) => {
+        graph.addNode(
+          { opType: 'Neg', inputs: [valueIn(graph, 'a')], outputs: ['a', undefined] },
+          nodeOf(graph, 'Add'),
+        );
+      }),
+    ).toEqual(['a = Relu (x)', 'a_1, "" = Neg (a)', 'b = Add (a, w)', 'y = Sigmoid (b)']);
   });
 
   it('takes outputs over from the node that had them', () => {
-    expect(edited(CHAIN, (graph) => {
-      const old = nodeOf(graph, 'Sigmoid');
-      graph.addNode({ opType: 'Tanh', inputs: old.inputs, outputs: old.outputs }, old);
-      expect(old.outputs).toEqual([undefined]);
-      graph.removeNode(old);
-    })).toEqual(['a = Relu (x)', 'b = Add (a, w)', 'y = Tanh (b)']);
+    expect(
+      edited(CHAIN, (graph) => {
+        const old = nodeOf(graph, 'Sigmoid');
+        graph.addNode({ opType: 'Tanh', inputs: old.inputs, outputs: old.outputs }, old);
+        expect(old.outputs).toEqual([undefined]);
+        graph.removeNode(old);
+      }),
+    ).toEqual(['a = Relu (x)', 'b = Add (a, w)', 'y = Tanh (b)']);
   });
 
   it('drops trailing omitted inputs and attributes that are undefined', () => {
-    expect(edited(CHAIN, (graph) => {
-      graph.addNode({ opType: 'Clip', inputs: [valueIn(graph, 'b'), undefined, undefined], outputs: ['c'], attributes: { a: undefined, b: floatAttr(1) } });
-    }).at(-1)).toBe('c = Clip <b = 1.0> (b)');
+    expect(
+      edited(CHAIN, (graph) => {
+        graph.addNode({
+          opType: 'Clip',
+          inputs: [valueIn(graph, 'b'), undefined, undefined],
+          outputs: ['c'],
+          attributes: { a: undefined, b: floatAttr(1) },
+        });
+      }).at(-1),
+    ).toBe('c = Clip <b = 1.0> (b)');
   });
 
   it('refuses places and outputs of other graphs', () => {
     const model = parseModel(BRANCHES);
     const inner = nodeOf(model.graph, 'If').subgraphs()[0];
-    expect(() => model.graph.addNode({ opType: 'Neg', inputs: [], outputs: [] }, inner?.first)).toThrow(/is not in graph g/);
-    expect(() => model.graph.addNode({ opType: 'Neg', inputs: [], outputs: [inner?.outputs[0]] })).toThrow(/p is not in graph g/);
+    expect(() => model.graph.addNode({ opType: 'Neg', inputs: [], outputs: [] }, inner?.first)).toThrow(
+      /is not in graph g/,
+    );
+    expect(() => model.graph.addNode({ opType: 'Neg', inputs: [], outputs: [inner?.outputs[0]] })).toThrow(
+      /p is not in graph g/,
+    );
   });
 
   it('can be repeated a thousand times at one place', () => {
     const model = parseModel(CHAIN);
     const anchor = nodeOf(model.graph, 'Add');
-    for (let i = 0; i < 1000; i++) model.graph.addNode({ opType: 'Neg', inputs: [valueIn(model.graph, 'a')], outputs: ['n'] }, anchor);
+    for (let i = 0; i < 1000; i++)
+      model.graph.addNode({ opType: 'Neg', inputs: [valueIn(model.graph, 'a')], outputs: ['n'] }, anchor);
     expect(checkModel(model)).toEqual([]);
     expect(model.nodeTotal).toBe(1003);
     model.journal.seek(0);
@@ -92,11 +114,13 @@ describe('addNode', () => {
 
 describe('removeNode', () => {
   it('takes the node and its outputs away', () => {
-    expect(edited(CHAIN, (graph) => {
-      graph.replaceUses(valueIn(graph, 'b'), valueIn(graph, 'x'));
-      graph.removeNode(nodeOf(graph, 'Add'));
-      expect(valueIn(graph, 'w').isUnused).toBe(true);
-    })).toEqual(['a = Relu (x)', 'y = Sigmoid (x)']);
+    expect(
+      edited(CHAIN, (graph) => {
+        graph.replaceUses(valueIn(graph, 'b'), valueIn(graph, 'x'));
+        graph.removeNode(nodeOf(graph, 'Add'));
+        expect(valueIn(graph, 'w').isUnused).toBe(true);
+      }),
+    ).toEqual(['a = Relu (x)', 'y = Sigmoid (x)']);
   });
 
   it('refuses while the outputs are used', () => {
@@ -106,44 +130,77 @@ describe('removeNode', () => {
   });
 
   it('releases what its subgraphs read', () => {
-    expect(edited(BRANCHES, (graph) => {
-      const node = nodeOf(graph, 'If');
-      graph.addNode({ opType: 'Neg', inputs: [valueIn(graph, 'x')], outputs: node.outputs });
-      graph.removeNode(node);
-      expect([valueIn(graph, 'a').isUnused, valueIn(graph, 'w').isUnused]).toEqual([true, true]);
-    })).toEqual(['a = Relu (x)', 'y = Neg (x)']);
+    expect(
+      edited(BRANCHES, (graph) => {
+        const node = nodeOf(graph, 'If');
+        graph.addNode({ opType: 'Neg', inputs: [valueIn(graph, 'x')], outputs: node.outputs });
+        graph.removeNode(node);
+        expect([valueIn(graph, 'a').isUnused, valueIn(graph, 'w').isUnused]).toEqual([true, true]);
+      }),
+    ).toEqual(['a = Relu (x)', 'y = Neg (x)']);
   });
 
   it('leaves subgraphs alone that another node holds by now', () => {
-    expect(edited(BRANCHES, (graph) => {
-      const old = nodeOf(graph, 'If');
-      const next = graph.addNode({ opType: 'If', name: 'new', inputs: old.inputs, outputs: old.outputs, attributes: old.attributes }, old);
-      graph.removeNode(old);
-      expect(next.subgraphs().map((inner) => [inner.owner, inner.nodeCount])).toEqual([[next, 1], [next, 1]]);
-    })).toContain('p = Add (a, w)');
+    expect(
+      edited(BRANCHES, (graph) => {
+        const old = nodeOf(graph, 'If');
+        const next = graph.addNode(
+          { opType: 'If', name: 'new', inputs: old.inputs, outputs: old.outputs, attributes: old.attributes },
+          old,
+        );
+        graph.removeNode(old);
+        expect(next.subgraphs().map((inner) => [inner.owner, inner.nodeCount])).toEqual([
+          [next, 1],
+          [next, 1],
+        ]);
+      }),
+    ).toContain('p = Add (a, w)');
   });
 });
 
 describe('replaceUses', () => {
   it('reaches every slot of every reader, in subgraphs too', () => {
-    expect(edited(BRANCHES, (graph) => {
-      const sum = graph.addNode({ opType: 'Add', inputs: [valueIn(graph, 'a'), valueIn(graph, 'a')], outputs: ['s'] }, nodeOf(graph, 'If'));
-      graph.replaceUses(valueIn(graph, 'a'), valueIn(graph, 'x'));
-      expect(valueIn(graph, 'x').slots.get(sum)).toBe(2);
-    })).toEqual(['a = Relu (x)', 's = Add (x, x)', 'y = If (c) <then_branch = t () => (p) {', 'p = Add (x, w)', '}, else_branch = e () => (q)', 'q = Mul (x, v)']);
+    expect(
+      edited(BRANCHES, (graph) => {
+        const sum = graph.addNode(
+          { opType: 'Add', inputs: [valueIn(graph, 'a'), valueIn(graph, 'a')], outputs: ['s'] },
+          nodeOf(graph, 'If'),
+        );
+        graph.replaceUses(valueIn(graph, 'a'), valueIn(graph, 'x'));
+        expect(valueIn(graph, 'x').slots.get(sum)).toBe(2);
+      }),
+    ).toEqual([
+      'a = Relu (x)',
+      's = Add (x, x)',
+      'y = If (c) <then_branch = t () => (p) {',
+      'p = Add (x, w)',
+      '}, else_branch = e () => (q)',
+      'q = Mul (x, v)',
+    ]);
   });
 
   it('keeps the name and type of a graph output', () => {
-    expect(edited(CHAIN, (graph) => {
-      graph.replaceUses(valueIn(graph, 'y'), valueIn(graph, 'b'));
-      graph.removeNode(nodeOf(graph, 'Sigmoid'));
-      expect(graph.outputs[0]?.type).toEqual({ kind: 'tensor', dtype: 'float32', shape: [2] });
-    })).toEqual(['a = Relu (x)', 'y = Add (a, w)']);
+    expect(
+      edited(CHAIN, (graph) => {
+        graph.replaceUses(valueIn(graph, 'y'), valueIn(graph, 'b'));
+        graph.removeNode(nodeOf(graph, 'Sigmoid'));
+        expect(graph.outputs[0]?.type).toEqual({ kind: 'tensor', dtype: 'float32', shape: [2] });
+      }),
+    ).toEqual(['a = Relu (x)', 'y = Add (a, w)']);
   });
 
   it('is refused where a graph output would lose its name', () => {
-    const { graph } = parseModel('g (x) => (y, z, x2, y) <float[1] w = {1}> { y = Relu (x)\n z = Neg (x)\n x2 = Abs (x)\n u = Neg (z)\n v = Neg (u) }');
-    const [y, z, x, w, u, v] = ['y', 'z', 'x', 'w', 'u', 'v'].map((name) => valueIn(graph, name)) as [Value, Value, Value, Value, Value, Value];
+    const { graph } = parseModel(
+      'g (x) => (y, z, x2, y) <float[1] w = {1}> { y = Relu (x)\n z = Neg (x)\n x2 = Abs (x)\n u = Neg (z)\n v = Neg (u) }',
+    );
+    const [y, z, x, w, u, v] = ['y', 'z', 'x', 'w', 'u', 'v'].map((name) => valueIn(graph, name)) as [
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+      Value,
+    ];
     expect(canReplace(z, x)).toBe(false);
     expect(canReplace(z, w)).toBe(false);
     expect(canReplace(z, y)).toBe(false);
@@ -162,37 +219,45 @@ describe('replaceUses', () => {
 
 describe('setInput and setAttribute', () => {
   it('widen and trim the inputs', () => {
-    expect(edited(CHAIN, (graph) => {
-      const relu = nodeOf(graph, 'Relu');
-      graph.setInput(relu, 2, valueIn(graph, 'w'));
-      expect(relu.inputs.map((value) => value?.name)).toEqual(['x', undefined, 'w']);
-      graph.setInput(relu, 0, undefined);
-      graph.setInput(relu, 2, undefined);
-      expect(relu.inputs).toEqual([]);
-    })[0]).toBe('a = Relu ()');
+    expect(
+      edited(CHAIN, (graph) => {
+        const relu = nodeOf(graph, 'Relu');
+        graph.setInput(relu, 2, valueIn(graph, 'w'));
+        expect(relu.inputs.map((value) => value?.name)).toEqual(['x', undefined, 'w']);
+        graph.setInput(relu, 0, undefined);
+        graph.setInput(relu, 2, undefined);
+        expect(relu.inputs).toEqual([]);
+      })[0],
+    ).toBe('a = Relu ()');
   });
 
   it('exchange a subgraph, and back', () => {
-    expect(edited(BRANCHES, (graph, model) => {
-      const node = nodeOf(graph, 'If');
-      const branch = new Graph(model, 'n');
-      branch.setOutputs([branch.addNode({ opType: 'Neg', inputs: [valueIn(graph, 'x')], outputs: ['r'] }).output as Value]);
-      graph.setAttribute(node, 'then_branch', graphAttr(branch));
-      expect(valueIn(graph, 'w').isUnused).toBe(true);
-      expect(branch.owner).toBe(node);
-      graph.setAttribute(node, 'else_branch', undefined);
-      expect(valueIn(graph, 'a').isUnused).toBe(true);
-    })).toEqual(['a = Relu (x)', 'y = If (c) <then_branch = n () => (r) {', 'r = Neg (x)']);
+    expect(
+      edited(BRANCHES, (graph, model) => {
+        const node = nodeOf(graph, 'If');
+        const branch = new Graph(model, 'n');
+        branch.setOutputs([
+          branch.addNode({ opType: 'Neg', inputs: [valueIn(graph, 'x')], outputs: ['r'] }).output as Value,
+        ]);
+        graph.setAttribute(node, 'then_branch', graphAttr(branch));
+        expect(valueIn(graph, 'w').isUnused).toBe(true);
+        expect(branch.owner).toBe(node);
+        graph.setAttribute(node, 'else_branch', undefined);
+        expect(valueIn(graph, 'a').isUnused).toBe(true);
+      }),
+    ).toEqual(['a = Relu (x)', 'y = If (c) <then_branch = n () => (r) {', 'r = Neg (x)']);
   });
 });
 
 describe('setNodeOutputs', () => {
   it('leaves unused outputs out', () => {
     const text = 'g (x) => (a) { a, b, c = Split (x) }';
-    expect(edited(text, (graph) => {
-      const node = nodeOf(graph, 'Split');
-      graph.setNodeOutputs(node, node.outputs.slice(0, 1));
-    })).toEqual(['a = Split (x)']);
+    expect(
+      edited(text, (graph) => {
+        const node = nodeOf(graph, 'Split');
+        graph.setNodeOutputs(node, node.outputs.slice(0, 1));
+      }),
+    ).toEqual(['a = Split (x)']);
     const { graph } = parseModel(text);
     expect(() => graph.setNodeOutputs(nodeOf(graph, 'Split'), [])).toThrow(/a is still used/);
   });
@@ -200,18 +265,22 @@ describe('setNodeOutputs', () => {
 
 describe('moveNode', () => {
   it('changes the order within a graph', () => {
-    expect(edited('g (x) => (y) { a = Neg (x)\n b = Abs (x)\n y = Add (a, b) }', (graph) => {
-      graph.moveNode(nodeOf(graph, 'Abs'), graph.first);
-    })).toEqual(['b = Abs (x)', 'a = Neg (x)', 'y = Add (a, b)']);
+    expect(
+      edited('g (x) => (y) { a = Neg (x)\n b = Abs (x)\n y = Add (a, b) }', (graph) => {
+        graph.moveNode(nodeOf(graph, 'Abs'), graph.first);
+      }),
+    ).toEqual(['b = Abs (x)', 'a = Neg (x)', 'y = Add (a, b)']);
   });
 
   it('lifts a node out of a branch under a name that is free there', () => {
     const text = 'g (x, c) => (y) { p = Neg (x)\n y = If (c) <t = t () => (r) { p = Abs (x)\n r = Add (p, p) }> }';
-    expect(edited(text, (graph) => {
-      const node = nodeOf(graph, 'If');
-      const abs = node.subgraphs()[0]?.first;
-      if (abs) graph.moveNode(abs, node);
-    })).toEqual(['p = Neg (x)', 'p_1 = Abs (x)', 'y = If (c) <t = t () => (r) {', 'r = Add (p_1, p_1)']);
+    expect(
+      edited(text, (graph) => {
+        const node = nodeOf(graph, 'If');
+        const abs = node.subgraphs()[0]?.first;
+        if (abs) graph.moveNode(abs, node);
+      }),
+    ).toEqual(['p = Neg (x)', 'p_1 = Abs (x)', 'y = If (c) <t = t () => (r) {', 'r = Add (p_1, p_1)']);
   });
 });
 
@@ -219,7 +288,11 @@ describe('inputs and initializers', () => {
   it('come and go', () => {
     edited(CHAIN, (graph) => {
       const value = graph.addInitializer(Tensor.int64s([1, 2]), 'w');
-      expect([value.name, value.constant?.toNumbers(), value.type]).toEqual(['w_1', [1, 2], { kind: 'tensor', dtype: 'int64', shape: [2] }]);
+      expect([value.name, value.constant?.toNumbers(), value.type]).toEqual([
+        'w_1',
+        [1, 2],
+        { kind: 'tensor', dtype: 'int64', shape: [2] },
+      ]);
       graph.removeInitializer(value);
       expect([value.graph, graph.initializers.has(value)]).toEqual([undefined, false]);
       expect(() => graph.removeInitializer(valueIn(graph, 'w'))).toThrow(/still used/);
@@ -235,7 +308,8 @@ describe('inputs and initializers', () => {
   });
 
   it('are constants unless a caller may override them', () => {
-    const constant = (header: string): unknown => valueIn(parseModel(`${header} g (float[1] w = {1}) => () { }`).graph, 'w').constant?.toNumbers();
+    const constant = (header: string): unknown =>
+      valueIn(parseModel(`${header} g (float[1] w = {1}) => () { }`).graph, 'w').constant?.toNumbers();
     expect(constant('')).toEqual([1]);
     expect(constant('<keep_overridable: 1>')).toBeUndefined();
   });
@@ -260,7 +334,12 @@ describe('values', () => {
   it('have distinct names, also after renaming', () => {
     const model = parseModel(CHAIN);
     model.graph.rename(valueIn(model.graph, 'a'), 'z');
-    expect([model.uniqueName('a'), model.uniqueName('a'), model.uniqueName('z'), model.uniqueName('')]).toEqual(['a', 'a_1', 'z_1', 'value']);
+    expect([model.uniqueName('a'), model.uniqueName('a'), model.uniqueName('z'), model.uniqueName('')]).toEqual([
+      'a',
+      'a_1',
+      'z_1',
+      'value',
+    ]);
   });
 });
 
@@ -273,7 +352,13 @@ describe('the model', () => {
   });
 
   it('finds the local function a node calls', () => {
-    const model = parseModel(`g (x) => (y) { y = d.F (x)\n z = d.F:v (x)\n w = F (x) } <domain: "d"> F (a) => (b) { b = Neg (a) } <domain: "d", overload: "v"> F (a) => (b) { b = Abs (a) }`);
-    expect(model.graph.nodes().map((node) => model.functionOf(node)?.graph.first?.opType)).toEqual(['Neg', 'Abs', undefined]);
+    const model = parseModel(
+      `g (x) => (y) { y = d.F (x)\n z = d.F:v (x)\n w = F (x) } <domain: "d"> F (a) => (b) { b = Neg (a) } <domain: "d", overload: "v"> F (a) => (b) { b = Abs (a) }`,
+    );
+    expect(model.graph.nodes().map((node) => model.functionOf(node)?.graph.first?.opType)).toEqual([
+      'Neg',
+      'Abs',
+      undefined,
+    ]);
   });
 });

@@ -18,7 +18,8 @@ function readable(node: Node): Value[] {
   const values: Value[] = [];
   for (let reader: Node | undefined = node; reader; reader = reader.graph?.owner) {
     if (reader.graph) values.push(...reader.graph.inputs, ...reader.graph.initializers);
-    for (let earlier = reader.previous; earlier; earlier = earlier.previous) values.push(...earlier.outputs.flatMap((value) => value ?? []));
+    for (let earlier = reader.previous; earlier; earlier = earlier.previous)
+      values.push(...earlier.outputs.flatMap((value) => value ?? []));
   }
   return values;
 }
@@ -28,13 +29,16 @@ type Edit = (rng: Rng, node: Node, graph: Graph) => void;
 const EDITS: readonly Edit[] = [
   (rng, node, graph) => graph.addNode({ opType: 'Neg', inputs: [rng.pick(readable(node))], outputs: ['new'] }, node),
   (rng, node, graph) => graph.setInput(node, rng.int(0, 3), rng.uniform() < 0.2 ? undefined : rng.pick(readable(node))),
-  (rng, node, graph) => graph.setAttribute(node, rng.pick(['axis', 'group']), rng.uniform() < 0.3 ? undefined : intAttr(rng.int(0, 9))),
+  (rng, node, graph) =>
+    graph.setAttribute(node, rng.pick(['axis', 'group']), rng.uniform() < 0.3 ? undefined : intAttr(rng.int(0, 9))),
   (rng, _, graph) => graph.addInitializer(Tensor.int64s([rng.int(0, 9)]), 'c'),
   (_, node, graph) => {
     for (const value of [...graph.initializers].slice(0, 1)) if (value.isUnused) graph.removeInitializer(value);
     graph.setInput(node, 1, graph.addInitializer(Tensor.scalar('float32', 1), 'w'));
   },
-  (_, node, graph) => { if (node.outputs.every((value) => !value || value.isUnused)) graph.removeNode(node); },
+  (_, node, graph) => {
+    if (node.outputs.every((value) => !value || value.isUnused)) graph.removeNode(node);
+  },
   (_, node, graph) => {
     graph.addNode({ opType: 'Twin', inputs: node.inputs, outputs: node.outputs, attributes: node.attributes }, node);
     graph.removeNode(node);
@@ -44,23 +48,47 @@ const EDITS: readonly Edit[] = [
     const to = rng.pick(readable(node));
     if (from && canReplace(from, to)) graph.replaceUses(from, to);
   },
-  (rng, node, graph) => { if (node.output) graph.rename(node.output, graph.model.uniqueName(rng.pick(['a', 'b']))); },
-  (rng, node, graph) => { if (node.output) graph.setType(node.output, rng.uniform() < 0.5 ? undefined : { kind: 'tensor', dtype: 'float32', shape: [rng.int(1, 9), 'N'] }); },
-  (_, node, graph) => { const kept = node.outputs.filter((value) => value && !value.isUnused); graph.setNodeOutputs(node, kept.length === 0 ? node.outputs : kept); },
-  (rng, node, graph) => { if (node.output && graph.owner === undefined) graph.setOutputs(rng.uniform() < 0.5 ? [...graph.outputs, node.output] : graph.outputs.slice(-2)); },
-  (_, node, graph) => { if (node.next && node.outputs.every((value) => !value || value.isUnused)) graph.moveNode(node, undefined); },
+  (rng, node, graph) => {
+    if (node.output) graph.rename(node.output, graph.model.uniqueName(rng.pick(['a', 'b'])));
+  },
+  (rng, node, graph) => {
+    if (node.output)
+      graph.setType(
+        node.output,
+        rng.uniform() < 0.5 ? undefined : { kind: 'tensor', dtype: 'float32', shape: [rng.int(1, 9), 'N'] },
+      );
+  },
+  (_, node, graph) => {
+    const kept = node.outputs.filter((value) => value && !value.isUnused);
+    graph.setNodeOutputs(node, kept.length === 0 ? node.outputs : kept);
+  },
+  (rng, node, graph) => {
+    if (node.output && graph.owner === undefined)
+      graph.setOutputs(rng.uniform() < 0.5 ? [...graph.outputs, node.output] : graph.outputs.slice(-2));
+  },
+  (_, node, graph) => {
+    if (node.next && node.outputs.every((value) => !value || value.isUnused)) graph.moveNode(node, undefined);
+  },
   (_, node) => {
     const owner = node.graph?.owner;
     if (owner?.graph && readsOuterValuesOnly(node)) owner.graph.moveNode(node, owner);
   },
   (_, node, graph) => {
     const [name, attribute] = [...node.attributes].find(([, candidate]) => candidate.kind === 'graph') ?? [];
-    if (name !== undefined && attribute?.kind === 'graph') graph.setAttribute(node, name, { kind: 'graph', value: cloneGraph(attribute.value, graph.model, { mapping: new Map() }) });
+    if (name !== undefined && attribute?.kind === 'graph')
+      graph.setAttribute(node, name, {
+        kind: 'graph',
+        value: cloneGraph(attribute.value, graph.model, { mapping: new Map() }),
+      });
   },
 ];
 
 function readsOuterValuesOnly(node: Node): boolean {
-  return node.subgraphs().length === 0 && node.inputs.every((value) => value?.graph !== node.graph) && !node.outputs.some((value) => value?.isGraphOutput);
+  return (
+    node.subgraphs().length === 0 &&
+    node.inputs.every((value) => value?.graph !== node.graph) &&
+    !node.outputs.some((value) => value?.isGraphOutput)
+  );
 }
 
 function randomEdit(rng: Rng, model: Model): void {
@@ -73,29 +101,36 @@ function randomEdit(rng: Rng, model: Model): void {
 const text = (model: Model): string => printModel(model, { weights: 'brief' });
 
 describe('random edits', () => {
-  it.each(Array.from({ length: 30 }, (_, seed) => seed))('of graph %i keep the invariants and can be taken back', (seed) => {
-    const { model } = randomGraph(`journal/${seed}`);
-    const rng = createRng(seed);
-    const states = [{ mark: model.journal.mark(), text: text(model) }];
-    for (let i = 0; i < 60; i++) {
-      randomEdit(rng, model);
-      expect(checkModel(model)).toEqual([]);
-      states.push({ mark: model.journal.mark(), text: text(model) });
-    }
-    for (let i = 0; i < 20; i++) {
-      const state = rng.pick(states);
-      model.journal.seek(state.mark);
-      expect(text(model)).toBe(state.text);
-      expect(checkModel(model)).toEqual([]);
-    }
-  });
+  it.each(Array.from({ length: 30 }, (_, seed) => seed))(
+    'of graph %i keep the invariants and can be taken back',
+    (seed) => {
+      const { model } = randomGraph(`journal/${seed}`);
+      const rng = createRng(seed);
+      const states = [{ mark: model.journal.mark(), text: text(model) }];
+      for (let i = 0; i < 60; i++) {
+        randomEdit(rng, model);
+        expect(checkModel(model)).toEqual([]);
+        states.push({ mark: model.journal.mark(), text: text(model) });
+      }
+      for (let i = 0; i < 20; i++) {
+        const state = rng.pick(states);
+        model.journal.seek(state.mark);
+        expect(text(model)).toBe(state.text);
+        expect(checkModel(model)).toEqual([]);
+      }
+    },
+  );
 });
 
 describe('the journal', () => {
   it('forgets what was undone when something else is done', () => {
     const journal = new Journal();
     const log: string[] = [];
-    const change = (name: string): void => journal.apply(() => log.push(name), () => log.pop());
+    const change = (name: string): void =>
+      journal.apply(
+        () => log.push(name),
+        () => log.pop(),
+      );
     change('a');
     const mark = journal.mark();
     change('b');
@@ -113,7 +148,10 @@ describe('the journal', () => {
   it('counts a revision for every change and every way back', () => {
     const journal = new Journal();
     const before = journal.revision;
-    journal.apply(() => undefined, () => undefined);
+    journal.apply(
+      () => undefined,
+      () => undefined,
+    );
     const after = journal.revision;
     journal.seek(0);
     expect(new Set([before, after, journal.revision]).size).toBe(3);
@@ -124,9 +162,20 @@ describe('the journal', () => {
   it('records nothing while a model is built', () => {
     const journal = new Journal();
     const log: number[] = [];
-    expect(journal.unrecorded(() => { journal.apply(() => log.push(1), () => log.pop()); return 7; })).toBe(7);
+    expect(
+      journal.unrecorded(() => {
+        journal.apply(
+          () => log.push(1),
+          () => log.pop(),
+        );
+        return 7;
+      }),
+    ).toBe(7);
     expect([log, journal.mark()]).toEqual([[1], 0]);
-    journal.apply(() => log.push(2), () => log.pop());
+    journal.apply(
+      () => log.push(2),
+      () => log.pop(),
+    );
     expect(() => journal.unrecorded(() => undefined)).toThrow(/holds changes already/);
   });
 });

@@ -94,9 +94,17 @@ describe('IR text', () => {
     expect(constants.get('q')?.toNumbers()).toEqual([-8, 7, 0]);
     expect(constants.get('h')?.toNumbers()).toEqual([1.5, Number.NaN, -0]);
     expect(constants.get('c')?.bytes()).toEqual(new Uint8Array(Float32Array.of(1, 2, 3, 4.5).buffer));
-    expect(constants.get('names')?.strings().map((bytes) => Buffer.from(bytes).toString())).toEqual(['a"b\\', 'ü\n']);
-    expect(functions.map((f) => [f.name, f.overload, f.attributeNames, [...(f.attributeDefaults ?? []).keys()]])).toEqual([
-      ['Twice', '', ['by'], ['mode', 'scale']], ['Twice', 'other', [], []],
+    expect(
+      constants
+        .get('names')
+        ?.strings()
+        .map((bytes) => Buffer.from(bytes).toString()),
+    ).toEqual(['a"b\\', 'ü\n']);
+    expect(
+      functions.map((f) => [f.name, f.overload, f.attributeNames, [...(f.attributeDefaults ?? []).keys()]]),
+    ).toEqual([
+      ['Twice', '', ['by'], ['mode', 'scale']],
+      ['Twice', 'other', [], []],
     ]);
     expect(functions[0]?.graph.first?.attribute('axis')).toEqual({ kind: 'reference', name: 'by', type: 2 });
   });
@@ -133,7 +141,9 @@ g (x, float[2] y, c) => (o)
   });
 
   it('lets initializers stand for inputs, declared in either place', () => {
-    const model = parseModel('<keep_overridable: 1> g (float[1] w, float[1] v = {2}) => (float[1] o) <float[1] w = {1}> { o = Add(w, v) }');
+    const model = parseModel(
+      '<keep_overridable: 1> g (float[1] w, float[1] v = {2}) => (float[1] o) <float[1] w = {1}> { o = Add(w, v) }',
+    );
     expect(model.graph.inputs.map((value) => value.initializer?.kind)).toEqual(['dense', 'dense']);
     expect(model.graph.inputs.map((value) => value.constant)).toEqual([undefined, undefined]);
     expect(brief(printModel(model, { weights: 'full' }))).toContain('keep_overridable: 1');
@@ -179,7 +189,8 @@ describe('contents of tensors', () => {
   });
 
   it('differ in hash when they differ in one bit', () => {
-    const line = (value: string): string => /hash \w+/.exec(brief(`g () => (w) <float[20] w = fill(${value})> { }`))?.[0] ?? '';
+    const line = (value: string): string =>
+      /hash \w+/.exec(brief(`g () => (w) <float[20] w = fill(${value})> { }`))?.[0] ?? '';
     expect(line('1')).toBe(line('1'));
     expect(line('0')).not.toBe(line('-0'));
   });
@@ -189,9 +200,13 @@ describe('contents of tensors', () => {
     for (const dtype of ['float', 'double', 'float16', 'bfloat16']) {
       const text = full(`g () => (w) <${dtype}[${values.length}] w = {${values.join(', ')}}> { }`);
       expect(full(text)).toBe(text);
-      expect(parseModel(text).graph.initializers.values().next().value?.constant?.bytes()).toEqual(contents(`${dtype}[${values.length}]`, `{${values.join(', ')}}`).bytes());
+      expect(parseModel(text).graph.initializers.values().next().value?.constant?.bytes()).toEqual(
+        contents(`${dtype}[${values.length}]`, `{${values.join(', ')}}`).bytes(),
+      );
     }
-    expect(full(`g () => (w) <float[3] w = {0.1, 0.3333333333333, 16777216}> { }`)).toContain('{0.1, 0.33333334, 16777216}');
+    expect(full(`g () => (w) <float[3] w = {0.1, 0.3333333333333, 16777216}> { }`)).toContain(
+      '{0.1, 0.33333334, 16777216}',
+    );
   });
 });
 
@@ -200,7 +215,11 @@ describe('errors in IR text', () => {
     ['', 'malformed', 'line 1, column 1: expected the name of the graph, found the end of the text'],
     ['g (float[N x) => () {}', 'malformed', 'line 1, column 12: expected "]", found "x"'],
     ['g (float[-1] x) => () {}', 'malformed', 'expected a dimension'],
-    ['g () => (y) {\n  y = Relu(x)\n}', 'missing-value', 'line 2, column 12: "x" is read, and nothing before computes it'],
+    [
+      'g () => (y) {\n  y = Relu(x)\n}',
+      'missing-value',
+      'line 2, column 12: "x" is read, and nothing before computes it',
+    ],
     ['g (x) => (y) { a = Relu(x) }', 'missing-value', '"y" is read'],
     ['g (x) => () <float[1] t> { }', 'missing-value', '"t" is declared, and no node computes it'],
     ['g (x, x) => () { }', 'duplicate-name', '"x" is defined twice'],
@@ -226,11 +245,14 @@ describe('errors in IR text', () => {
     ['g (seq(float x', 'malformed', 'expected ")"'],
     ['g (x) => (y) { y = Relu ("x) }', 'malformed', 'unexpected "\\""'],
   ])('%j: %s', (text, code, message) => {
-    expect(() => parseModel(text)).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
+    expect(() => parseModel(text)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) }),
+    );
   });
 
   it('limits the nesting of graphs', () => {
-    const nest = (depth: number): string => depth === 0 ? '() => (o) { o = Relu(x) }' : `() => (o) { o = If (x) <b = g${nest(depth - 1)}> }`;
+    const nest = (depth: number): string =>
+      depth === 0 ? '() => (o) { o = Relu(x) }' : `() => (o) { o = If (x) <b = g${nest(depth - 1)}> }`;
     expect(() => parseModel(`g (x) => (o) { o = If (x) <b = g${nest(20)}> }`)).not.toThrow();
     expect(() => parseModel(`g (x) => (o) { o = If (x) <b = g${nest(80)}> }`)).toThrow(/nested more than 64 deep/);
   });

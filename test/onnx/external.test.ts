@@ -35,12 +35,15 @@ type Entries = Readonly<Record<string, string | number>>;
 function externalModel(entries: Entries, dims: readonly number[] = [4]): Buffer {
   const externalData = Object.entries(entries).map(([key, text]) => ({ key, value: String(text) }));
   return modelOf({
-    input: [value('x', 1, [4])], output: [value('y', 1, [4])], node: [{ opType: 'Add', input: ['x', 'w'], output: ['y'] }],
+    input: [value('x', 1, [4])],
+    output: [value('y', 1, [4])],
+    node: [{ opType: 'Add', input: ['x', 'w'], output: ['y'] }],
     initializer: [{ name: 'w', dims: [...dims], dataType: 1, dataLocation: 1, externalData }],
   });
 }
 
-const decode = (entries: Entries, dims?: readonly number[]): DecodedModel => decodeModel(externalModel(entries, dims), { path: paths.model });
+const decode = (entries: Entries, dims?: readonly number[]): DecodedModel =>
+  decodeModel(externalModel(entries, dims), { path: paths.model });
 const weight = ({ model }: DecodedModel) => {
   const [w] = model.graph.initializers;
   if (!w?.constant) throw new TypeError('no weight');
@@ -59,11 +62,19 @@ function refusal(entries: Entries, dims?: readonly number[]): InputError {
 
 describe('a tensor in another file', () => {
   it.each([
-    ['at an offset', { location: 'w.bin', offset: 8, length: 16 }], ['without a length', { location: 'w.bin', offset: 8 }],
-    ['in a folder below', { location: 'sub/w.bin', offset: '8' }], ['behind a link that stays inside', { location: 'link-in.bin', offset: 8 }],
+    ['at an offset', { location: 'w.bin', offset: 8, length: 16 }],
+    ['without a length', { location: 'w.bin', offset: 8 }],
+    ['in a folder below', { location: 'sub/w.bin', offset: '8' }],
+    ['behind a link that stays inside', { location: 'link-in.bin', offset: 8 }],
     ['with a path that goes nowhere', { location: './w.bin', offset: 8 }],
-    ['with the checksum of the file', { location: 'w.bin', offset: 8, checksum: createHash('sha1').update(data).digest('hex').toUpperCase() }],
-    ['with the checksum of its own bytes', { location: 'w.bin', offset: 8, checksum: createHash('sha1').update(data.subarray(8, 24)).digest('hex') }],
+    [
+      'with the checksum of the file',
+      { location: 'w.bin', offset: 8, checksum: createHash('sha1').update(data).digest('hex').toUpperCase() },
+    ],
+    [
+      'with the checksum of its own bytes',
+      { location: 'w.bin', offset: 8, checksum: createHash('sha1').update(data.subarray(8, 24)).digest('hex') },
+    ],
   ] as const)('%s', (_, entries) => {
     const decoded = decode(entries);
     expect(weight(decoded).isLazy).toBe(true);
@@ -77,14 +88,21 @@ describe('a tensor in another file', () => {
     expect(Buffer.concat(encodeModel(document, model, { externalData: 'keep' }))).toEqual(bytes);
     const inline = Buffer.concat(encodeModel(document, model));
     const [tensor] = onnx.ModelProto.decode(inline).graph?.initializer ?? [];
-    expect([tensor?.name, tensor?.externalData, tensor?.dataLocation, Buffer.from(tensor?.rawData ?? [])]).toEqual(['w', [], 0, Buffer.from(numbers.buffer)]);
+    expect([tensor?.name, tensor?.externalData, tensor?.dataLocation, Buffer.from(tensor?.rawData ?? [])]).toEqual([
+      'w',
+      [],
+      0,
+      Buffer.from(numbers.buffer),
+    ]);
     expect(weight(decodeModel(inline)).isLazy).toBe(false);
   });
 
   it('is found by the path of the model, and in a folder that is given with the bytes', async () => {
     writeFileSync(paths.model, externalModel({ location: 'w.bin', offset: 8 }));
     expect(weight(await openModel(paths.model)).toNumbers()).toEqual([...numbers]);
-    expect(weight(decodeModel(externalModel({ location: 'w.bin', offset: 8 }), { folder: paths.folder })).toNumbers()).toEqual([...numbers]);
+    expect(
+      weight(decodeModel(externalModel({ location: 'w.bin', offset: 8 }), { folder: paths.folder })).toNumbers(),
+    ).toEqual([...numbers]);
   });
 
   it('is not read when its file has changed meanwhile', () => {
@@ -100,11 +118,16 @@ describe('a tensor in another file', () => {
 
 describe('external data is refused', () => {
   it.each([
-    ['above the folder', { location: '../secret.bin' }, /outside the folder/], ['above it by a detour', { location: 'sub/../../secret.bin' }, /outside/],
-    ['above it with the other slash', { location: '..\\secret.bin' }, /outside/], ['at an absolute path', { location: '/etc/hostname' }, /outside/],
-    ['on a drive', { location: 'C:\\w.bin' }, /outside/], ['behind a link that leads out', { location: 'link-out.bin' }, /outside/],
-    ['in a folder that is a link out', { location: 'link-folder/secret.bin' }, /outside/], ['without a name', { location: '' }, /outside/],
-    ['when the file is missing', { location: 'missing.bin' }, /"missing\.bin" cannot be read/], ['when it is a folder', { location: 'sub' }, /cannot be read/],
+    ['above the folder', { location: '../secret.bin' }, /outside the folder/],
+    ['above it by a detour', { location: 'sub/../../secret.bin' }, /outside/],
+    ['above it with the other slash', { location: '..\\secret.bin' }, /outside/],
+    ['at an absolute path', { location: '/etc/hostname' }, /outside/],
+    ['on a drive', { location: 'C:\\w.bin' }, /outside/],
+    ['behind a link that leads out', { location: 'link-out.bin' }, /outside/],
+    ['in a folder that is a link out', { location: 'link-folder/secret.bin' }, /outside/],
+    ['without a name', { location: '' }, /outside/],
+    ['when the file is missing', { location: 'missing.bin' }, /"missing\.bin" cannot be read/],
+    ['when it is a folder', { location: 'sub' }, /cannot be read/],
     ['when the file is too short', { location: 'w.bin', offset: 16 }, /reaches to byte 32 of "w\.bin", which has 28/],
     ['when the offset is absurd', { location: 'w.bin', offset: 2 ** 49 }, /which has 28/],
     ['when the checksum is another', { location: 'w.bin', offset: 8, checksum: '00'.repeat(20) }, /SHA-1/],
@@ -116,9 +139,14 @@ describe('external data is refused', () => {
   });
 
   it.each([
-    ['without a location', { offset: 8 }, /good location/], ['with a negative offset', { location: 'w.bin', offset: -8 }, /good location, offset/],
+    ['without a location', { offset: 8 }, /good location/],
+    ['with a negative offset', { location: 'w.bin', offset: -8 }, /good location, offset/],
     ['with a length that is no number', { location: 'w.bin', length: 'all' }, /offset or length/],
-    ['with a length that disagrees with the shape', { location: 'w.bin', length: 12 }, /length 12, but the tensor has 16 bytes/],
+    [
+      'with a length that disagrees with the shape',
+      { location: 'w.bin', length: 12 },
+      /length 12, but the tensor has 16 bytes/,
+    ],
   ] as const)('%s', (_, entries, says) => {
     const error = refusal(entries);
     expect([error.code, error.at.tensor]).toEqual(['bad-tensor', 'w']);

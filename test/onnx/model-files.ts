@@ -13,7 +13,10 @@ export const hasAssets = existsSync(assetFolder);
 /** Paths of the models in `folder`, by file name without extension. */
 function modelsIn(folder: string): readonly (readonly [name: string, path: string])[] {
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).filter((file) => file.endsWith('.onnx')).sort().map((file) => [file.slice(0, -'.onnx'.length), join(folder, file)]);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.onnx'))
+    .sort()
+    .map((file) => [file.slice(0, -'.onnx'.length), join(folder, file)]);
 }
 
 export const smallFixtures = modelsIn(join(fixtureFolder, 'small'));

@@ -38,12 +38,19 @@ export function value(name: string, elemType = 1, shape: readonly (number | stri
 }
 
 /** A float tensor. */
-export function floats(name: string, numbers: readonly number[], dims: readonly number[] = [numbers.length]): Onnx.ITensorProto {
+export function floats(
+  name: string,
+  numbers: readonly number[],
+  dims: readonly number[] = [numbers.length],
+): Onnx.ITensorProto {
   return { name, dims: [...dims], dataType: 1, rawData: new Uint8Array(Float32Array.from(numbers).buffer) };
 }
 
 /** The parts of a ModelProto around a graph given as bytes. */
-export function modelAround(graph: Uint8Array, { irVersion = 8, opset = 17, after = [] as readonly Uint8Array[] } = {}): Buffer {
+export function modelAround(
+  graph: Uint8Array,
+  { irVersion = 8, opset = 17, after = [] as readonly Uint8Array[] } = {},
+): Buffer {
   const head = onnx.ModelProto.encode({ irVersion, opsetImport: [{ domain: '', version: opset }] }).finish();
   return Buffer.concat([head, bytesField(7, graph), ...after]);
 }
@@ -55,13 +62,18 @@ export function modelOf(graph: Onnx.IGraphProto, options: Parameters<typeof mode
 
 /** x -> Relu -> Neg -> y, with a weight added in between. */
 export function smallModel(options: Parameters<typeof modelAround>[1] = {}): Buffer {
-  return modelOf({
-    input: [value('x')], output: [value('y')], initializer: [floats('w', [1, 2])],
-    node: [
-      { name: 'first', opType: 'Relu', input: ['x'], output: ['a'] },
-      { name: 'second', opType: 'Add', input: ['a', 'w'], output: ['b'] },
-      { name: 'third', opType: 'Neg', input: ['b'], output: ['y'] },
-    ],
-    valueInfo: [value('a'), value('b')],
-  }, options);
+  return modelOf(
+    {
+      input: [value('x')],
+      output: [value('y')],
+      initializer: [floats('w', [1, 2])],
+      node: [
+        { name: 'first', opType: 'Relu', input: ['x'], output: ['a'] },
+        { name: 'second', opType: 'Add', input: ['a', 'w'], output: ['b'] },
+        { name: 'third', opType: 'Neg', input: ['b'], output: ['y'] },
+      ],
+      valueInfo: [value('a'), value('b')],
+    },
+    options,
+  );
 }

@@ -22,25 +22,47 @@ describe('an unchanged model is written as it was read', () => {
   it.each(fixtures)('fixture %s', (_, path) => expectIdentical(readFileSync(path), path));
 
   // oxlint-disable-next-line vitest/expect-expect
-  it.skipIf(!hasAssets).each(hasAssets ? assets : [['(no assets)', '']])('asset %s', (_, path) => expectIdentical(readFileSync(path), path));
+  it.skipIf(!hasAssets).each(hasAssets ? assets : [['(no assets)', '']])('asset %s', (_, path) =>
+    expectIdentical(readFileSync(path), path),
+  );
 
   // oxlint-disable-next-line vitest/expect-expect
   it('with fields that come in any order, and none that we know of', () => {
     const node = Buffer.concat([
-      varintField(77, 1), bytesField(2, 'y'), bytesField(9, bytesField(1, 'key'), bytesField(2, 'text')), bytesField(4, 'Relu'), fixed32Field(1000, 2),
-      bytesField(10, bytesField(1, 'device')), bytesField(1, 'x'), bytesField(8, 'overload'), bytesField(5, bytesField(1, 'a'), varintField(3, 4), varintField(20, 2)),
+      varintField(77, 1),
+      bytesField(2, 'y'),
+      bytesField(9, bytesField(1, 'key'), bytesField(2, 'text')),
+      bytesField(4, 'Relu'),
+      fixed32Field(1000, 2),
+      bytesField(10, bytesField(1, 'device')),
+      bytesField(1, 'x'),
+      bytesField(8, 'overload'),
+      bytesField(5, bytesField(1, 'a'), varintField(3, 4), varintField(20, 2)),
     ]);
     const graph = Buffer.concat([
-      bytesField(12, onnx.ValueInfoProto.encode(value('y')).finish(), bytesField(4, bytesField(1, 'k'))), bytesField(99, 'later'), bytesField(1, node),
-      bytesField(16, bytesField(1, 'of the graph')), bytesField(11, onnx.ValueInfoProto.encode(value('x')).finish()), bytesField(2, 'g'),
+      bytesField(12, onnx.ValueInfoProto.encode(value('y')).finish(), bytesField(4, bytesField(1, 'k'))),
+      bytesField(99, 'later'),
+      bytesField(1, node),
+      bytesField(16, bytesField(1, 'of the graph')),
+      bytesField(11, onnx.ValueInfoProto.encode(value('x')).finish()),
+      bytesField(2, 'g'),
     ]);
-    expectIdentical(modelAround(graph, { after: [bytesField(26, bytesField(1, 'cpu'), varintField(2, 1)), varintField(300, 2 ** 40)] }), undefined);
+    expectIdentical(
+      modelAround(graph, {
+        after: [bytesField(26, bytesField(1, 'cpu'), varintField(2, 1)), varintField(300, 2 ** 40)],
+      }),
+      undefined,
+    );
   });
 
   it('with names that are not UTF-8', () => {
     const name = Buffer.from([0x61, 0xff, 0x80]);
     const info = (text: Buffer): Buffer => bytesField(11, bytesField(1, text));
-    const graph = Buffer.concat([bytesField(1, bytesField(4, 'Relu'), bytesField(1, name), bytesField(2, Buffer.from([0x62, 0xfe]))), info(name), bytesField(12, bytesField(1, Buffer.from([0x62, 0xfe])))]);
+    const graph = Buffer.concat([
+      bytesField(1, bytesField(4, 'Relu'), bytesField(1, name), bytesField(2, Buffer.from([0x62, 0xfe]))),
+      info(name),
+      bytesField(12, bytesField(1, Buffer.from([0x62, 0xfe]))),
+    ]);
     const bytes = modelAround(graph);
     expectIdentical(bytes, undefined);
     const { model, document } = decodeModel(bytes);
@@ -64,20 +86,41 @@ describe('an unchanged model is written as it was read', () => {
     const graphStart = padded.indexOf(0x3a);
     padded[nodeStart + 1] = (padded[nodeStart + 1] ?? 0) + 1;
     padded[graphStart + 1] = (padded[graphStart + 1] ?? 0) + 1;
-    expect(decodeModel(padded).model.graph.nodes().map((n) => n.opType)).toEqual(['Relu', 'Add', 'Neg']);
+    expect(
+      decodeModel(padded)
+        .model.graph.nodes()
+        .map((n) => n.opType),
+    ).toEqual(['Relu', 'Add', 'Neg']);
     expectIdentical(padded, undefined);
   });
 
   it('with a graph that is split into two fields', () => {
-    const first = onnx.GraphProto.encode({ name: 'old', node: [{ opType: 'Relu', input: ['x'], output: ['y'] }], input: [value('x')] }).finish();
-    const second = onnx.GraphProto.encode({ name: 'new', output: [value('y')], initializer: [floats('w', [1])] }).finish();
+    const first = onnx.GraphProto.encode({
+      name: 'old',
+      node: [{ opType: 'Relu', input: ['x'], output: ['y'] }],
+      input: [value('x')],
+    }).finish();
+    const second = onnx.GraphProto.encode({
+      name: 'new',
+      output: [value('y')],
+      initializer: [floats('w', [1])],
+    }).finish();
     const bytes = modelAround(first, { after: [bytesField(7, second)] });
     expectIdentical(bytes, undefined);
     const { model, document } = decodeModel(bytes);
-    expect([model.graph.name, model.graph.nodeCount, model.graph.initializers.size, model.graph.outputs.length]).toEqual(['new', 1, 1, 1]);
+    expect([
+      model.graph.name,
+      model.graph.nodeCount,
+      model.graph.initializers.size,
+      model.graph.outputs.length,
+    ]).toEqual(['new', 1, 1, 1]);
     const [weight] = model.graph.initializers;
     if (weight) model.graph.removeInitializer(weight);
     const written = onnx.ModelProto.decode(Buffer.concat(encodeModel(document, model)));
-    expect([written.graph?.name, written.graph?.node?.length, written.graph?.initializer?.length]).toEqual(['new', 1, 0]);
+    expect([written.graph?.name, written.graph?.node?.length, written.graph?.initializer?.length]).toEqual([
+      'new',
+      1,
+      0,
+    ]);
   });
 });

@@ -16,9 +16,12 @@ const decode = (...fields: readonly Buffer[]): Tensor => {
   return tensor;
 };
 
-const typed = (dtype: DType, dims: readonly number[]): Buffer => Buffer.concat([varintField(2, DTYPES[dtype].code), ...dims.map((dim) => varintField(1, dim))]);
-const packed = (number: number, ...values: readonly (number | bigint)[]): Buffer => bytesField(number, ...values.map(varint));
-const unpacked = (number: number, ...values: readonly (number | bigint)[]): Buffer => Buffer.concat(values.map((item) => varintField(number, item)));
+const typed = (dtype: DType, dims: readonly number[]): Buffer =>
+  Buffer.concat([varintField(2, DTYPES[dtype].code), ...dims.map((dim) => varintField(1, dim))]);
+const packed = (number: number, ...values: readonly (number | bigint)[]): Buffer =>
+  bytesField(number, ...values.map(varint));
+const unpacked = (number: number, ...values: readonly (number | bigint)[]): Buffer =>
+  Buffer.concat(values.map((item) => varintField(number, item)));
 const float64 = (...values: readonly number[]): Buffer => Buffer.from(new Uint8Array(Float64Array.from(values).buffer));
 
 function refusal(...fields: readonly Buffer[]): InputError {
@@ -33,10 +36,19 @@ function refusal(...fields: readonly Buffer[]): InputError {
 describe('data in int32_data', () => {
   // Values as the comments of TensorProto ask: bits of floats as unsigned integers, 4 and 2 bit types one byte per entry.
   it.each([
-    ['int32', [-1, 2 ** 31 - 1], [-1, 2 ** 31 - 1]], ['int16', [-1, 300], [-1, 300]], ['uint16', [65535, 3], [65535, 3]], ['int8', [-128, 127], [-128, 127]],
-    ['uint8', [255, 0], [255, 0]], ['bool', [1, 0], [1, 0]], ['float16', [0x3c00, 0xc000], [1, -2]], ['bfloat16', [0x3f80, 0xc040], [1, -3]],
-    ['float8e4m3fn', [0x38, 0xb8], [1, -1]], ['float8e5m2', [0x3c, 0xbc], [1, -1]], ['float8e8m0', [127, 128], [1, 2]],
-    ['float6e2m3', [0x08, 0x28], [1, -1]], ['float6e3m2', [0x0c, 0x2c], [1, -1]],
+    ['int32', [-1, 2 ** 31 - 1], [-1, 2 ** 31 - 1]],
+    ['int16', [-1, 300], [-1, 300]],
+    ['uint16', [65535, 3], [65535, 3]],
+    ['int8', [-128, 127], [-128, 127]],
+    ['uint8', [255, 0], [255, 0]],
+    ['bool', [1, 0], [1, 0]],
+    ['float16', [0x3c00, 0xc000], [1, -2]],
+    ['bfloat16', [0x3f80, 0xc040], [1, -3]],
+    ['float8e4m3fn', [0x38, 0xb8], [1, -1]],
+    ['float8e5m2', [0x3c, 0xbc], [1, -1]],
+    ['float8e8m0', [127, 128], [1, 2]],
+    ['float6e2m3', [0x08, 0x28], [1, -1]],
+    ['float6e3m2', [0x0c, 0x2c], [1, -1]],
   ] as const)('%s', (dtype, stored, numbers) => {
     const whole = decode(typed(dtype, [2]), packed(5, ...stored));
     expect(whole.toNumbers()).toEqual(numbers);
@@ -46,8 +58,11 @@ describe('data in int32_data', () => {
 
   it.each([
     // 0x21: low nibble first. 0xe4: 0, 1, 2, 3 from the lowest bits on.
-    ['uint4', [3], [0x21, 0x0f], [1, 2, 15]], ['int4', [3], [0x21, 0x0f], [1, 2, -1]], ['float4e2m1', [2], [0x2a], [-1, 1]],
-    ['uint2', [5], [0xe4, 0x02], [0, 1, 2, 3, 2]], ['int2', [4], [0xe4], [0, 1, -2, -1]],
+    ['uint4', [3], [0x21, 0x0f], [1, 2, 15]],
+    ['int4', [3], [0x21, 0x0f], [1, 2, -1]],
+    ['float4e2m1', [2], [0x2a], [-1, 1]],
+    ['uint2', [5], [0xe4, 0x02], [0, 1, 2, 3, 2]],
+    ['int2', [4], [0xe4], [0, 1, -2, -1]],
   ] as const)('%s, several elements per entry', (dtype, dims, stored, numbers) => {
     expect(decode(typed(dtype, dims), packed(5, ...stored)).toNumbers()).toEqual(numbers);
     expect(decode(typed(dtype, dims), bytesField(9, Buffer.from(stored))).toNumbers()).toEqual(numbers);
@@ -78,7 +93,9 @@ describe('data in other fields', () => {
     expect(tensor?.toNumbers()).toEqual([1.5, -2]);
     expect(tensor?.bytes().buffer).toBe(bytes.buffer);
     expect(decode(typed('float32', [2]), fixed32Field(4, 1.5), fixed32Field(4, -2)).toNumbers()).toEqual([1.5, -2]);
-    expect([...new Float32Array(Uint8Array.from(decode(typed('complex64', [1]), bytesField(4, data)).bytes()).buffer)]).toEqual([1.5, -2]);
+    expect([
+      ...new Float32Array(Uint8Array.from(decode(typed('complex64', [1]), bytesField(4, data)).bytes()).buffer),
+    ]).toEqual([1.5, -2]);
   });
 
   it('double_data holds doubles and complex128', () => {
@@ -112,21 +129,51 @@ describe('shapes', () => {
   });
 
   it.each([
-    ['data shorter than the shape', [typed('float32', [3]), bytesField(9, Buffer.alloc(8))], 'bad-tensor', /needs 12 bytes, but raw_data has 8/],
-    ['data longer than the shape', [typed('uint8', [3]), bytesField(9, Buffer.alloc(4))], 'bad-tensor', /needs 3 bytes, but raw_data has 4/],
+    [
+      'data shorter than the shape',
+      [typed('float32', [3]), bytesField(9, Buffer.alloc(8))],
+      'bad-tensor',
+      /needs 12 bytes, but raw_data has 8/,
+    ],
+    [
+      'data longer than the shape',
+      [typed('uint8', [3]), bytesField(9, Buffer.alloc(4))],
+      'bad-tensor',
+      /needs 3 bytes, but raw_data has 4/,
+    ],
     ['no data', [typed('float32', [3])], 'bad-tensor', /needs 12 bytes, but its data has 0/],
     ['too few numbers', [typed('int64', [3]), packed(7, 1, 2)], 'bad-tensor', /needs 3 numbers, but its data has 2/],
-    ['too many packed nibbles', [typed('int4', [3]), packed(5, 1, 2, 3)], 'bad-tensor', /needs 2 numbers, but its data has 3/],
+    [
+      'too many packed nibbles',
+      [typed('int4', [3]), packed(5, 1, 2, 3)],
+      'bad-tensor',
+      /needs 2 numbers, but its data has 3/,
+    ],
     ['too few strings', [typed('string', [2]), bytesField(6, 'a')], 'bad-tensor', /needs 2 strings, but has 1/],
     ['raw strings', [typed('string', [1]), bytesField(9, 'a')], 'bad-tensor', /strings cannot have/],
     ['data of another type', [typed('int64', [1]), packed(5, 1)], 'bad-tensor', /needs 1 numbers, but its data has 0/],
-    ['a negative dimension', [typed('float32', [-1]), bytesField(9, Buffer.alloc(4))], 'bad-tensor', /negative dimension: \[-1\]/],
+    [
+      'a negative dimension',
+      [typed('float32', [-1]), bytesField(9, Buffer.alloc(4))],
+      'bad-tensor',
+      /negative dimension: \[-1\]/,
+    ],
     ['an absurd size', [typed('uint8', [2 ** 40, 2 ** 40])], 'bad-tensor', /dimensions are absurd/],
     ['an absurd size beside a zero', [typed('uint8', [0, 2 ** 62, 2 ** 62])], 'bad-tensor', /dimensions are absurd/],
     ['no element type', [varintField(1, 1)], 'bad-tensor', /no element type/],
     ['segments', [typed('float32', [0]), bytesField(3)], 'unsupported', /segments/],
-    ['external data without a folder', [typed('float32', [1]), bytesField(13, bytesField(1, 'location'), bytesField(2, 'w')), varintField(14, 1)], 'external-data', /another file/],
-    ['a number cut off in packed data', [typed('int64', [1]), bytesField(7, Buffer.of(0x80)), bytesField(12, 'doc')], 'malformed', /cut off/],
+    [
+      'external data without a folder',
+      [typed('float32', [1]), bytesField(13, bytesField(1, 'location'), bytesField(2, 'w')), varintField(14, 1)],
+      'external-data',
+      /another file/,
+    ],
+    [
+      'a number cut off in packed data',
+      [typed('int64', [1]), bytesField(7, Buffer.of(0x80)), bytesField(12, 'doc')],
+      'malformed',
+      /cut off/,
+    ],
   ] as const)('refuse %s', (_, fields, code, message) => {
     const error = refusal(...fields, bytesField(8, 'weight'));
     expect(error.message).toMatch(message);
@@ -145,14 +192,29 @@ describe('element types that are not known', () => {
 
   it('stay as bytes, under another name too', () => {
     const bytes = modelOf({ node: [{ opType: 'New', input: ['w'], output: ['y'] }], output: [{ name: 'y' }] }, {});
-    const whole = Buffer.concat([bytes.subarray(0, bytes.indexOf(0x3a)), bytesField(7, bytesField(5, future), onnx.GraphProto.encode({ name: 'g', node: [{ opType: 'New', input: ['w'], output: ['y'] }], output: [{ name: 'y' }] }).finish())]);
+    const whole = Buffer.concat([
+      bytes.subarray(0, bytes.indexOf(0x3a)),
+      bytesField(
+        7,
+        bytesField(5, future),
+        onnx.GraphProto.encode({
+          name: 'g',
+          node: [{ opType: 'New', input: ['w'], output: ['y'] }],
+          output: [{ name: 'y' }],
+        }).finish(),
+      ),
+    ]);
     const { model, document } = decodeModel(whole);
     const [w] = model.graph.initializers;
     expect(w?.initializer?.kind).toBe('opaque');
     expect(w?.type).toEqual({ kind: 'tensor', dtype: undefined, shape: [3] });
     if (w) model.graph.rename(w, 'renamed');
     const written = Buffer.concat(encodeModel(document, model));
-    expect(written.includes(Buffer.concat([varintField(2, 77), varintField(1, 3), bytesField(8, 'renamed'), bytesField(9, 'abc')]))).toBe(true);
+    expect(
+      written.includes(
+        Buffer.concat([varintField(2, 77), varintField(1, 3), bytesField(8, 'renamed'), bytesField(9, 'abc')]),
+      ),
+    ).toBe(true);
     expect(decodeModel(written).model.graph.nodes()[0]?.inputs[0]?.name).toBe('renamed');
   });
 });
@@ -162,7 +224,12 @@ describe('every element type', () => {
     const model = new Model({ graphName: 'g', opsets: new Map([['', 25]]), irVersion: 14 });
     const { bits } = DTYPES[dtype];
     const strings = ['a', '', 'ü'].map((text) => Buffer.from(text));
-    const data = Buffer.from(Array.from({ length: Math.ceil((3 * bits) / 8) }, (_, i) => (17 * i + 5) & (i * 8 + 8 > 3 * bits ? (1 << ((3 * bits) % 8)) - 1 : 255)));
+    const data = Buffer.from(
+      Array.from(
+        { length: Math.ceil((3 * bits) / 8) },
+        (_, i) => (17 * i + 5) & (i * 8 + 8 > 3 * bits ? (1 << ((3 * bits) % 8)) - 1 : 255),
+      ),
+    );
     const tensor = new Tensor(dtype, [3, 1], dtype === 'string' ? strings : data);
     model.graph.setOutputs([model.graph.addInitializer(tensor, 'w')]);
     const read = decodeModel(Buffer.concat(encodeModel(undefined, model))).model.graph.outputs[0]?.constant;
@@ -174,6 +241,8 @@ describe('every element type', () => {
     model.graph.setOutputs([model.graph.addInitializer(Tensor.fromNumbers('float32', [2], [1, 2]), 'w')]);
     const [written] = onnx.ModelProto.decode(Buffer.concat(encodeModel(undefined, model))).graph?.initializer ?? [];
     const expected = floats('w', [1, 2]);
-    expect([written?.name, written?.dataType, written?.dims?.map(Number), Buffer.from(written?.rawData ?? [])]).toEqual([expected.name, 1, [2], Buffer.from(expected.rawData ?? [])]);
+    expect([written?.name, written?.dataType, written?.dims?.map(Number), Buffer.from(written?.rawData ?? [])]).toEqual(
+      [expected.name, 1, [2], Buffer.from(expected.rawData ?? [])],
+    );
   });
 });

@@ -27,9 +27,23 @@ const readAll = (bytes: Buffer, schema = NODE.schema): [number, number, string][
 
 describe('varints', () => {
   it.each([
-    [0, 0], [1, 1], [127, 127], [128, 128], [300, 300], [2 ** 28 - 1, 2 ** 28 - 1], [2 ** 28, 2 ** 28], [2 ** 31, 2 ** 31], [2 ** 32 + 5, 2 ** 32 + 5],
-    [2 ** 35, 2 ** 35], [2 ** 53 - 1, 2 ** 53 - 1], [-1, -1], [-2, -2], [-(2 ** 31), -(2 ** 31)], [-(2 ** 53) + 1, -(2 ** 53) + 1],
-    [2n ** 63n - 1n, 2 ** 63], [-(2n ** 63n), -(2 ** 63)],
+    [0, 0],
+    [1, 1],
+    [127, 127],
+    [128, 128],
+    [300, 300],
+    [2 ** 28 - 1, 2 ** 28 - 1],
+    [2 ** 28, 2 ** 28],
+    [2 ** 31, 2 ** 31],
+    [2 ** 32 + 5, 2 ** 32 + 5],
+    [2 ** 35, 2 ** 35],
+    [2 ** 53 - 1, 2 ** 53 - 1],
+    [-1, -1],
+    [-2, -2],
+    [-(2 ** 31), -(2 ** 31)],
+    [-(2 ** 53) + 1, -(2 ** 53) + 1],
+    [2n ** 63n - 1n, 2 ** 63],
+    [-(2n ** 63n), -(2 ** 63)],
   ])('reads %s', (written, read) => {
     const bytes = varint(written);
     const reader = new VarintReader(sourceOf(bytes), 0, bytes.length);
@@ -61,18 +75,43 @@ describe('varints', () => {
 describe('fields', () => {
   it('come in order, with unknown ones', () => {
     const bytes = Buffer.concat([bytesField(4, 'Relu'), varintField(99, 7), bytesField(1, 'x'), fixed32Field(98, 1)]);
-    expect(readAll(bytes).map(([number, wireType]) => [number, wireType])).toEqual([[4, 2], [99, 0], [1, 2], [98, 5]]);
+    expect(readAll(bytes).map(([number, wireType]) => [number, wireType])).toEqual([
+      [4, 2],
+      [99, 0],
+      [1, 2],
+      [98, 5],
+    ]);
     expect(readAll(bytes)[0]?.[2]).toBe('Relu');
   });
 
   it.each([
-    ['a field that reaches over the end of the data', Buffer.from([0x0a, 0x05, 0x61]), 'truncated', /reaches to byte 7, but the data ends at byte 3/],
-    ['a length of more than any file', Buffer.concat([Buffer.from([0x0a]), varint(2 ** 40)]), 'truncated', /the data ends/],
-    ['a negative length', Buffer.concat([Buffer.from([0x0a]), varint(-1)]), 'malformed', /longer than what it is part of/],
+    [
+      'a field that reaches over the end of the data',
+      Buffer.from([0x0a, 0x05, 0x61]),
+      'truncated',
+      /reaches to byte 7, but the data ends at byte 3/,
+    ],
+    [
+      'a length of more than any file',
+      Buffer.concat([Buffer.from([0x0a]), varint(2 ** 40)]),
+      'truncated',
+      /the data ends/,
+    ],
+    [
+      'a negative length',
+      Buffer.concat([Buffer.from([0x0a]), varint(-1)]),
+      'malformed',
+      /longer than what it is part of/,
+    ],
     ['a group', Buffer.from([0x0b, 0x0c]), 'malformed', /wire type 3/],
     ['a wire type that does not exist', Buffer.from([0x0f]), 'malformed', /wire type 7/],
     ['field number 0', Buffer.from([0x02, 0x00]), 'malformed', /field number 0/],
-    ['a field number beyond the limit', Buffer.concat([varint(2 ** 33), Buffer.from([0])]), 'malformed', /field number 1073741824/],
+    [
+      'a field number beyond the limit',
+      Buffer.concat([varint(2 ** 33), Buffer.from([0])]),
+      'malformed',
+      /field number 1073741824/,
+    ],
     ['a number where text must stand', varintField(1, 5), 'malformed', /in NodeProto, field 1 has wire type 0/],
     ['a fixed number that is cut off', Buffer.from([0xfd, 0x06, 0, 0]), 'truncated', /field 111/],
   ] as const)('refuse %s', (_, bytes, code, message) => {
@@ -100,7 +139,14 @@ describe('text', () => {
   });
 
   it.each([
-    [[0xff]], [[0x61, 0x80, 0x62]], [[0xc3]], [[0xe9, 0x74, 0xe9]], [[0xf0, 0x9f, 0x98]], [[0xed, 0xa0, 0x80]], [[0xc0, 0xaf]], [[0xef, 0xbf, 0xbd, 0xff]],
+    [[0xff]],
+    [[0x61, 0x80, 0x62]],
+    [[0xc3]],
+    [[0xe9, 0x74, 0xe9]],
+    [[0xf0, 0x9f, 0x98]],
+    [[0xed, 0xa0, 0x80]],
+    [[0xc0, 0xaf]],
+    [[0xef, 0xbf, 0xbd, 0xff]],
     [[0xe6, 0x96, 0xe6, 0x96, 0x87]],
   ])('keeps the bytes %j, which are not UTF-8', (numbers) => {
     const bytes = Buffer.from(numbers);

@@ -26,8 +26,15 @@ export interface OperatorCase {
 /** Sizes as they stand, or each dim of each input that is no constant as a symbol of its own. */
 export type Sizes = 'numbers' | 'symbols';
 
-export function buildOneNode(spec: OperatorCase, opset: number, sizes: Sizes): { readonly model: Model; readonly node: Node; readonly values: ReadonlyMap<string, number> } {
-  const opsets = new Map([['', opset], ['com.microsoft', 1]]);
+export function buildOneNode(
+  spec: OperatorCase,
+  opset: number,
+  sizes: Sizes,
+): { readonly model: Model; readonly node: Node; readonly values: ReadonlyMap<string, number> } {
+  const opsets = new Map([
+    ['', opset],
+    ['com.microsoft', 1],
+  ]);
   const model = new Model({ graphName: 'one', opsets, irVersion: 8 });
   const values = new Map<string, number>();
   const inputs = spec.in.map((input, index) => {
@@ -40,12 +47,21 @@ export function buildOneNode(spec: OperatorCase, opset: number, sizes: Sizes): {
     });
     return model.graph.addInput(`x${index}`, { kind: 'tensor', dtype, shape });
   });
-  const attributes = Object.fromEntries(Object.entries(spec.attr ?? {}).map(([name, value]) => [name, attributeOf(value)]));
-  const node = model.graph.addNode({ opType: spec.op, domain: spec.domain ?? '', inputs, outputs: spec.out.map((_, i) => `y${i}`), attributes });
+  const attributes = Object.fromEntries(
+    Object.entries(spec.attr ?? {}).map(([name, value]) => [name, attributeOf(value)]),
+  );
+  const node = model.graph.addNode({
+    opType: spec.op,
+    domain: spec.domain ?? '',
+    inputs,
+    outputs: spec.out.map((_, i) => `y${i}`),
+    attributes,
+  });
   return { model, node, values };
 }
 
 function attributeOf([kind, ...rest]: readonly [string, ...unknown[]]): Attribute {
-  if (kind === 'tensor') return { kind, value: Tensor.fromNumbers(rest[0] as DType, rest[1] as Numbers, rest[2] as Numbers) };
+  if (kind === 'tensor')
+    return { kind, value: Tensor.fromNumbers(rest[0] as DType, rest[1] as Numbers, rest[2] as Numbers) };
   return { kind, value: rest[0] } as Attribute;
 }

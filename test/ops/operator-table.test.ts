@@ -4,7 +4,9 @@ import { operatorsPage } from '../../src/ops/operator-table.js';
 import { OP_RECORDS } from '../../src/ops/registry.js';
 
 it('has one row for each record, under its family', () => {
-  const rows = operatorsPage().split('\n').filter((line) => /^\| (?!operator|---)/.test(line));
+  const rows = operatorsPage()
+    .split('\n')
+    .filter((line) => /^\| (?!operator|---)/.test(line));
   expect(rows).toHaveLength(OP_RECORDS.size);
   expect(rows).toContain('| Conv | tensor | MACs, scales |');
   expect(rows).toContain('| Reshape | plumbing | scales, view |');

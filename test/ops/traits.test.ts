@@ -5,16 +5,26 @@ import { createFacts } from '../../src/analysis/inference.js';
 import { OP_FAMILIES, OP_RECORDS, opKey } from '../../src/ops/registry.js';
 import { buildOneNode, type OperatorCase } from './one-node.js';
 
-const CASES = JSON.parse(readFileSync(new URL('./operator-cases.json', import.meta.url), 'utf8')) as readonly OperatorCase[];
+const CASES = JSON.parse(
+  readFileSync(new URL('./operator-cases.json', import.meta.url), 'utf8'),
+) as readonly OperatorCase[];
 
 /** Cases that the runtime ran with a float32 variable as first input, with the claim made at their site. */
-function claims(trait: 'nonDecreasing' | 'positivelyHomogeneous'): { readonly name: string; readonly claimed: boolean; readonly shown: boolean }[] {
-  return CASES.filter((spec) => spec.is !== undefined).flatMap((spec) => spec.opsets.map((opset) => {
-    const { model, node } = buildOneNode(spec, opset, 'numbers');
-    const record = OP_RECORDS.get(opKey(spec.op, spec.domain ?? ''));
-    const claimed = record?.traits[trait]?.(createFacts(model).site(node)) ?? false;
-    return { name: `${spec.op}-${opset} ${JSON.stringify(spec.attr ?? {})} ${JSON.stringify(spec.in)}`, claimed, shown: spec.is?.includes(trait === 'nonDecreasing' ? 'm' : 'h') ?? false };
-  }));
+function claims(
+  trait: 'nonDecreasing' | 'positivelyHomogeneous',
+): { readonly name: string; readonly claimed: boolean; readonly shown: boolean }[] {
+  return CASES.filter((spec) => spec.is !== undefined).flatMap((spec) =>
+    spec.opsets.map((opset) => {
+      const { model, node } = buildOneNode(spec, opset, 'numbers');
+      const record = OP_RECORDS.get(opKey(spec.op, spec.domain ?? ''));
+      const claimed = record?.traits[trait]?.(createFacts(model).site(node)) ?? false;
+      return {
+        name: `${spec.op}-${opset} ${JSON.stringify(spec.attr ?? {})} ${JSON.stringify(spec.in)}`,
+        claimed,
+        shown: spec.is?.includes(trait === 'nonDecreasing' ? 'm' : 'h') ?? false,
+      };
+    }),
+  );
 }
 
 describe.each(['nonDecreasing', 'positivelyHomogeneous'] as const)('%s', (trait) => {
@@ -32,8 +42,12 @@ describe.each(['nonDecreasing', 'positivelyHomogeneous'] as const)('%s', (trait)
 it('claims that activations rise exactly where they do', () => {
   /** Rising between the numbers drawn, but not by the record: casts to integers overflow, Dropout may be training. */
   const careful = new Set(['Cast', 'CastLike', 'Dropout']);
-  const families = OP_FAMILIES.filter(({ title }) => title === 'Functions of one tensor').flatMap(({ records }) => records.map(({ opType }) => opType)).filter((opType) => !careful.has(opType));
-  const missed = claims('nonDecreasing').filter(({ name, claimed, shown }) => shown && !claimed && families.includes(name.split('-')[0] ?? ''));
+  const families = OP_FAMILIES.filter(({ title }) => title === 'Functions of one tensor')
+    .flatMap(({ records }) => records.map(({ opType }) => opType))
+    .filter((opType) => !careful.has(opType));
+  const missed = claims('nonDecreasing').filter(
+    ({ name, claimed, shown }) => shown && !claimed && families.includes(name.split('-')[0] ?? ''),
+  );
   expect([...new Set(missed.map(({ name }) => name))]).toEqual([]);
 });
 

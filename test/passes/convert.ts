@@ -9,5 +9,9 @@ import { runPasses } from '../../src/pipeline/run-passes.js';
 /** Converts `model` in place. @throws InputError unsupported */
 export async function toOpset(model: Model, version: number): Promise<RewriteLog> {
   const { signal } = new AbortController();
-  return runPasses(model, [configure(convertOpset, { version })], { createFacts: (of) => createFacts(of), seed: 0, signal });
+  return runPasses(model, [configure(convertOpset, { version })], {
+    createFacts: (of) => createFacts(of),
+    seed: 0,
+    signal,
+  });
 }

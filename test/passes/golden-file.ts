@@ -31,10 +31,12 @@ export function parseGolden(text: string): GoldenCase {
   const before = sections.get('before');
   if (title.trim() === '') throw new Error('the first lines must say what the case shows');
   if (before === undefined) throw new Error('section "before" is missing');
-  if (sections.has('after') && sections.has('unchanged')) throw new Error('a case has "after" or "unchanged", not both');
+  if (sections.has('after') && sections.has('unchanged'))
+    throw new Error('a case has "after" or "unchanged", not both');
   const declines = sections.get('declines');
   return {
-    title: title.trim(), before,
+    title: title.trim(),
+    before,
     options: Object.fromEntries(linesOf(sections.get('options')).map(parseOption)),
     feeds: sections.get('feeds') ?? '',
     notRun: sections.get('not-run')?.trim(),
@@ -45,7 +47,9 @@ export function parseGolden(text: string): GoldenCase {
 
 /** The text that `parseGolden` reads. */
 export function formatGolden({ title, options, feeds, notRun, before, after, declines }: GoldenCase): string {
-  const optionLines = Object.entries(options).map(([key, value]) => `${key} = ${value}\n`).join('');
+  const optionLines = Object.entries(options)
+    .map(([key, value]) => `${key} = ${value}\n`)
+    .join('');
   return [
     `${title}\n\n`,
     optionLines && `=== options\n${optionLines}`,
@@ -58,7 +62,10 @@ export function formatGolden({ title, options, feeds, notRun, before, after, dec
 }
 
 function linesOf(section: string | undefined): string[] {
-  return (section ?? '').split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  return (section ?? '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
 }
 
 function parseOption(line: string): [string, string] {

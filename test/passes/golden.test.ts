@@ -17,13 +17,20 @@ const host = new RuntimeHost();
 
 afterAll(() => host.dispose());
 
-const filesOf = (pass: string): string[] => (existsSync(join(folder, pass)) ? readdirSync(join(folder, pass)).filter((name) => name.endsWith('.txt')).sort() : []);
+const filesOf = (pass: string): string[] =>
+  existsSync(join(folder, pass))
+    ? readdirSync(join(folder, pass))
+        .filter((name) => name.endsWith('.txt'))
+        .sort()
+    : [];
 const read = (pass: string, file: string): GoldenCase => parseGolden(readFileSync(join(folder, pass, file), 'utf8'));
 const decline = (line: string): string => line.slice(0, line.indexOf(':'));
 
 describe('the folder of golden cases', () => {
   it('holds folders of registered passes only', () => {
-    const folders = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    const folders = readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
     const known = ALL_PASSES.map((pass) => pass.name);
     expect(folders.filter((name) => !known.includes(name))).toEqual([]);
   });

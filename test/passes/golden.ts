@@ -35,15 +35,23 @@ export async function runGolden(pass: AnyPass, golden: GoldenCase, host: Runtime
   const model = parseModel(golden.before);
   const start = printModel(model, { weights: 'full' });
   const signal = new AbortController().signal;
-  const environment = { createFacts: (of: Model) => createFacts(of), evaluator: createEvaluator(host, signal), seed: 0, signal };
+  const environment = {
+    createFacts: (of: Model) => createFacts(of),
+    evaluator: createEvaluator(host, signal),
+    seed: 0,
+    signal,
+  };
   const run = () => runPasses(model, [configure(pass, golden.options)], environment);
   const log = await run();
   const end = printModel(model, { weights: 'full' });
   const defects = checkModel(model).map(({ rule, message }: Problem) => `${rule}: ${message}`);
   await run();
   if (printModel(model, { weights: 'full' }) !== end) defects.push('a second run changes the model again');
-  defects.push(...await disagreements(pass, golden, model, host), ...rollBackDefects(model, start, end));
-  const declines = log.declines().map(({ code, node }) => `${code}: ${node}`).sort();
+  defects.push(...(await disagreements(pass, golden, model, host)), ...rollBackDefects(model, start, end));
+  const declines = log
+    .declines()
+    .map(({ code, node }) => `${code}: ${node}`)
+    .sort();
   return { text: shortText(model), changed: start !== end, declines, defects, model };
 }
 
@@ -85,7 +93,9 @@ export function tensorDifferences(expected: Model, actual: Model): string[] {
     if (!other) return [`${name} is missing`];
     if (tensor.isLazy || sameTensor(tensor, other)) return [];
     const error = isFloat(tensor.dtype) ? relativeError(tensor, other) : Infinity;
-    return error <= 1e-6 ? [] : [`${name} holds ${other.size > 40 ? '...' : other.toNumbers().join(', ')}: other contents than expected`];
+    return error <= 1e-6
+      ? []
+      : [`${name} holds ${other.size > 40 ? '...' : other.toNumbers().join(', ')}: other contents than expected`];
   });
 }
 
@@ -100,7 +110,8 @@ function* tensorsOf(graph: Graph): Generator<readonly [string, Tensor]> {
   for (const node of graph.nodes()) {
     for (const [key, attribute] of node.attributes) {
       if (attribute.kind === 'tensor') yield [`${node.label}/${key}`, attribute.value];
-      else if (attribute.kind === 'tensors') for (const tensor of attribute.value) yield [`${node.label}/${key}`, tensor];
+      else if (attribute.kind === 'tensors')
+        for (const tensor of attribute.value) yield [`${node.label}/${key}`, tensor];
       for (const inner of subgraphsOf(attribute)) yield* tensorsOf(inner);
     }
   }

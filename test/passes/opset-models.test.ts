@@ -19,9 +19,24 @@ const OTHERS = [place('../../../shared/assets/models'), ...(process.env['MCOMPRE
 
 /** Models that are not in the repository: skipped by name where they are not there. */
 const ASSETS = [
-  'alexnet-lrn-cifar10', 'dscnn-kws', 'mnist-cntk', 'mobilenetv1-025-vww', 'resnet20-cifar10-as-exported', 'resnet20-cifar10-dynamo-raw', 'resnet20-cifar10',
-  'resnet56-cifar10-as-exported', 'resnet56-cifar10', 'resnet8-cifar10-int8-qdq', 'resnet8-cifar10', 'silero-vad-16k', 'squeezenet1.1-imagenet',
-  'streaming-wakeword-1d', 'style-candy', 'ultraface-rfb-320', 'mobilenetv2-imagenet', 'ppocrv4-det',
+  'alexnet-lrn-cifar10',
+  'dscnn-kws',
+  'mnist-cntk',
+  'mobilenetv1-025-vww',
+  'resnet20-cifar10-as-exported',
+  'resnet20-cifar10-dynamo-raw',
+  'resnet20-cifar10',
+  'resnet56-cifar10-as-exported',
+  'resnet56-cifar10',
+  'resnet8-cifar10-int8-qdq',
+  'resnet8-cifar10',
+  'silero-vad-16k',
+  'squeezenet1.1-imagenet',
+  'streaming-wakeword-1d',
+  'style-candy',
+  'ultraface-rfb-320',
+  'mobilenetv2-imagenet',
+  'ppocrv4-det',
 ].map((name) => `${name}.onnx`);
 
 /** Sizes and contents of inputs where random ones will not do, as in golden cases. */
@@ -32,9 +47,13 @@ const FEEDS: Readonly<Record<string, string>> = {
 
 /** Models that are not compared, and why. */
 const NOT_COMPARED: Readonly<Record<string, string>> = {
-  'custom-domain.onnx': 'ONNX Runtime does not know the operator', 'random-operators.onnx': 'its outputs are random',
-  'newest-ir.onnx': 'newer than ONNX Runtime reads', 'newest-types.onnx': 'newer types than ONNX Runtime knows', 'training-info.onnx': 'refused',
-  'ml-domain.onnx': 'an output that is no tensor', 'sequence-types.onnx': 'an output that is no tensor',
+  'custom-domain.onnx': 'ONNX Runtime does not know the operator',
+  'random-operators.onnx': 'its outputs are random',
+  'newest-ir.onnx': 'newer than ONNX Runtime reads',
+  'newest-types.onnx': 'newer types than ONNX Runtime knows',
+  'training-info.onnx': 'refused',
+  'ml-domain.onnx': 'an output that is no tensor',
+  'sequence-types.onnx': 'an output that is no tensor',
 };
 
 const TOLERANCE = 1e-5;
@@ -43,7 +62,8 @@ const host = new RuntimeHost({ keptSessions: 1 });
 
 afterAll(() => host.dispose());
 
-const run = async (bytes: Uint8Array, feeds: Feeds): Promise<Map<string, Tensor>> => host.run(bytes, feeds, { optimization: 'disabled' });
+const run = async (bytes: Uint8Array, feeds: Feeds): Promise<Map<string, Tensor>> =>
+  host.run(bytes, feeds, { optimization: 'disabled' });
 
 /** Everything wrong with `path` in newer opsets. */
 async function defects(path: string, name: string): Promise<string[]> {
@@ -66,7 +86,11 @@ async function defects(path: string, name: string): Promise<string[]> {
   return found;
 }
 
-const files = FIXTURES.flatMap((folder) => readdirSync(folder).filter((name) => name.endsWith('.onnx')).map((name) => ({ name, path: join(folder, name) })));
+const files = FIXTURES.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.onnx'))
+    .map((name) => ({ name, path: join(folder, name) })),
+);
 
 describe('fixtures in newer opsets', () => {
   it.each(files.filter(({ name }) => NOT_COMPARED[name] === undefined))('$name', async ({ name, path }) => {

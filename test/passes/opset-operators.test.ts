@@ -32,8 +32,11 @@ async function defects({ text, newest = NEWEST_OPSET }: OpsetCase, from: number)
   return found;
 }
 
-describe.each(OPSET_CASES.flatMap((entry) => entry.from.map((from) => ({ name: entry.name, from, entry }))))('$name, opset $from', ({ from, entry }) => {
-  it('gives the same results in newer opsets', async () => {
-    expect(await defects(entry, from)).toEqual([]);
-  });
-});
+describe.each(OPSET_CASES.flatMap((entry) => entry.from.map((from) => ({ name: entry.name, from, entry }))))(
+  '$name, opset $from',
+  ({ from, entry }) => {
+    it('gives the same results in newer opsets', async () => {
+      expect(await defects(entry, from)).toEqual([]);
+    });
+  },
+);

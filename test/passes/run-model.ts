@@ -16,7 +16,11 @@ export async function runModel(host: RuntimeHost, model: Model, feeds: Feeds): P
 }
 
 /** Sizes of symbolic dims by position (batch, channels, spatial), per feed. */
-const SIZES: readonly (readonly [number, number, number])[] = [[2, 4, 8], [1, 4, 9], [3, 4, 7]];
+const SIZES: readonly (readonly [number, number, number])[] = [
+  [2, 4, 8],
+  [1, 4, 9],
+  [3, 4, 7],
+];
 
 /**
  * Feed number `seed` for the inputs of `model` that have no initializer. `given`: lines `N = 4` for symbols, and
@@ -24,22 +28,46 @@ const SIZES: readonly (readonly [number, number, number])[] = [[2, 4, 8], [1, 4,
  */
 export function feedsFor(model: Model, seed: number, given = ''): Map<string, Tensor> {
   const rng = createRng(`feeds/${seed}`);
-  const lines = given.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const lines = given
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   const isSize = (line: string): boolean => /^\w+ *= *\d+$/.test(line);
-  const sizes = new Map(lines.filter(isSize).map((line) => line.split('=')).map(([name = '', size]) => [name.trim(), Number(size)]));
-  const contents = parseModel(`feeds () => () <${lines.filter((line) => !isSize(line)).join('\n')}> { }`).graph.initializers;
-  const fixed = new Map([...contents].flatMap((value) => (value.constant ? [[value.name, value.constant] as const] : [])));
+  const sizes = new Map(
+    lines
+      .filter(isSize)
+      .map((line) => line.split('='))
+      .map(([name = '', size]) => [name.trim(), Number(size)]),
+  );
+  const contents = parseModel(`feeds () => () <${lines.filter((line) => !isSize(line)).join('\n')}> { }`).graph
+    .initializers;
+  const fixed = new Map(
+    [...contents].flatMap((value) => (value.constant ? [[value.name, value.constant] as const] : [])),
+  );
   const feeds = new Map<string, Tensor>();
   for (const input of model.graph.inputs) {
     const tensor = fixed.get(input.name);
     if (tensor) feeds.set(input.name, tensor);
-    else if (!input.initializer) feeds.set(input.name, randomTensor(input, rng, (symbol, axis) => sizes.get(symbol) ?? SIZES[seed % SIZES.length]?.[Math.min(axis, 2)] ?? 1));
+    else if (!input.initializer)
+      feeds.set(
+        input.name,
+        randomTensor(
+          input,
+          rng,
+          (symbol, axis) => sizes.get(symbol) ?? SIZES[seed % SIZES.length]?.[Math.min(axis, 2)] ?? 1,
+        ),
+      );
   }
   return feeds;
 }
 
-function randomTensor({ name, type }: Value, rng: ReturnType<typeof createRng>, sizeOf: (symbol: string, axis: number) => number): Tensor {
-  if (type?.kind !== 'tensor' || type.dtype === undefined || type.shape === undefined) throw new Error(`input "${name}" needs a type with a shape, or a line in the section "feeds"`);
+function randomTensor(
+  { name, type }: Value,
+  rng: ReturnType<typeof createRng>,
+  sizeOf: (symbol: string, axis: number) => number,
+): Tensor {
+  if (type?.kind !== 'tensor' || type.dtype === undefined || type.shape === undefined)
+    throw new Error(`input "${name}" needs a type with a shape, or a line in the section "feeds"`);
   const { dtype } = type;
   const dims = type.shape.map((dim, axis) => (typeof dim === 'number' ? dim : sizeOf(dim ?? '', axis)));
   const element = (): number => (isFloat(dtype) ? rng.normal() : dtype === 'bool' ? rng.int(0, 1) : rng.int(0, 2));
@@ -48,11 +76,18 @@ function randomTensor({ name, type }: Value, rng: ReturnType<typeof createRng>, 
 
 /** What differs between two sets of outputs, as a sentence; undefined when they agree within `tolerance` of their scale. */
 export function difference(expected: Feeds, actual: Feeds, tolerance: number): string | undefined {
-  if ([...expected.keys()].join() !== [...actual.keys()].join()) return `outputs ${[...actual.keys()].join()} instead of ${[...expected.keys()].join()}`;
+  if ([...expected.keys()].join() !== [...actual.keys()].join())
+    return `outputs ${[...actual.keys()].join()} instead of ${[...expected.keys()].join()}`;
   for (const [name, a] of expected) {
     const b = actual.get(name);
-    if (!b || a.dtype !== b.dtype || a.dims.join() !== b.dims.join()) return `${name} is ${b?.dtype}[${b?.dims.join()}] instead of ${a.dtype}[${a.dims.join()}]`;
-    const error = a.dtype === 'string' || !isFloat(a.dtype) || tolerance === 0 ? (sameTensor(a, b) ? 0 : Infinity) : relativeError(a, b);
+    if (!b || a.dtype !== b.dtype || a.dims.join() !== b.dims.join())
+      return `${name} is ${b?.dtype}[${b?.dims.join()}] instead of ${a.dtype}[${a.dims.join()}]`;
+    const error =
+      a.dtype === 'string' || !isFloat(a.dtype) || tolerance === 0
+        ? sameTensor(a, b)
+          ? 0
+          : Infinity
+        : relativeError(a, b);
     if (error > tolerance) return `${name} differs by ${error} of its scale`;
   }
   return undefined;

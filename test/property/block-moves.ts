@@ -8,7 +8,9 @@ import { conv } from './layer-moves.js';
 
 /** The mean of `x` over `axes`, dims kept. */
 function mean(b: GraphBuilder, x: Tracked | Value, axes: readonly number[]): Value {
-  return b.opset < 18 ? b.hidden('ReduceMean', [x], { axes, keepdims: 1 }) : b.hidden('ReduceMean', [x, b.ints(axes)], { keepdims: 1 });
+  return b.opset < 18
+    ? b.hidden('ReduceMean', [x], { axes, keepdims: 1 })
+    : b.hidden('ReduceMean', [x, b.ints(axes)], { keepdims: 1 });
 }
 
 /** (x - mean) / sqrt(variance + eps) over the last axis or the spatial ones, as exporters write it, with an affine map behind it. */
@@ -24,7 +26,15 @@ export function normalizationPieces(b: GraphBuilder): void {
   const normal = b.node('Div', [centered, b.hidden('Sqrt', [variance])], x.shape);
   const [, channels = 1, ...rest] = x.shape;
   const dims = axes.length === 1 && b.chance(0.7) ? [x.shape.at(-1) ?? 1] : [channels, ...rest.map(() => 1)];
-  if (b.chance(0.7)) b.node('Add', [b.node('Mul', [normal, b.constant(dims, b.uniforms(dims, 0.5, 1.5))], x.shape), b.constant(dims, b.normals(dims, 0.3))], x.shape);
+  if (b.chance(0.7))
+    b.node(
+      'Add',
+      [
+        b.node('Mul', [normal, b.constant(dims, b.uniforms(dims, 0.5, 1.5))], x.shape),
+        b.constant(dims, b.normals(dims, 0.3)),
+      ],
+      x.shape,
+    );
 }
 
 /** A loop of two or three turns whose body reads values around it. */
@@ -36,17 +46,22 @@ export function loop(b: GraphBuilder): void {
   const body = new Graph(b.model, 'body');
   body.addInput(b.model.uniqueName('turn'), { kind: 'tensor', dtype: 'int64', shape: [] });
   const go = body.addInput(b.model.uniqueName('go'), { kind: 'tensor', dtype: 'bool', shape: [] });
-  const carried = { value: body.addInput(b.model.uniqueName('carried'), { kind: 'tensor', dtype: 'float32', shape: undefined }), shape: x.shape };
+  const carried = {
+    value: body.addInput(b.model.uniqueName('carried'), { kind: 'tensor', dtype: 'float32', shape: undefined }),
+    shape: x.shape,
+  };
   b.graph = body;
   b.pool = [...outerPool, carried];
-  const step = b.chance(0.5) ? conv(b, carried, { sameSize: b.rng.pick([1, 3]), channels: x.shape[1] ?? 1 }) ?? carried : b.node('Tanh', [carried], x.shape);
+  const step = b.chance(0.5)
+    ? (conv(b, carried, { sameSize: b.rng.pick([1, 3]), channels: x.shape[1] ?? 1 }) ?? carried)
+    : b.node('Tanh', [carried], x.shape);
   const sum = b.node('Add', [step, x], x.shape);
   body.setOutputs([b.hidden('Identity', [go]), sum.value]);
   b.graph = outer;
   b.pool = outerPool;
   const turns = b.constant([], [b.rng.int(2, 3)], 'int64');
   const condition = b.chance(0.5) ? undefined : b.constant([], [1], 'bool');
-  const start = b.chance(0.5) ? x : b.pick(({ shape }) => shape.join() === x.shape.join()) ?? x;
+  const start = b.chance(0.5) ? x : (b.pick(({ shape }) => shape.join() === x.shape.join()) ?? x);
   b.node('Loop', [turns, condition, start], x.shape, { body: graphAttr(body) });
 }
 
@@ -64,13 +79,31 @@ export function localCall(b: GraphBuilder): void {
 function declareLeaky(b: GraphBuilder): void {
   const graph = new Graph(b.model, 'Leaky');
   const input = graph.addInput('leaky_in', undefined);
-  const unit = graph.addNode({ opType: 'LeakyRelu', inputs: [input], outputs: ['unit'], attributes: { alpha: { kind: 'reference', name: 'alpha', type: 1 } } });
-  const two = graph.addNode({ opType: 'Constant', inputs: [], outputs: ['factor'], attributes: { value: { kind: 'tensor', value: Tensor.scalar('float32', 0.5) } } });
+  const unit = graph.addNode({
+    opType: 'LeakyRelu',
+    inputs: [input],
+    outputs: ['unit'],
+    attributes: { alpha: { kind: 'reference', name: 'alpha', type: 1 } },
+  });
+  const two = graph.addNode({
+    opType: 'Constant',
+    inputs: [],
+    outputs: ['factor'],
+    attributes: { value: { kind: 'tensor', value: Tensor.scalar('float32', 0.5) } },
+  });
   const product = graph.addNode({ opType: 'Mul', inputs: [unit.output, two.output], outputs: ['scaled'] });
   graph.setOutputs(product.output ? [product.output] : []);
-  b.model.setFunctions([...b.model.functions, {
-    domain: 'local', name: 'Leaky', overload: '', graph, attributeNames: [], opsets: new Map([['', b.opset]]),
-    attributeDefaults: new Map([['alpha', { kind: 'float', value: 0.1 }]]),
-  }]);
+  b.model.setFunctions([
+    ...b.model.functions,
+    {
+      domain: 'local',
+      name: 'Leaky',
+      overload: '',
+      graph,
+      attributeNames: [],
+      opsets: new Map([['', b.opset]]),
+      attributeDefaults: new Map([['alpha', { kind: 'float', value: 0.1 }]]),
+    },
+  ]);
   b.model.setOpsets(new Map([...b.model.opsets, ['local', 1]]));
 }

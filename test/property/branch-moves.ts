@@ -12,13 +12,13 @@ const sameShape = (a: Tracked, b: Tracked): boolean => a.shape.join() === b.shap
 export function parallelConvs(b: GraphBuilder): void {
   const x = b.image();
   if (!x) return;
-  const channels = b.chance(0.5) ? x.shape[1] ?? 1 : b.rng.int(1, 4);
+  const channels = b.chance(0.5) ? (x.shape[1] ?? 1) : b.rng.int(1, 4);
   const branches: Tracked[] = [];
   for (let i = b.rng.int(2, 3); i > 0; i--) {
     const branch = conv(b, x, { sameSize: b.rng.pick([1, 3]), channels });
-    if (branch) branches.push(b.chance(0.3) ? batchNorm(b, branch) ?? branch : branch);
+    if (branch) branches.push(b.chance(0.3) ? (batchNorm(b, branch) ?? branch) : branch);
   }
-  if (channels === x.shape[1] && b.chance(0.5)) branches.push(b.chance(0.3) ? batchNorm(b, x) ?? x : x);
+  if (channels === x.shape[1] && b.chance(0.5)) branches.push(b.chance(0.3) ? (batchNorm(b, x) ?? x) : x);
   const [first, ...others] = branches;
   if (!first || others.length === 0) return;
   if (b.chance(0.35)) b.node('Concat', branches, x.shape.with(1, channels * branches.length), { axis: 1 });
@@ -57,10 +57,12 @@ export function concat(b: GraphBuilder): void {
   const x = b.pick(({ shape }) => shape.length >= 2);
   if (!x) return;
   const axis = b.rng.int(1, x.shape.length - 1);
-  const isAlike = ({ shape }: Tracked): boolean => shape.length === x.shape.length && shape.every((dim, i) => i === axis || dim === x.shape[i]);
-  const parts = [x, ...Array.from({ length: b.rng.int(1, 2) }, () => (b.chance(0.3) ? x : b.pick(isAlike) ?? x))];
+  const isAlike = ({ shape }: Tracked): boolean =>
+    shape.length === x.shape.length && shape.every((dim, i) => i === axis || dim === x.shape[i]);
+  const parts = [x, ...Array.from({ length: b.rng.int(1, 2) }, () => (b.chance(0.3) ? x : (b.pick(isAlike) ?? x)))];
   const size = parts.reduce((sum, { shape }) => sum + (shape[axis] ?? 0), 0);
-  if (elementCount(x.shape) * parts.length < 4096) b.node('Concat', parts, x.shape.with(axis, size), { axis: b.chance(0.8) ? axis : axis - x.shape.length });
+  if (elementCount(x.shape) * parts.length < 4096)
+    b.node('Concat', parts, x.shape.with(axis, size), { axis: b.chance(0.8) ? axis : axis - x.shape.length });
 }
 
 /** Splits an axis in two, and sometimes concatenates the parts again. */
@@ -72,7 +74,10 @@ export function split(b: GraphBuilder): void {
   if (size < 2) return;
   const left = b.chance(0.5) && size % 2 === 0 ? size / 2 : b.rng.int(1, size - 1);
   const sizes = [left, size - left];
-  const outputs = b.opset < 13 ? b.outputs('Split', [x], 2, { axis, split: sizes }) : b.outputs('Split', [x, b.ints(sizes)], 2, { axis });
+  const outputs =
+    b.opset < 13
+      ? b.outputs('Split', [x], 2, { axis, split: sizes })
+      : b.outputs('Split', [x, b.ints(sizes)], 2, { axis });
   const parts = outputs.map((value, i): Tracked => ({ value, shape: x.shape.with(axis, sizes[i] ?? 1) }));
   if (b.chance(0.4)) b.node('Concat', parts, x.shape, { axis });
   if (b.chance(0.8)) b.pool.push(...parts);
@@ -85,7 +90,18 @@ export function constantArithmetic(b: GraphBuilder): void {
   const [, channels = 1, ...rest] = x.shape;
   const ones = rest.map(() => 1);
   const last = x.shape.at(-1) ?? 1;
-  const shapes = [[], [1], [channels, ...ones], [channels, ...ones], [1, channels, ...ones], [1, channels, ...ones], [last], [...ones.slice(1), last], [1, 1, channels, ...ones], [channels, ...rest]];
+  const shapes = [
+    [],
+    [1],
+    [channels, ...ones],
+    [channels, ...ones],
+    [1, channels, ...ones],
+    [1, channels, ...ones],
+    [last],
+    [...ones.slice(1), last],
+    [1, 1, channels, ...ones],
+    [channels, ...rest],
+  ];
   const fitting = shapes.filter((shape) => fits(shape, x.shape));
   // Now and then the constant is longer where the data is 1: the result grows.
   const dims = b.rng.pick(b.chance(0.1) && b.spatial < 3 ? fitting.map((shape) => grown(b, shape, x.shape)) : fitting);
@@ -98,16 +114,28 @@ export function constantArithmetic(b: GraphBuilder): void {
 }
 
 function grown(b: GraphBuilder, dims: readonly number[], shape: readonly number[]): number[] {
-  return dims.map((dim, i) => (shape.at(i - dims.length) === 1 && i - dims.length >= -shape.length ? b.rng.int(1, 3) : dim));
+  return dims.map((dim, i) =>
+    shape.at(i - dims.length) === 1 && i - dims.length >= -shape.length ? b.rng.int(1, 3) : dim,
+  );
 }
 
 function fits(dims: readonly number[], shape: readonly number[]): boolean {
-  return dims.length <= shape.length + 1 && dims.every((dim, i) => dim === 1 || dim === shape.at(i - dims.length) && i - dims.length >= -shape.length);
+  return (
+    dims.length <= shape.length + 1 &&
+    dims.every((dim, i) => dim === 1 || (dim === shape.at(i - dims.length) && i - dims.length >= -shape.length))
+  );
 }
 
 /** The same node once more, and something that reads both. */
 export function duplicate(b: GraphBuilder): void {
-  const x = b.pick(({ value }) => value.producer !== undefined && value.producer.graph === b.graph && value.producer.outputs.length === 1 && value.producer.domain === '' && value.producer.subgraphs().length === 0);
+  const x = b.pick(
+    ({ value }) =>
+      value.producer !== undefined &&
+      value.producer.graph === b.graph &&
+      value.producer.outputs.length === 1 &&
+      value.producer.domain === '' &&
+      value.producer.subgraphs().length === 0,
+  );
   const node = x?.value.producer;
   if (!x || !node) return;
   const copy = { value: b.hidden(node.opType, node.inputs, Object.fromEntries(node.attributes)), shape: x.shape };
@@ -146,6 +174,9 @@ function branchStep(b: GraphBuilder, x: Tracked, result: Tracked): Tracked {
 
 /** Whether the mean of `x` is positive. */
 function runtimeCondition(b: GraphBuilder, x: Tracked): Value {
-  const mean = b.opset < 18 ? b.hidden('ReduceMean', [x], { keepdims: 0 }) : b.hidden('ReduceMean', [x, undefined], { keepdims: 0 });
+  const mean =
+    b.opset < 18
+      ? b.hidden('ReduceMean', [x], { keepdims: 0 })
+      : b.hidden('ReduceMean', [x, undefined], { keepdims: 0 });
   return b.hidden('Greater', [mean, b.constant([], [0])]);
 }

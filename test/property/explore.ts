@@ -24,7 +24,11 @@ export function passesFor(seed: number | string): ConfiguredPass[] {
   const preset = presetPasses('exact');
   if (rng.uniform() < 2 / 3) return preset;
   const share = rng.uniform();
-  return preset.filter(() => rng.uniform() < share).map((pass) => ({ pass, key: rng.uniform() })).sort((a, b) => a.key - b.key).map(({ pass }) => pass);
+  return preset
+    .filter(() => rng.uniform() < share)
+    .map((pass) => ({ pass, key: rng.uniform() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ pass }) => pass);
 }
 
 /** The smallest graph found that shows the first defect of random graph `seed`, as IR text. */
@@ -35,11 +39,15 @@ export async function reduceSeed(seed: number | string, host: RuntimeHost): Prom
   const text = printModel(graph.model, { weights: 'full' });
   const judge = (candidate: string): Promise<Verdict> => {
     const model = parseModel(candidate);
-    return checkProperties({ text: candidate, feeds: [feedsFor(model, 0, sizes), feedsFor(model, 1, sizes)], passes }, host);
+    return checkProperties(
+      { text: candidate, feeds: [feedsFor(model, 0, sizes), feedsFor(model, 1, sizes)], passes },
+      host,
+    );
   };
   const property = (await exploreGraph(seed, host)).violations[0]?.property;
-  const fails = async (candidate: string): Promise<boolean> => (await judge(candidate)).violations.some((violation) => violation.property === property);
-  if (property === undefined || !await fails(text)) return text;
+  const fails = async (candidate: string): Promise<boolean> =>
+    (await judge(candidate)).violations.some((violation) => violation.property === property);
+  if (property === undefined || !(await fails(text))) return text;
   return reduceGraph(text, { fails, typesOf: (candidate) => runTypes(candidate, sizes, host) });
 }
 
@@ -50,5 +58,7 @@ async function runTypes(text: string, sizes: string, host: RuntimeHost): Promise
   for (const value of values) model.graph.setType(value, undefined);
   model.graph.setOutputs(values);
   const tensors = await runModel(host, model, feedsFor(model, 0, sizes));
-  return new Map([...tensors].map(([name, { dtype, dims }]): [string, ValueType] => [name, { kind: 'tensor', dtype, shape: dims }]));
+  return new Map(
+    [...tensors].map(([name, { dtype, dims }]): [string, ValueType] => [name, { kind: 'tensor', dtype, shape: dims }]),
+  );
 }

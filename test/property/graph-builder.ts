@@ -13,7 +13,9 @@ export interface Tracked {
   readonly shape: readonly number[];
 }
 
-export type AttributeValues = Readonly<Record<string, number | string | readonly number[] | Tensor | Attribute | undefined>>;
+export type AttributeValues = Readonly<
+  Record<string, number | string | readonly number[] | Tensor | Attribute | undefined>
+>;
 
 /** Batch size while building a graph with a dynamic batch: a size nothing else has, so that it cannot be met by chance. */
 export const DYNAMIC_BATCH = 7;
@@ -45,7 +47,12 @@ export class GraphBuilder {
   }
 
   /** A node with one float output of this shape, which joins the pool. */
-  node(opType: string, inputs: readonly (Tracked | Value | undefined)[], shape: readonly number[], attributes: AttributeValues = {}): Tracked {
+  node(
+    opType: string,
+    inputs: readonly (Tracked | Value | undefined)[],
+    shape: readonly number[],
+    attributes: AttributeValues = {},
+  ): Tracked {
     const tracked = { value: this.hidden(opType, inputs, attributes), shape };
     this.pool.push(tracked);
     return tracked;
@@ -59,12 +66,19 @@ export class GraphBuilder {
   }
 
   /** A node with several outputs. */
-  outputs(opType: string, inputs: readonly (Tracked | Value | undefined)[], count: number, attributes: AttributeValues = {}): readonly Value[] {
+  outputs(
+    opType: string,
+    inputs: readonly (Tracked | Value | undefined)[],
+    count: number,
+    attributes: AttributeValues = {},
+  ): readonly Value[] {
     const node = this.graph.addNode({
       opType,
       inputs: inputs.map((input) => (input && 'shape' in input ? input.value : input)),
       outputs: Array.from({ length: count }, () => opType.toLowerCase()),
-      attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, toAttribute(name, value)])),
+      attributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, value]) => [name, toAttribute(name, value)]),
+      ),
     });
     return node.outputs.flatMap((value) => value ?? []);
   }
@@ -84,7 +98,9 @@ export class GraphBuilder {
 
   /** Normal numbers divided by the root of the fan-in: activations keep their scale. Now and then a weight used before. */
   weight(dims: readonly number[]): Value {
-    const used = this.#weights.filter((weight) => weight.dims.join() === dims.join() && weight.value.graph === this.graph);
+    const used = this.#weights.filter(
+      (weight) => weight.dims.join() === dims.join() && weight.value.graph === this.graph,
+    );
     if (used.length > 0 && this.chance(0.25)) return this.rng.pick(used).value;
     const scale = 1 / Math.sqrt(Math.max(1, elementCount(dims.slice(1))));
     const value = this.constant(dims, this.normals(dims, scale));
@@ -131,12 +147,23 @@ export class GraphBuilder {
   }
 }
 
-const FLOAT_ATTRIBUTES: ReadonlySet<string> = new Set(['alpha', 'beta', 'epsilon', 'momentum', 'min', 'max', 'ratio', 'bias', 'value', 'gamma']);
+const FLOAT_ATTRIBUTES: ReadonlySet<string> = new Set([
+  'alpha',
+  'beta',
+  'epsilon',
+  'momentum',
+  'min',
+  'max',
+  'ratio',
+  'bias',
+  'value',
+  'gamma',
+]);
 
 function toAttribute(name: string, value: AttributeValues[string]): Attribute | undefined {
   if (value === undefined) return undefined;
   if (typeof value === 'number') return FLOAT_ATTRIBUTES.has(name) ? floatAttr(Math.fround(value)) : intAttr(value);
   if (typeof value === 'string') return stringAttr(value);
   if (value instanceof Tensor) return tensorAttr(value);
-  return Array.isArray(value) ? intsAttr(value as readonly number[]) : value as Attribute;
+  return Array.isArray(value) ? intsAttr(value as readonly number[]) : (value as Attribute);
 }

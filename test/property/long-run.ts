@@ -26,12 +26,21 @@ export async function longRun({ count, first, worker, print }: LongRunOptions): 
     if (isUnrunnable) totals.unrunnable++;
     if (violations.length > 0) {
       totals.broken++;
-      print([`graph ${seed}: ${passesFor(seed).map(({ pass }) => pass.name).join(' ')}`, ...violations.map(({ property, message }) => `  ${property}: ${message}`)].join('\n'));
+      print(
+        [
+          `graph ${seed}: ${passesFor(seed)
+            .map(({ pass }) => pass.name)
+            .join(' ')}`,
+          ...violations.map(({ property, message }) => `  ${property}: ${message}`),
+        ].join('\n'),
+      );
       print(printModel(parseModel(await reduceSeed(seed, host)), { weights: 'brief' }));
     }
     if ((seed - first + 1) % 500 === 0) print(`${seed - first + 1} graphs, ${totals.broken} broken`);
   }
   await host.dispose();
-  print(`${count} graphs from seed ${first}: ${totals.broken} broken, ${totals.unrunnable} that ONNX Runtime does not run, nodes ${totals.before} -> ${totals.after}, worst difference ${totals.error.toExponential(1)} of scale`);
+  print(
+    `${count} graphs from seed ${first}: ${totals.broken} broken, ${totals.unrunnable} that ONNX Runtime does not run, nodes ${totals.before} -> ${totals.after}, worst difference ${totals.error.toExponential(1)} of scale`,
+  );
   return totals.broken;
 }

@@ -48,7 +48,12 @@ export interface Trial {
 /** Runs passes as `slim` does, without the check that takes wrong rewrites back. */
 async function slim(model: Model, passes: readonly ConfiguredPass[], host: RuntimeHost): Promise<RewriteLog> {
   const signal = new AbortController().signal;
-  return runPasses(model, passes, { createFacts: (of) => createFacts(of), evaluator: createEvaluator(host, signal), seed: 0, signal });
+  return runPasses(model, passes, {
+    createFacts: (of) => createFacts(of),
+    evaluator: createEvaluator(host, signal),
+    seed: 0,
+    signal,
+  });
 }
 
 /** Checks all properties of one graph and list of passes. */
@@ -58,7 +63,8 @@ export async function checkProperties(trial: Trial, host: RuntimeHost): Promise<
   const expected: (Map<string, Tensor> | undefined)[] = [];
   for (const feed of feeds) expected.push(await runModel(host, original, feed).catch(() => undefined));
   const nodes = original.nodeTotal;
-  if (expected.includes(undefined)) return { violations: [], nodes: [nodes, nodes], error: 0, isUnrunnable: true, log: undefined };
+  if (expected.includes(undefined))
+    return { violations: [], nodes: [nodes, nodes], error: 0, isUnrunnable: true, log: undefined };
   const violations: Violation[] = [];
   const note = (property: Property, message: string): unknown => violations.push({ property, message });
   const model = parseModel(text);
@@ -81,28 +87,43 @@ export async function checkProperties(trial: Trial, host: RuntimeHost): Promise<
     model.journal.seek(mark);
     if (fullText(model) !== slimmed) note('rolls back', 'going forward again gives another model');
   } catch (cause) {
-    note('ends', cause instanceof Error ? cause.stack ?? cause.message : String(cause));
+    note('ends', cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
   }
   return { violations, nodes: [nodes, model.nodeTotal], error, isUnrunnable: false, log };
 }
 
 /** The result written and read again is left alone by a second run; another run from the start gives the same bytes. */
-async function checkRuns({ text, passes }: Trial, slimmed: Model, host: RuntimeHost, note: (property: Property, message: string) => unknown): Promise<void> {
+async function checkRuns(
+  { text, passes }: Trial,
+  slimmed: Model,
+  host: RuntimeHost,
+  note: (property: Property, message: string) => unknown,
+): Promise<void> {
   const bytes = bytesOf(slimmed);
   const { model: again } = decodeModel(bytes);
   const before = fullText(again);
   const log = await slim(again, passes, host);
-  if (fullText(again) !== before) note('settles', `a second run changes the model: ${log.rewrites.map(({ pass, site }) => `${pass} at ${site}`).join(', ')}`);
+  if (fullText(again) !== before)
+    note(
+      'settles',
+      `a second run changes the model: ${log.rewrites.map(({ pass, site }) => `${pass} at ${site}`).join(', ')}`,
+    );
   const twin = parseModel(text);
   await slim(twin, passes, host);
   if (!bytesOf(twin).equals(bytes)) note('repeats', 'a run on the same model gives other bytes');
 }
 
-function difference(expected: ReadonlyMap<string, Tensor>, actual: ReadonlyMap<string, Tensor>): { name: string; error: number } {
+function difference(
+  expected: ReadonlyMap<string, Tensor>,
+  actual: ReadonlyMap<string, Tensor>,
+): { name: string; error: number } {
   let worst = { name: '', error: 0 };
   for (const [name, tensor] of expected) {
     const other = actual.get(name);
-    const error = other && other.dims.join() === tensor.dims.join() && other.dtype === tensor.dtype ? distance(tensor, other) : Infinity;
+    const error =
+      other && other.dims.join() === tensor.dims.join() && other.dtype === tensor.dtype
+        ? distance(tensor, other)
+        : Infinity;
     if (error > worst.error) worst = { name, error };
   }
   return worst;

@@ -4,10 +4,43 @@ import { createRng, type Rng } from '../../src/base/rng.js';
 import type { Model } from '../../src/ir/model.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { localCall, loop, normalizationPieces } from './block-moves.js';
-import { concat, conditional, constantArithmetic, convNorm, convPair, duplicate, join, parallelConvs, split } from './branch-moves.js';
+import {
+  concat,
+  conditional,
+  constantArithmetic,
+  convNorm,
+  convPair,
+  duplicate,
+  join,
+  parallelConvs,
+  split,
+} from './branch-moves.js';
 import { DYNAMIC_BATCH, GraphBuilder, type Tracked } from './graph-builder.js';
-import { activation, activationPieces, batchNorm, conv, convTranspose, dense, gate, globalPool, pool, softmax, tail } from './layer-moves.js';
-import { channelShuffle, constantChain, noOp, pad, reshape, shapeChain, slice, squeeze, transpose, upsample } from './shape-moves.js';
+import {
+  activation,
+  activationPieces,
+  batchNorm,
+  conv,
+  convTranspose,
+  dense,
+  gate,
+  globalPool,
+  pool,
+  softmax,
+  tail,
+} from './layer-moves.js';
+import {
+  channelShuffle,
+  constantChain,
+  noOp,
+  pad,
+  reshape,
+  shapeChain,
+  slice,
+  squeeze,
+  transpose,
+  upsample,
+} from './shape-moves.js';
 
 export interface RandomGraph {
   readonly model: Model;
@@ -19,7 +52,13 @@ type Move = (b: GraphBuilder) => unknown;
 
 /** Moves with how often each is taken. */
 const MOVES: readonly (readonly [number, Move])[] = [
-  [6, (b) => { const x = b.image(); return x && conv(b, x); }],
+  [
+    6,
+    (b) => {
+      const x = b.image();
+      return x && conv(b, x);
+    },
+  ],
   [6, convNorm],
   [4, convPair],
   [4, parallelConvs],
@@ -72,7 +111,10 @@ export function randomGraph(seed: number | string): RandomGraph {
   setOutputs(b, isDynamic);
   b.model.journal.commit();
   b.model.touched.clear();
-  return { model: b.model, batches: !isDynamic ? [batch, batch] : b.isBatchFixed ? [DYNAMIC_BATCH, DYNAMIC_BATCH] : [1, 3] };
+  return {
+    model: b.model,
+    batches: !isDynamic ? [batch, batch] : b.isBatchFixed ? [DYNAMIC_BATCH, DYNAMIC_BATCH] : [1, 3],
+  };
 }
 
 function pickMove(rng: Rng): Move {
@@ -90,8 +132,18 @@ function setOutputs(b: GraphBuilder, isDynamic: boolean): void {
   if (computed.length === 0) computed.push(b.node('Relu', b.pool.slice(0, 1), b.pool[0]?.shape ?? []));
   // Most values that nothing reads are outputs, so that most nodes are needed.
   const leaves = computed.filter(({ value }) => value.isUnused && b.chance(0.75));
-  const chosen = new Set<Tracked>([...leaves, ...computed.slice(-1), ...(b.chance(0.4) ? [b.rng.pick(computed)] : []), ...(b.chance(0.2) ? [b.rng.pick(computed)] : [])]);
-  for (const { value, shape } of chosen) b.graph.setType(value, { kind: 'tensor', dtype: 'float32', shape: shape.map((size) => (isDynamic && size % DYNAMIC_BATCH === 0 ? undefined : size)) });
+  const chosen = new Set<Tracked>([
+    ...leaves,
+    ...computed.slice(-1),
+    ...(b.chance(0.4) ? [b.rng.pick(computed)] : []),
+    ...(b.chance(0.2) ? [b.rng.pick(computed)] : []),
+  ]);
+  for (const { value, shape } of chosen)
+    b.graph.setType(value, {
+      kind: 'tensor',
+      dtype: 'float32',
+      shape: shape.map((size) => (isDynamic && size % DYNAMIC_BATCH === 0 ? undefined : size)),
+    });
   b.graph.setOutputs([...chosen].map(({ value }) => value));
 }
 
@@ -101,9 +153,17 @@ export function randomFeed(graph: RandomGraph, seed: number): Map<string, Tensor
   const batch = graph.batches[seed % graph.batches.length] ?? 1;
   const feeds = new Map<string, Tensor>();
   for (const { name, type } of graph.model.graph.inputs) {
-    const dims = type?.kind === 'tensor' ? (type.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : batch)) : [];
+    const dims =
+      type?.kind === 'tensor' ? (type.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : batch)) : [];
     const size = dims.reduce((product, dim) => product * dim, 1);
-    feeds.set(name, Tensor.fromNumbers('float32', dims, Array.from({ length: size }, () => (seed % 2 === 0 ? rng.normal() : rng.int(0, 1) * 4 * rng.normal()))));
+    feeds.set(
+      name,
+      Tensor.fromNumbers(
+        'float32',
+        dims,
+        Array.from({ length: size }, () => (seed % 2 === 0 ? rng.normal() : rng.int(0, 1) * 4 * rng.normal())),
+      ),
+    );
   }
   return feeds;
 }

@@ -28,7 +28,7 @@ export async function reduceGraph(text: string, { fails, typesOf }: ReduceOption
       if (!edit(model)) continue;
       eliminateDeadNodes(model);
       const candidate = printModel(model, { weights: 'full' });
-      if (candidate.length >= smallest.length || !await fails(candidate)) continue;
+      if (candidate.length >= smallest.length || !(await fails(candidate))) continue;
       smallest = candidate;
       isSmaller = true;
       break;
@@ -48,22 +48,35 @@ function keepOneOutput(text: string): Edit[] {
 
 /** For every node, the last first: its result becomes a graph input, or one of its own inputs of the same type. */
 function cutNodes(text: string, types: ReadonlyMap<string, ValueType>): Edit[] {
-  const names = parseModel(text).graph.nodes().flatMap((node) => node.outputs.flatMap((value) => value?.name ?? [])).reverse();
+  const names = parseModel(text)
+    .graph.nodes()
+    .flatMap((node) => node.outputs.flatMap((value) => value?.name ?? []))
+    .reverse();
   return names.flatMap((name) => [
-    (model: Model): boolean => replace(model, name, () => {
-      const type = types.get(name);
-      return type && model.graph.addInput(`in_${name}`, type);
-    }),
-    (model: Model): boolean => replace(model, name, (value) => value.producer?.inputs.find((input) => input && sameType(types.get(input.name) ?? input.type, types.get(name)))),
+    (model: Model): boolean =>
+      replace(model, name, () => {
+        const type = types.get(name);
+        return type && model.graph.addInput(`in_${name}`, type);
+      }),
+    (model: Model): boolean =>
+      replace(model, name, (value) =>
+        value.producer?.inputs.find((input) => input && sameType(types.get(input.name) ?? input.type, types.get(name))),
+      ),
   ]);
 }
 
 function replace(model: Model, name: string, makeSubstitute: (value: Value) => Value | undefined): boolean {
-  const value = model.graph.nodes().flatMap((node) => node.outputs).find((output) => output?.name === name);
+  const value = model.graph
+    .nodes()
+    .flatMap((node) => node.outputs)
+    .find((output) => output?.name === name);
   if (!value || value.slots.size === 0) return false;
   const substitute = makeSubstitute(value);
   if (!substitute) return false;
-  for (const node of value.consumers()) node.inputs.forEach((input, i) => { if (input === value) node.graph?.setInput(node, i, substitute); });
+  for (const node of value.consumers())
+    node.inputs.forEach((input, i) => {
+      if (input === value) node.graph?.setInput(node, i, substitute);
+    });
   return true;
 }
 

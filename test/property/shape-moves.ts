@@ -14,7 +14,13 @@ export function pad(b: GraphBuilder): void {
   const value = b.chance(0.75) ? 0 : 0.5;
   const attributes = mode === 'constant' && b.chance(0.5) ? {} : { mode };
   if (b.opset < 11) b.node('Pad', [x], shape, { ...attributes, pads: amounts, value });
-  else b.node('Pad', [x, b.ints(amounts), value === 0 && b.chance(0.5) ? undefined : b.constant([], [value])], shape, attributes);
+  else
+    b.node(
+      'Pad',
+      [x, b.ints(amounts), value === 0 && b.chance(0.5) ? undefined : b.constant([], [value])],
+      shape,
+      attributes,
+    );
 }
 
 export function transpose(b: GraphBuilder): void {
@@ -22,7 +28,12 @@ export function transpose(b: GraphBuilder): void {
   if (!x) return;
   const axes = x.shape.map((_, i) => i);
   const perm = b.chance(0.3) ? axes : shuffled(b, axes);
-  const moved = b.node('Transpose', [x], perm.map((axis) => x.shape[axis] ?? 1), { perm });
+  const moved = b.node(
+    'Transpose',
+    [x],
+    perm.map((axis) => x.shape[axis] ?? 1),
+    { perm },
+  );
   if (b.chance(0.6)) {
     const middle = b.chance(0.5) ? b.node('Relu', [moved], moved.shape) : moved;
     b.node('Transpose', [middle], x.shape, { perm: axes.map((axis) => perm.indexOf(axis)) });
@@ -30,7 +41,10 @@ export function transpose(b: GraphBuilder): void {
 }
 
 function shuffled(b: GraphBuilder, items: readonly number[]): number[] {
-  return items.map((item) => ({ item, key: b.rng.uniform() })).sort((p, q) => p.key - q.key).map(({ item }) => item);
+  return items
+    .map((item) => ({ item, key: b.rng.uniform() }))
+    .sort((p, q) => p.key - q.key)
+    .map(({ item }) => item);
 }
 
 /** Reshape to `shape`, written with 0 and -1 where it may be; a dynamic batch is never written as a number by choice. */
@@ -59,7 +73,12 @@ export function reshape(b: GraphBuilder): void {
 }
 
 /** Squeeze or Unsqueeze, with the axes where the operator set wants them. */
-function withAxes(b: GraphBuilder, opType: 'Squeeze' | 'Unsqueeze', x: Tracked | Value, axes: readonly number[]): Value {
+function withAxes(
+  b: GraphBuilder,
+  opType: 'Squeeze' | 'Unsqueeze',
+  x: Tracked | Value,
+  axes: readonly number[],
+): Value {
   return b.opset < 13 ? b.hidden(opType, [x], { axes }) : b.hidden(opType, [x, b.ints(axes)]);
 }
 
@@ -82,9 +101,13 @@ const NO_OPS: readonly ((b: GraphBuilder, x: Tracked) => void)[] = [
   (b, x) => b.node('Div', [x, b.constant([], [1])], x.shape),
   (b, x) => b.node('Concat', [x], x.shape, { axis: 0 }),
   (b, x) => b.node('Transpose', [x], x.shape, { perm: x.shape.map((_, i) => i) }),
-  (b, x) => { if (b.opset >= 10) b.node('Slice', [x, b.ints([0]), b.ints([2 ** 31 - 1]), b.ints([x.shape.length - 1])], x.shape); },
+  (b, x) => {
+    if (b.opset >= 10) b.node('Slice', [x, b.ints([0]), b.ints([2 ** 31 - 1]), b.ints([x.shape.length - 1])], x.shape);
+  },
   (b, x) => b.node('Expand', [x, b.ints(x.shape.map(() => 1))], x.shape),
-  (b, x) => { if (b.opset >= 11) b.node('Pad', [x, b.ints([...x.shape, ...x.shape].map(() => 0))], x.shape); },
+  (b, x) => {
+    if (b.opset >= 11) b.node('Pad', [x, b.ints([...x.shape, ...x.shape].map(() => 0))], x.shape);
+  },
   (b, x) => b.node('Sum', [x], x.shape),
 ];
 
@@ -102,7 +125,10 @@ export function shapeChain(b: GraphBuilder): void {
   const first = b.rng.pick([
     () => withAxes(b, 'Unsqueeze', b.hidden('Gather', [shape, b.constant([], [0], 'int64')], { axis: 0 }), [0]),
     () => b.hidden('Gather', [shape, b.constant([1], [0], 'int64')], { axis: 0 }),
-    () => (b.opset < 10 ? b.hidden('Slice', [shape], { axes: [0], starts: [0], ends: [1] }) : b.hidden('Slice', [shape, b.ints([0]), b.ints([1]), b.ints([0])])),
+    () =>
+      b.opset < 10
+        ? b.hidden('Slice', [shape], { axes: [0], starts: [0], ends: [1] })
+        : b.hidden('Slice', [shape, b.ints([0]), b.ints([1]), b.ints([0])]),
   ])();
   const dims = b.chance(0.5) ? [elementCount(rest)] : [1, ...rest];
   const last = b.chance(0.5) && dims.length === 1 ? [-1] : dims;
@@ -130,18 +156,31 @@ export function slice(b: GraphBuilder): void {
   const start = b.rng.int(0, size - 2);
   const step = b.chance(0.3) ? 2 : 1;
   const length = Math.ceil((size - start) / step);
-  b.node('Slice', [x, b.ints([start]), b.ints([2 ** 31 - 1]), b.ints([b.chance(0.5) ? axis : axis - x.shape.length]), b.ints([step])], x.shape.with(axis, length));
+  b.node(
+    'Slice',
+    [x, b.ints([start]), b.ints([2 ** 31 - 1]), b.ints([b.chance(0.5) ? axis : axis - x.shape.length]), b.ints([step])],
+    x.shape.with(axis, length),
+  );
 }
 
 export function upsample(b: GraphBuilder): void {
   const x = b.image();
   if (!x || b.opset < 13 || elementCount(x.shape) > 600) return;
   const factor = b.chance(0.3) ? 1 : 2;
-  const scales = b.constant([x.shape.length], x.shape.map((_, i) => (i < 2 ? 1 : factor)));
+  const scales = b.constant(
+    [x.shape.length],
+    x.shape.map((_, i) => (i < 2 ? 1 : factor)),
+  );
   const mode = b.rng.pick(['nearest', 'linear']);
   if (mode === 'linear' && b.spatial > 2) return;
-  const options = mode === 'nearest' ? { mode, coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' } : { mode };
-  b.node('Resize', [x, undefined, scales], x.shape.map((size, i) => (i < 2 ? size : size * factor)), options);
+  const options =
+    mode === 'nearest' ? { mode, coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' } : { mode };
+  b.node(
+    'Resize',
+    [x, undefined, scales],
+    x.shape.map((size, i) => (i < 2 ? size : size * factor)),
+    options,
+  );
 }
 
 /** ShuffleNet's permutation of channels. */
@@ -152,6 +191,8 @@ export function channelShuffle(b: GraphBuilder): void {
   if (!x || groups === undefined) return;
   const [batch = 1, , ...rest] = x.shape;
   const split = reshapeTo(b, x, [batch, groups, channels / groups, ...rest]);
-  const swapped = b.node('Transpose', [split], [batch, channels / groups, groups, ...rest], { perm: [0, 2, 1, ...rest.map((_, i) => i + 3)] });
+  const swapped = b.node('Transpose', [split], [batch, channels / groups, groups, ...rest], {
+    perm: [0, 2, 1, ...rest.map((_, i) => i + 3)],
+  });
   reshapeTo(b, swapped, x.shape);
 }

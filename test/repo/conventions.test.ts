@@ -8,7 +8,8 @@ import { fileViolations, MAX_FILE_LINES, MAX_LINE_LENGTH, sourceViolations } fro
 import { packageFolder, readSources } from './tracked-files.js';
 
 describe('the checker', () => {
-  const sample = (text: string, path = 'src/ir/a.ts'): string[] => sourceViolations({ path, text }).map((violation) => violation.slice(path.length + 2));
+  const sample = (text: string, path = 'src/ir/a.ts'): string[] =>
+    sourceViolations({ path, text }).map((violation) => violation.slice(path.length + 2));
 
   it.each([
     ['export default 1;\n', 'has a default export'],
@@ -32,18 +33,34 @@ describe('the checker', () => {
 
   it('accepts ordinary code', () => {
     const text = [
-      '// Purpose.', "import { x } from './x.js';", 'const names = new Map([[1, x]]);', '/** Does it. */', 'export function f(options: { strict: boolean }): boolean {',
-      '  let count = 0;', '  const seen = new Set<string>();', '  return options.strict && seen.size > count++ && names.size > 0;', '}', '',
+      '// Purpose.',
+      "import { x } from './x.js';",
+      'const names = new Map([[1, x]]);',
+      '/** Does it. */',
+      'export function f(options: { strict: boolean }): boolean {',
+      '  let count = 0;',
+      '  const seen = new Set<string>();',
+      '  return options.strict && seen.size > count++ && names.size > 0;',
+      '}',
+      '',
     ].join('\n');
     expect(sample(text)).toEqual([]);
     expect(sample("export { x } from './x.js';\n", 'src/index.ts')).toEqual([]);
   });
 
   it('judges names, heads and lengths of files', () => {
-    expect(fileViolations({ path: 'src/ir/utils.ts', text: '// x\n' })).toEqual(['src/ir/utils.ts: has a name that says nothing']);
-    expect(fileViolations({ path: 'test/common/a.ts', text: '// x\n' })).toEqual(['test/common/a.ts: has a name that says nothing']);
-    expect(fileViolations({ path: 'src/ir/graph.ts', text: 'const x = 1;\n' })).toEqual(['src/ir/graph.ts: does not begin with its purpose']);
-    expect(fileViolations({ path: 'src/ir/graph.ts', text: '//\n'.repeat(MAX_FILE_LINES + 1) })).toEqual(['src/ir/graph.ts: has 401 lines']);
+    expect(fileViolations({ path: 'src/ir/utils.ts', text: '// x\n' })).toEqual([
+      'src/ir/utils.ts: has a name that says nothing',
+    ]);
+    expect(fileViolations({ path: 'test/common/a.ts', text: '// x\n' })).toEqual([
+      'test/common/a.ts: has a name that says nothing',
+    ]);
+    expect(fileViolations({ path: 'src/ir/graph.ts', text: 'const x = 1;\n' })).toEqual([
+      'src/ir/graph.ts: does not begin with its purpose',
+    ]);
+    expect(fileViolations({ path: 'src/ir/graph.ts', text: '//\n'.repeat(MAX_FILE_LINES + 1) })).toEqual([
+      'src/ir/graph.ts: has 401 lines',
+    ]);
     expect(fileViolations({ path: 'src/ir/graph.ts', text: '//\n'.repeat(MAX_FILE_LINES) })).toEqual([]);
   });
 });
@@ -65,17 +82,34 @@ describe('the linter', () => {
       copyFileSync(join(packageFolder, '.oxlintrc.json'), join(folder, '.oxlintrc.json'));
       mkdirSync(join(folder, 'src/passes/exact'), { recursive: true });
       const long = `export function long(): void {\n${'  Math.random();\n'.repeat(60)}}`;
-      writeFileSync(join(folder, 'src/passes/exact/a.ts'), [
-        "import { Graph } from '../../ir/graph.js';", "import { readModel } from '../../onnx/model.js';", 'const unused = 1;',
-        'export const value: any = Graph!.name == readModel;', long, '',
-      ].join('\n'));
-      const run = spawnSync(process.execPath, [join(packageFolder, 'node_modules/oxlint/bin/oxlint'), '--format', 'json'], { cwd: folder, encoding: 'utf8' });
-      const { diagnostics } = JSON.parse(run.stdout) as { diagnostics: ReadonlyArray<{ code: string; severity: string }> };
+      writeFileSync(
+        join(folder, 'src/passes/exact/a.ts'),
+        [
+          "import { Graph } from '../../ir/graph.js';",
+          "import { readModel } from '../../onnx/model.js';",
+          'const unused = 1;',
+          'export const value: any = Graph!.name == readModel;',
+          long,
+          '',
+        ].join('\n'),
+      );
+      const run = spawnSync(
+        process.execPath,
+        [join(packageFolder, 'node_modules/oxlint/bin/oxlint'), '--format', 'json'],
+        { cwd: folder, encoding: 'utf8' },
+      );
+      const { diagnostics } = JSON.parse(run.stdout) as {
+        diagnostics: ReadonlyArray<{ code: string; severity: string }>;
+      };
       const codes = diagnostics.filter(({ severity }) => severity === 'error').map(({ code }) => code);
       expect(run.status).toBe(1);
       expect(codes.toSorted()).toEqual([
-        'eslint(eqeqeq)', 'eslint(max-lines-per-function)', 'eslint(no-restricted-imports)', 'eslint(no-unused-vars)',
-        'typescript(no-explicit-any)', 'typescript(no-non-null-assertion)',
+        'eslint(eqeqeq)',
+        'eslint(max-lines-per-function)',
+        'eslint(no-restricted-imports)',
+        'eslint(no-unused-vars)',
+        'typescript(no-explicit-any)',
+        'typescript(no-non-null-assertion)',
       ]);
     } finally {
       rmSync(folder, { recursive: true, force: true });

@@ -15,8 +15,14 @@ const PATTERNS: readonly PatternRule[] = [
   { pattern: /^export default\b/m, says: 'has a default export' },
   { pattern: /^\s*(?:export )?(?:declare )?(?:const )?enum\s/m, says: 'has an enum' },
   { pattern: /^(?:export )?(?:let|var)\s/m, says: 'has a variable at module level' },
-  { pattern: /^(?:export )?const \w+(?:: [^=]+)? = (?:new (?:Map|Set)(?:<[^>]*>)?\(\)|\[\]|\{\});/m, says: 'has an empty collection at module level, so module state' },
-  { pattern: /[(,]\s*(?:readonly |private |public )?\w+\??: boolean(?: = \w+)?\s*[,)]/, says: 'has a boolean parameter' },
+  {
+    pattern: /^(?:export )?const \w+(?:: [^=]+)? = (?:new (?:Map|Set)(?:<[^>]*>)?\(\)|\[\]|\{\});/m,
+    says: 'has an empty collection at module level, so module state',
+  },
+  {
+    pattern: /[(,]\s*(?:readonly |private |public )?\w+\??: boolean(?: = \w+)?\s*[,)]/,
+    says: 'has a boolean parameter',
+  },
   { pattern: /[(,]\s*\w+ = (?:true|false)\s*[,)]/, says: 'has a boolean parameter' },
   { pattern: /@ts-(?:ignore|nocheck|expect-error)/, says: 'switches the type checker off' },
   { pattern: /\b(?:TODO|FIXME|XXX)\b/, says: 'has unfinished work noted in it' },
@@ -34,13 +40,17 @@ function undocumented(text: string): string[] {
     const name = /^export (?:async )?function\*? (\w+)/.exec(line)?.[1];
     const above = lines[index - 1]?.trim() ?? '';
     // Overloads: the signature above carries the comment.
-    return name === undefined || above.endsWith('*/') || above.startsWith('export function') ? [] : [`exports ${name} without a comment`];
+    return name === undefined || above.endsWith('*/') || above.startsWith('export function')
+      ? []
+      : [`exports ${name} without a comment`];
   });
 }
 
 /** Line numbers longer than the limit. */
 function longLines(text: string): string[] {
-  return text.split('\n').flatMap((line, index) => (line.length > MAX_LINE_LENGTH ? [`line ${index + 1} has ${line.length} columns`] : []));
+  return text
+    .split('\n')
+    .flatMap((line, index) => (line.length > MAX_LINE_LENGTH ? [`line ${index + 1} has ${line.length} columns`] : []));
 }
 
 const lineCount = (text: string): number => text.split('\n').length - 1;

@@ -9,7 +9,10 @@ import { packageFolder } from './tracked-files.js';
 
 const folder = join(packageFolder, 'fixtures');
 const readme = readFileSync(join(folder, 'README.md'), 'utf8');
-const rows = [...readme.matchAll(/^\| (\S+\.onnx) \| .* \| (yes|no) \|$/gm)].map((match) => ({ file: match[1] ?? '', runs: match[2] === 'yes' }));
+const rows = [...readme.matchAll(/^\| (\S+\.onnx) \| .* \| (yes|no) \|$/gm)].map((match) => ({
+  file: match[1] ?? '',
+  runs: match[2] === 'yes',
+}));
 const options = { logSeverityLevel: 4, intraOpNumThreads: 1 } as const;
 
 /** The data of an idx file of unsigned bytes. */
@@ -27,12 +30,24 @@ describe('fixtures', () => {
 
   it('gives the right hashes of the trained models', () => {
     const hashes = [...readme.matchAll(/^([0-9a-f]{64}) {2}(\S+)$/gm)];
-    expect(hashes.map((match) => match[2]).toSorted()).toEqual(readdirSync(folder).filter((file) => file.endsWith('.onnx')).toSorted());
-    for (const [, hash, file] of hashes) expect(createHash('sha256').update(readFileSync(join(folder, file ?? ''))).digest('hex')).toBe(hash);
+    expect(hashes.map((match) => match[2]).toSorted()).toEqual(
+      readdirSync(folder)
+        .filter((file) => file.endsWith('.onnx'))
+        .toSorted(),
+    );
+    for (const [, hash, file] of hashes)
+      expect(
+        createHash('sha256')
+          .update(readFileSync(join(folder, file ?? '')))
+          .digest('hex'),
+      ).toBe(hash);
   });
 
   it.each(rows)('$file runs as it says: $runs', async ({ file, runs }) => {
-    const loaded = await ort.InferenceSession.create(join(folder, 'small', file), options).then(() => true, () => false);
+    const loaded = await ort.InferenceSession.create(join(folder, 'small', file), options).then(
+      () => true,
+      () => false,
+    );
     expect(loaded).toBe(runs);
   });
 
@@ -40,7 +55,9 @@ describe('fixtures', () => {
     const pixels = readIdx('images-idx3-ubyte', 3);
     const labels = readIdx('labels-idx1-ubyte', 1);
     const session = await ort.InferenceSession.create(join(folder, 'mnist-bn-as-exported.onnx'), options);
-    const { logits } = await session.run({ image: new ort.Tensor('float32', Float32Array.from(pixels), [labels.length, 1, 28, 28]) });
+    const { logits } = await session.run({
+      image: new ort.Tensor('float32', Float32Array.from(pixels), [labels.length, 1, 28, 28]),
+    });
     const scores = logits?.data as Float32Array;
     const right = [...labels].filter((label, index) => {
       const row = scores.subarray(10 * index, 10 * index + 10);

@@ -16,7 +16,21 @@ export const LAYERS = {
   fit: ['base', 'tensor', 'linalg'],
   pipeline: ['base', 'tensor', 'linalg', 'ir', 'onnx', 'ops', 'analysis', 'passes', 'runtime', 'data', 'fit'],
   report: ['base', 'tensor', 'linalg', 'ir', 'onnx', 'ops', 'analysis', 'passes', 'runtime', 'data', 'fit', 'pipeline'],
-  cli: ['base', 'tensor', 'linalg', 'ir', 'onnx', 'ops', 'analysis', 'passes', 'runtime', 'data', 'fit', 'pipeline', 'report'],
+  cli: [
+    'base',
+    'tensor',
+    'linalg',
+    'ir',
+    'onnx',
+    'ops',
+    'analysis',
+    'passes',
+    'runtime',
+    'data',
+    'fit',
+    'pipeline',
+    'report',
+  ],
 } as const satisfies Record<string, readonly string[]>;
 
 /** The one folder that imports each dependency. */
@@ -61,12 +75,17 @@ function relativeViolation(path: string, layer: string, specifier: string): stri
   const target = resolveImport(path, specifier);
   const targetLayer = layerOf(target);
   if (targetLayer === undefined) return `imports ${target}, which is in no folder of src`;
-  return targetLayer === layer || allowedFrom(layer).includes(targetLayer) ? undefined : `${layer} imports ${targetLayer} (${specifier})`;
+  return targetLayer === layer || allowedFrom(layer).includes(targetLayer)
+    ? undefined
+    : `${layer} imports ${targetLayer} (${specifier})`;
 }
 
 function packageViolation(layer: string, specifier: string): string | undefined {
   if (specifier.startsWith('node:')) return layer === 'passes' ? `passes import ${specifier}` : undefined;
-  const dependency = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  const dependency = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
   const home = DEPENDENCY_HOME[dependency];
   if (home === undefined) return `imports ${dependency}, which is not in the table of dependencies`;
   return home === layer ? undefined : `${layer} imports ${dependency}, which belongs to ${home}`;
@@ -78,7 +97,9 @@ export function layerViolations({ path, text }: SourceFile): string[] {
   if (layer === undefined) return path === 'src/index.ts' ? [] : [`${path}: only index.ts may lie in src itself`];
   if (!(layer in LAYERS)) return [`${path}: src/${layer} is not in the table of layers`];
   return importsOf(text)
-    .map((specifier) => (specifier.startsWith('.') ? relativeViolation(path, layer, specifier) : packageViolation(layer, specifier)))
+    .map((specifier) =>
+      specifier.startsWith('.') ? relativeViolation(path, layer, specifier) : packageViolation(layer, specifier),
+    )
     .filter((violation) => violation !== undefined)
     .map((violation) => `${path}: ${violation}`);
 }
@@ -90,7 +111,9 @@ export function passViolations(files: readonly SourceFile[]): string[] {
   const passes = files.filter(isPass);
   const passPaths = new Set(passes.map((file) => file.path.replace(/\.ts$/, '.js')));
   return passes.flatMap((file) => {
-    const imported = importsOf(file.text).map((specifier) => resolveImport(file.path, specifier)).filter((target) => passPaths.has(target));
+    const imported = importsOf(file.text)
+      .map((specifier) => resolveImport(file.path, specifier))
+      .filter((target) => passPaths.has(target));
     const count = file.text.match(/=\s*definePass\(/g)?.length ?? 0;
     return [
       ...imported.map((target) => `${file.path}: imports another pass (${target})`),

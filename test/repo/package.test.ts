@@ -24,7 +24,10 @@ function packedFiles(): string[] {
   const npm = process.env['npm_execpath'];
   const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
   // The prepack script would build again, under the tests that use dist.
-  const run = spawnSync(command, [...args, 'pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: packageFolder, encoding: 'utf8' });
+  const run = spawnSync(command, [...args, 'pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: packageFolder,
+    encoding: 'utf8',
+  });
   const [pack] = JSON.parse(run.stdout) as ReadonlyArray<{ files: ReadonlyArray<{ path: string }> }>;
   return pack?.files.map(({ path }) => path) ?? [];
 }
@@ -36,19 +39,32 @@ describe('the packed package', () => {
   });
 
   it('holds the program, the library and its types, and the papers', () => {
-    expect(files).toEqual(expect.arrayContaining([
-      'package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin/mcompress.js', 'dist/index.js', 'dist/index.d.ts', 'dist/bin/main.js', 'dist/bin/worker.js',
-      'dist/bin/LICENSES.txt',
-    ]));
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'CHANGELOG.md',
+        'bin/mcompress.js',
+        'dist/index.js',
+        'dist/index.d.ts',
+        'dist/bin/main.js',
+        'dist/bin/worker.js',
+        'dist/bin/LICENSES.txt',
+      ]),
+    );
   });
 
   it('holds nothing else: no sources, tests, fixtures, and no second copy of the program', () => {
-    const allowed = /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/mcompress\.js|dist\/bin\/(?:[\w.-]+\.js|LICENSES\.txt)|dist\/[\w/.-]+\.(?:js|d\.ts))$/;
+    const allowed =
+      /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/mcompress\.js|dist\/bin\/(?:[\w.-]+\.js|LICENSES\.txt)|dist\/[\w/.-]+\.(?:js|d\.ts))$/;
     expect(files.filter((path) => !allowed.test(path) || path.startsWith('dist/cli/'))).toEqual([]);
   });
 
   it('holds every file that package.json points to', () => {
-    const targets = [...Object.values(manifest.bin), manifest.exports['.'].types, manifest.exports['.'].default].map((path) => path.replace(/^\.\//, ''));
+    const targets = [...Object.values(manifest.bin), manifest.exports['.'].types, manifest.exports['.'].default].map(
+      (path) => path.replace(/^\.\//, ''),
+    );
     expect(targets.filter((path) => !files.includes(path))).toEqual([]);
   });
 
@@ -58,7 +74,8 @@ describe('the packed package', () => {
       if (seen.has(path)) return;
       seen.add(path);
       const text = readFileSync(join(packageFolder, path), 'utf8');
-      for (const [, specifier] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)\.js'/g)) visit(join(path, '..', `${specifier}.d.ts`).replaceAll('\\', '/'));
+      for (const [, specifier] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)\.js'/g))
+        visit(join(path, '..', `${specifier}.d.ts`).replaceAll('\\', '/'));
     };
     visit('dist/index.d.ts');
     expect([...seen].filter((path) => !files.includes(path))).toEqual([]);
@@ -72,7 +89,9 @@ describe('package.json', () => {
   });
 
   it('points only to scripts that exist', () => {
-    expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(['build', 'test', 'lint', 'typecheck', 'demo', 'bench']));
+    expect(Object.keys(manifest.scripts)).toEqual(
+      expect.arrayContaining(['build', 'test', 'lint', 'typecheck', 'demo', 'bench']),
+    );
     const own = Object.values(manifest.scripts).flatMap((script) => script.match(/scripts\/[\w-]+\.mjs/) ?? []);
     expect(own.filter((path) => !existsSync(join(packageFolder, path)))).toEqual([]);
   });
@@ -91,21 +110,29 @@ describe('the bundled program', () => {
     if (seen.has(entry)) return seen;
     seen.add(entry);
     const text = readFileSync(join(bin, entry), 'utf8');
-    for (const [, chunk] of text.matchAll(/^(?:import|export)\s(?:[^'"]*?from\s*)?"\.\/([^"]+)";$/gm)) if (chunk) staticChunks(chunk, seen);
+    for (const [, chunk] of text.matchAll(/^(?:import|export)\s(?:[^'"]*?from\s*)?"\.\/([^"]+)";$/gm))
+      if (chunk) staticChunks(chunk, seen);
     return seen;
   }
   /** The sources inside the chunks; esbuild names each above its code. */
   const sourcesOf = (chunks: Iterable<string>): string[] =>
-    [...chunks].flatMap((chunk) => [...readFileSync(join(bin, chunk), 'utf8').matchAll(/^\/\/ (\S+\.[cm]?[jt]s)$/gm)].map((match) => match[1] ?? ''));
+    [...chunks].flatMap((chunk) =>
+      [...readFileSync(join(bin, chunk), 'utf8').matchAll(/^\/\/ (\S+\.[cm]?[jt]s)$/gm)].map((match) => match[1] ?? ''),
+    );
 
   it('starts without the code of passes, models and runtime', () => {
     const sources = sourcesOf(staticChunks('main.js'));
     expect(sources).toContain('src/cli/main.ts');
-    expect(sources.filter((path) => /^src\/(?:passes\/(?:\w+\/)|onnx|runtime|ir)|node_modules\/(?:onnx|protobufjs|ndarray|ora)/.test(path))).toEqual([]);
+    expect(
+      sources.filter((path) =>
+        /^src\/(?:passes\/(?:\w+\/)|onnx|runtime|ir)|node_modules\/(?:onnx|protobufjs|ndarray|ora)/.test(path),
+      ),
+    ).toEqual([]);
   });
 
   it('is licensed: every bundled package is in LICENSES.txt', () => {
     const text = readFileSync(join(bin, 'LICENSES.txt'), 'utf8');
-    for (const name of ['chalk', 'commander', 'onnx-proto', 'ora', 'protobufjs']) expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'));
+    for (const name of ['chalk', 'commander', 'onnx-proto', 'ora', 'protobufjs'])
+      expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'));
   });
 });

@@ -30,6 +30,7 @@ export function listFiles(): string[] {
 
 /** The TypeScript files below a folder. */
 export function readSources(folder: string): SourceFile[] {
-  return walk(join(packageFolder, folder)).filter((path) => path.endsWith('.ts'))
+  return walk(join(packageFolder, folder))
+    .filter((path) => path.endsWith('.ts'))
     .map((path) => ({ path, text: readFileSync(join(packageFolder, path), 'utf8') }));
 }

@@ -20,7 +20,15 @@ const verdictOf = (earlier: SlimReport, now: SlimReport, figure: string): string
 it('is met by the same report, and takes the values after slimming', () => {
   const result = compareWithBaseline(sampleReport(), sampleReport(), 'old.json');
   expect(result).toMatchObject({ name: 'old.json', verdict: 'met' });
-  expect(result.figures.map(({ verdict }) => verdict)).toEqual(['same', 'same', 'same', 'same', 'same', 'same', 'same']);
+  expect(result.figures.map(({ verdict }) => verdict)).toEqual([
+    'same',
+    'same',
+    'same',
+    'same',
+    'same',
+    'same',
+    'same',
+  ]);
   expect(result.figures[0]).toEqual({ figure: 'nodes', label: 'nodes', earlier: 99, now: 99, verdict: 'same' });
 });
 
@@ -40,12 +48,20 @@ it.each([
 });
 
 it('lets a file grow by bytes that a version string costs', () => {
-  expect(verdictOf(sampleReport(), withFigures({ fileBytes: { before: 14246826, after: 14054120 + 40 } }), 'fileBytes')).toBe('same');
+  expect(
+    verdictOf(sampleReport(), withFigures({ fileBytes: { before: 14246826, after: 14054120 + 40 } }), 'fileBytes'),
+  ).toBe('same');
 });
 
 it('does not compare what one of the two does not know', () => {
   const result = compareWithBaseline(sampleReport(), withFigures({ macs: undefined }), 'old.json');
-  expect(result.figures.find(({ figure }) => figure === 'macs')).toEqual({ figure: 'macs', label: 'MACs', earlier: 300774272, verdict: 'not-compared', reason: 'not known now' });
+  expect(result.figures.find(({ figure }) => figure === 'macs')).toEqual({
+    figure: 'macs',
+    label: 'MACs',
+    earlier: 300774272,
+    verdict: 'not-compared',
+    reason: 'not known now',
+  });
   expect(result.verdict).toBe('met');
 });
 
@@ -70,15 +86,33 @@ it('same input: a machine that is twice as busy is no regression', () => {
 it('another input: medians decide, beyond the earlier 90th percentile and the noise', () => {
   const earlier = withFigures({ latency: latency(8.7, 9.1, 0.98, 0.96, 1.0) });
   const retrained = { input: { ...sampleReport().input, sha256: 'ff' } };
-  expect(verdictOf(earlier, withFigures({ latency: latency(9.0, 9.4, 1.3, 1.28, 1.32) }, retrained), 'latency')).toBe('same');
-  expect(verdictOf(earlier, withFigures({ latency: latency(9.6, 9.9, 0.7, 0.69, 0.71) }, retrained), 'latency')).toBe('worse');
-  expect(verdictOf(earlier, withFigures({ latency: latency(9.6, 9.9, 0.7, 0.5, 0.9) }, retrained), 'latency')).toBe('same');
-  expect(verdictOf(earlier, withFigures({ latency: latency(7.0, 7.4, 0.98, 0.97, 0.99) }, retrained), 'latency')).toBe('better');
+  expect(verdictOf(earlier, withFigures({ latency: latency(9.0, 9.4, 1.3, 1.28, 1.32) }, retrained), 'latency')).toBe(
+    'same',
+  );
+  expect(verdictOf(earlier, withFigures({ latency: latency(9.6, 9.9, 0.7, 0.69, 0.71) }, retrained), 'latency')).toBe(
+    'worse',
+  );
+  expect(verdictOf(earlier, withFigures({ latency: latency(9.6, 9.9, 0.7, 0.5, 0.9) }, retrained), 'latency')).toBe(
+    'same',
+  );
+  expect(verdictOf(earlier, withFigures({ latency: latency(7.0, 7.4, 0.98, 0.97, 0.99) }, retrained), 'latency')).toBe(
+    'better',
+  );
 });
 
 it.each([
-  ['another machine', { machine: { ...sampleReport().machine, fingerprint: 'apple-m2/8/arm64', cpu: 'Apple M2' } }, {}, 'another machine: AMD EPYC 7B13 then, Apple M2 now'],
-  ['another number of threads', {}, { latency: { ...(latency(20, 21, 2, 1.9, 2.1) ?? raise()), threads: 4 } }, '1 threads then, 4 now'],
+  [
+    'another machine',
+    { machine: { ...sampleReport().machine, fingerprint: 'apple-m2/8/arm64', cpu: 'Apple M2' } },
+    {},
+    'another machine: AMD EPYC 7B13 then, Apple M2 now',
+  ],
+  [
+    'another number of threads',
+    {},
+    { latency: { ...(latency(20, 21, 2, 1.9, 2.1) ?? raise()), threads: 4 } },
+    '1 threads then, 4 now',
+  ],
   ['no measurement', {}, { latency: undefined }, 'not measured now'],
 ] as const)('%s: latency is not compared, and that is said', (_, changes, figures, reason) => {
   const result = compareWithBaseline(sampleReport(), withFigures(figures, changes), 'old.json');
@@ -92,5 +126,7 @@ function raise(): never {
 
 it('mentions another runtime version', () => {
   const now = withFigures({}, { versions: { ...sampleReport().versions, onnxruntime: '1.31.0' } });
-  expect(compareWithBaseline(sampleReport(), now, 'old.json').figures.at(-1)?.reason).toContain('ONNX Runtime 1.30.0 then, 1.31.0 now');
+  expect(compareWithBaseline(sampleReport(), now, 'old.json').figures.at(-1)?.reason).toContain(
+    'ONNX Runtime 1.30.0 then, 1.31.0 now',
+  );
 });

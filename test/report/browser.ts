@@ -7,8 +7,16 @@ import type { Readable, Writable } from 'node:stream';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = [
-  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
-  '--disable-sync', '--disable-dev-shm-usage', '--remote-debugging-pipe',
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--disable-dev-shm-usage',
+  '--remote-debugging-pipe',
 ];
 
 /** Path of a browser on PATH, if there is one. */
@@ -28,11 +36,19 @@ type Reply = Record<string, unknown>;
 
 export interface Page {
   /** Shows the address at this size, light or dark, and waits until it is loaded. */
-  show(url: string, view: { readonly width: number; readonly height: number; readonly scheme: 'light' | 'dark' }): Promise<void>;
+  show(
+    url: string,
+    view: { readonly width: number; readonly height: number; readonly scheme: 'light' | 'dark' },
+  ): Promise<void>;
   /** Value of a JavaScript expression in the page. */
   evaluate(expression: string): Promise<unknown>;
   /** PNG of this part of the page, in pixels. */
-  screenshot(part: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }): Promise<Buffer>;
+  screenshot(part: {
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  }): Promise<Buffer>;
   /** Everything that the console, the log and the network reported so far, in words. */
   readonly complaints: readonly string[];
 }
@@ -46,7 +62,11 @@ class Pipe {
   #id = 0;
   #rest = '';
 
-  constructor(readonly output: Writable, input: Readable, readonly onEvent: (method: string, params: Reply) => void) {
+  constructor(
+    readonly output: Writable,
+    input: Readable,
+    readonly onEvent: (method: string, params: Reply) => void,
+  ) {
     input.setEncoding('utf8');
     input.on('data', (text: string) => {
       const parts = (this.#rest + text).split('\0');
@@ -77,7 +97,9 @@ class Pipe {
 }
 
 function start(path: string, profile: string): ChildProcess {
-  return spawn(path, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] });
+  return spawn(path, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+  });
 }
 
 async function openPage(pipe: Pipe, listeners: Map<string, (params: Reply) => void>): Promise<Page> {
@@ -85,15 +107,28 @@ async function openPage(pipe: Pipe, listeners: Map<string, (params: Reply) => vo
   const { sessionId } = await pipe.send('Target.attachToTarget', { targetId, flatten: true });
   const call = (method: string, params: Reply = {}): Promise<Reply> => pipe.send(method, params, String(sessionId));
   const complaints: string[] = [];
-  const complain = (method: string) => (params: Reply): void => { complaints.push(`${method}: ${JSON.stringify(params)}`); };
-  for (const method of ['Runtime.consoleAPICalled', 'Runtime.exceptionThrown', 'Log.entryAdded', 'Audits.issueAdded', 'Network.loadingFailed']) listeners.set(method, complain(method));
+  const complain =
+    (method: string) =>
+    (params: Reply): void => {
+      complaints.push(`${method}: ${JSON.stringify(params)}`);
+    };
+  for (const method of [
+    'Runtime.consoleAPICalled',
+    'Runtime.exceptionThrown',
+    'Log.entryAdded',
+    'Audits.issueAdded',
+    'Network.loadingFailed',
+  ])
+    listeners.set(method, complain(method));
   for (const domain of ['Page', 'Runtime', 'Log', 'Audits', 'Network']) await call(`${domain}.enable`);
   return {
     complaints,
     show: async (url, { width, height, scheme }) => {
       await call('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false });
       await call('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
-      const loaded = new Promise<void>((resolve) => { listeners.set('Page.loadEventFired', () => resolve()); });
+      const loaded = new Promise<void>((resolve) => {
+        listeners.set('Page.loadEventFired', () => resolve());
+      });
       const { errorText } = await call('Page.navigate', { url });
       if (errorText !== undefined) throw new Error(`${url}: ${String(errorText)}`);
       await loaded;
@@ -104,7 +139,10 @@ async function openPage(pipe: Pipe, listeners: Map<string, (params: Reply) => vo
       return (result as { readonly value?: unknown }).value;
     },
     screenshot: async (part) => {
-      const { data } = await call('Page.captureScreenshot', { captureBeyondViewport: true, clip: { ...part, scale: 1 } });
+      const { data } = await call('Page.captureScreenshot', {
+        captureBeyondViewport: true,
+        clip: { ...part, scale: 1 },
+      });
       return Buffer.from(String(data), 'base64');
     },
   };
@@ -114,9 +152,13 @@ async function openPage(pipe: Pipe, listeners: Map<string, (params: Reply) => vo
 export async function openBrowser(path: string): Promise<Browser> {
   const profile = mkdtempSync(join(tmpdir(), 'mcompress-browser-'));
   const child = start(path, profile);
-  const ended = new Promise<void>((resolve) => { child.once('exit', () => resolve()); });
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+  });
   const listeners = new Map<string, (params: Reply) => void>();
-  const pipe = new Pipe(child.stdio[3] as Writable, child.stdio[4] as Readable, (method, params) => listeners.get(method)?.(params));
+  const pipe = new Pipe(child.stdio[3] as Writable, child.stdio[4] as Readable, (method, params) =>
+    listeners.get(method)?.(params),
+  );
   child.once('exit', (code) => pipe.fail(new Error(`the browser ended with status ${code}`)));
   child.once('error', (error) => pipe.fail(error));
   pipe.output.on('error', (error) => pipe.fail(error));

@@ -12,9 +12,12 @@ it('names every figure of the report in its table', () => {
 });
 
 it('names every part of the report and every verdict', () => {
-  const parts = keys(SLIM_REPORT.schema).filter((key) => !['output', 'timeShare', 'baseline', 'createdAt', 'elapsedMs', 'warnings'].includes(key));
+  const parts = keys(SLIM_REPORT.schema).filter(
+    (key) => !['output', 'timeShare', 'baseline', 'createdAt', 'elapsedMs', 'warnings'].includes(key),
+  );
   for (const key of parts) expect(text).toMatch(new RegExp(`\`${key}[.\`]`));
-  for (const verdict of [...VERDICTS, 'agrees', 'mismatch-undone', 'unverified', 'skipped']) expect(text).toContain(`| \`${verdict}\` |`);
+  for (const verdict of [...VERDICTS, 'agrees', 'mismatch-undone', 'unverified', 'skipped'])
+    expect(text).toContain(`| \`${verdict}\` |`);
 });
 
 it('states the version', () => {

@@ -4,23 +4,44 @@ import { answers, figureRows } from '../../src/report/figures.js';
 import type { SlimReport } from '../../src/report/report.js';
 import { sampleReport, troubledReport } from './sample.js';
 
-const brief = (report: SlimReport): string[] => answers(report).map(({ question, value, tone }) => `${question}: ${value} [${tone}]`);
+const brief = (report: SlimReport): string[] =>
+  answers(report).map(({ question, value, tone }) => `${question}: ${value} [${tone}]`);
 
 describe('answers', () => {
   it('says what was gained', () => {
-    expect(brief(sampleReport())).toEqual(['Smaller by: 1 % [good]', 'Speed: no difference [plain]', 'As good as the original: agrees [good]', 'Skipped: 3 sites [plain]']);
+    expect(brief(sampleReport())).toEqual([
+      'Smaller by: 1 % [good]',
+      'Speed: no difference [plain]',
+      'As good as the original: agrees [good]',
+      'Skipped: 3 sites [plain]',
+    ]);
   });
 
   it('says what was lost', () => {
-    expect(brief(troubledReport())).toEqual(['Larger by: 4 % [bad]', 'Slower by: 11 % [bad]', 'As good as the original: agrees [warn]', 'Skipped: 16 sites [plain]']);
+    expect(brief(troubledReport())).toEqual([
+      'Larger by: 4 % [bad]',
+      'Slower by: 11 % [bad]',
+      'As good as the original: agrees [warn]',
+      'Skipped: 16 sites [plain]',
+    ]);
   });
 
   it('says what is not known', () => {
     const sample = sampleReport();
-    const figures = { ...sample.figures, fileBytes: { before: 100000, after: 100010 }, latency: undefined, gzipBytes: undefined };
+    const figures = {
+      ...sample.figures,
+      fileBytes: { before: 100000, after: 100010 },
+      latency: undefined,
+      gzipBytes: undefined,
+    };
     const verification = { ...sample.verification, verdict: 'unverified' as const, reason: 'no usable feed' };
     const report = { ...sample, figures, verification, declines: [] };
-    expect(brief(report)).toEqual(['File size: same [plain]', 'Speed: not measured [plain]', 'As good as the original: unverified [warn]', 'Skipped: nothing [plain]']);
+    expect(brief(report)).toEqual([
+      'File size: same [plain]',
+      'Speed: not measured [plain]',
+      'As good as the original: unverified [warn]',
+      'Skipped: nothing [plain]',
+    ]);
     expect(answers(report)[2]?.detail).toBe('no usable feed');
   });
 });
@@ -33,8 +54,12 @@ describe('figureRows', () => {
 
   it('marks a counted figure whatever its change, a measured one only beyond its noise', () => {
     expect(rowOf({ macs: { before: 1000, after: 1010 } }, 'macs')).toBe('1.00 k | 1.01 k | +1 % | bad');
-    expect(rowOf({ peakProcessBytes: { before: 10 * 1024, after: 10.4 * 1024 } }, 'peakProcessBytes')).toBe('10.0 KiB | 10.4 KiB | +4 % | plain');
-    expect(rowOf({ peakProcessBytes: { before: 10 * 1024, after: 10.6 * 1024 } }, 'peakProcessBytes')).toBe('10.0 KiB | 10.6 KiB | +6 % | bad');
+    expect(rowOf({ peakProcessBytes: { before: 10 * 1024, after: 10.4 * 1024 } }, 'peakProcessBytes')).toBe(
+      '10.0 KiB | 10.4 KiB | +4 % | plain',
+    );
+    expect(rowOf({ peakProcessBytes: { before: 10 * 1024, after: 10.6 * 1024 } }, 'peakProcessBytes')).toBe(
+      '10.0 KiB | 10.6 KiB | +6 % | bad',
+    );
   });
 
   it('copes with nothing before', () => {

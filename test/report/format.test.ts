@@ -1,14 +1,46 @@
 // Figures as text, against values worked out by hand.
 import { describe, expect, it } from 'vitest';
-import { change, difference, dimensions, figure, figurePair, interval, plural, scientific, share, shorten, visible } from '../../src/report/format.js';
+import {
+  change,
+  difference,
+  dimensions,
+  figure,
+  figurePair,
+  interval,
+  plural,
+  scientific,
+  share,
+  shorten,
+  visible,
+} from '../../src/report/format.js';
 
 describe('figure', () => {
   it.each([
-    [0, 'bytes', '0 B'], [864, 'bytes', '864 B'], [1023, 'bytes', '1023 B'], [1024, 'bytes', '1.0 KiB'], [1048575, 'bytes', '1.0 MiB'],
-    [14246826, 'bytes', '13.6 MiB'], [17179869184, 'bytes', '16.0 GiB'],
-    [0, 'count', '0'], [999, 'count', '999'], [1000, 'count', '1.00 k'], [999999, 'count', '1.00 M'], [3539138, 'count', '3.54 M'], [300774272, 'count', '300.8 M'], [20.35e9, 'count', '20.35 G'],
-    [0, 'time', '0 µs'], [0.0321, 'time', '32.1 µs'], [0.82, 'time', '820 µs'], [0.9999, 'time', '1.00 ms'], [8.9, 'time', '8.90 ms'], [48.23, 'time', '48.2 ms'], [139.25, 'time', '139 ms'],
-    [1025.64, 'time', '1.03 s'], [221, 'whole', '221'], [20000, 'whole', '20000'], [1.62e9, 'energy', '1.62 mJ'],
+    [0, 'bytes', '0 B'],
+    [864, 'bytes', '864 B'],
+    [1023, 'bytes', '1023 B'],
+    [1024, 'bytes', '1.0 KiB'],
+    [1048575, 'bytes', '1.0 MiB'],
+    [14246826, 'bytes', '13.6 MiB'],
+    [17179869184, 'bytes', '16.0 GiB'],
+    [0, 'count', '0'],
+    [999, 'count', '999'],
+    [1000, 'count', '1.00 k'],
+    [999999, 'count', '1.00 M'],
+    [3539138, 'count', '3.54 M'],
+    [300774272, 'count', '300.8 M'],
+    [20.35e9, 'count', '20.35 G'],
+    [0, 'time', '0 µs'],
+    [0.0321, 'time', '32.1 µs'],
+    [0.82, 'time', '820 µs'],
+    [0.9999, 'time', '1.00 ms'],
+    [8.9, 'time', '8.90 ms'],
+    [48.23, 'time', '48.2 ms'],
+    [139.25, 'time', '139 ms'],
+    [1025.64, 'time', '1.03 s'],
+    [221, 'whole', '221'],
+    [20000, 'whole', '20000'],
+    [1.62e9, 'energy', '1.62 mJ'],
   ] as const)('%s of %s is %s', (value, quantity, text) => {
     expect(figure(value, quantity)).toBe(text);
   });
@@ -29,8 +61,18 @@ describe('figure', () => {
 
 describe('change', () => {
   it.each([
-    [221, 99, '-55 %'], [100, 103, '+3 %'], [1000, 996, '-0.4 %'], [1000, 1000, '0 %'], [100000, 100001, '0 %'], [0, 0, '0 %'], [0, 5, 'new'], [10, 35, '+250 %'],
-    [100, 0, '-100 %'], [100000, 1, '-99.9 %'], [1000, 4, '-99.6 %'], [100, 99.04, '-1 %'],
+    [221, 99, '-55 %'],
+    [100, 103, '+3 %'],
+    [1000, 996, '-0.4 %'],
+    [1000, 1000, '0 %'],
+    [100000, 100001, '0 %'],
+    [0, 0, '0 %'],
+    [0, 5, 'new'],
+    [10, 35, '+250 %'],
+    [100, 0, '-100 %'],
+    [100000, 1, '-99.9 %'],
+    [1000, 4, '-99.6 %'],
+    [100, 99.04, '-1 %'],
   ])('from %s to %s is %s', (before, after, text) => {
     expect(change(before, after)).toBe(text);
   });

@@ -9,7 +9,13 @@ import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js'
 import { sampleReport, troubledReport } from './sample.js';
 
 const html = (report: Report): string => renderReportFile(report, 'r.HTML') ?? '';
-const SAMPLES = [['slim', sampleReport()], ['troubled slim', troubledReport()], ['inspect', sampleInspect()], ['profile', sampleProfile()], ['compare', sampleCompare()]] as const;
+const SAMPLES = [
+  ['slim', sampleReport()],
+  ['troubled slim', troubledReport()],
+  ['inspect', sampleInspect()],
+  ['profile', sampleProfile()],
+  ['compare', sampleCompare()],
+] as const;
 
 const VOID = new Set(['meta', 'link', 'wbr', 'rect', 'line', 'circle']);
 
@@ -17,7 +23,9 @@ const VOID = new Set(['meta', 'link', 'wbr', 'rect', 'line', 'circle']);
 function unbalanced(page: string): string[] {
   const open: string[] = [];
   const wrong: string[] = [];
-  for (const [, close, tag = ''] of page.replace(/<style>[^]*?<\/style>/, '').matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s+[a-z0-9-]+(?:="[^"]*")?)*\s*\/?>/g)) {
+  for (const [, close, tag = ''] of page
+    .replace(/<style>[^]*?<\/style>/, '')
+    .matchAll(/<(\/?)([a-z][a-z0-9]*)(?:\s+[a-z0-9-]+(?:="[^"]*")?)*\s*\/?>/g)) {
     if (close === '/') {
       if (open.pop() !== tag) wrong.push(tag);
     } else if (!VOID.has(tag)) open.push(tag);
@@ -41,7 +49,8 @@ describe.each(SAMPLES)('%s page', (_, report) => {
 
   it('names every chart, and every header cell its scope', () => {
     const charts = page.match(/<svg[^]*?<\/svg>/g) ?? [];
-    for (const chart of charts) expect(chart).toMatch(/^<svg role="img" height="\d+"><title>[^<]+<\/title><desc>[^<]+<\/desc></);
+    for (const chart of charts)
+      expect(chart).toMatch(/^<svg role="img" height="\d+"><title>[^<]+<\/title><desc>[^<]+<\/desc></);
     expect(page.match(/<th(?! scope="(?:col|row)")[ >]/g)).toBeNull();
   });
 
@@ -59,15 +68,38 @@ it('shows hostile names as text', () => {
 
 it('answers first: smaller, faster, as good, skipped', () => {
   const page = html(sampleReport());
-  const order = ['Smaller by', 'Speed', 'As good as the original', 'Skipped', 'Before and after', 'What was skipped, and why', 'Pass by pass', 'Layer by layer', 'Where the time goes', 'Operators', 'How it was measured'];
+  const order = [
+    'Smaller by',
+    'Speed',
+    'As good as the original',
+    'Skipped',
+    'Before and after',
+    'What was skipped, and why',
+    'Pass by pass',
+    'Layer by layer',
+    'Where the time goes',
+    'Operators',
+    'How it was measured',
+  ];
   const places = order.map((words) => page.indexOf(`>${words}<`));
   expect(places).not.toContain(-1);
   expect(places).toEqual([...places].sort((a, b) => a - b));
 });
 
 it('draws bars to scale', () => {
-  const page = html({ ...sampleReport(), operators: [{ opType: 'Conv', before: 40, after: 10 }, { opType: 'Relu', before: 0, after: 20 }] });
-  const chart = (name: string): string[] => [...(new RegExp(`<title>${name}: [^]*?</svg>`).exec(page)?.[0] ?? '').matchAll(/class="(s-before|s-after)" x="0%" y="\d+" width="([\d.]+)%"/g)].map(([, style, width]) => `${style} ${width}`);
+  const page = html({
+    ...sampleReport(),
+    operators: [
+      { opType: 'Conv', before: 40, after: 10 },
+      { opType: 'Relu', before: 0, after: 20 },
+    ],
+  });
+  const chart = (name: string): string[] =>
+    [
+      ...(new RegExp(`<title>${name}: [^]*?</svg>`).exec(page)?.[0] ?? '').matchAll(
+        /class="(s-before|s-after)" x="0%" y="\d+" width="([\d.]+)%"/g,
+      ),
+    ].map(([, style, width]) => `${style} ${width}`);
   expect(chart('Conv')).toEqual(['s-before 100', 's-after 25']);
   expect(chart('Relu')).toEqual(['s-after 50']);
 });
@@ -83,7 +115,10 @@ it('shows MACs per layer when nothing was profiled', () => {
 
 it('stays small for a model of 20,000 nodes, and says what it leaves out', () => {
   const sample = sampleReport();
-  const layers = Array.from({ length: 20000 }, (_, at) => ({ name: `node${at}`, after: { opType: 'Conv', parameters: 1, timeUs: at } }));
+  const layers = Array.from({ length: 20000 }, (_, at) => ({
+    name: `node${at}`,
+    after: { opType: 'Conv', parameters: 1, timeUs: at },
+  }));
   const page = html({ ...sample, layers });
   expect(page.length).toBeLessThan(1_500_000);
   expect(page).toContain('the first 2000, 18000 more in the JSON report');
@@ -97,7 +132,9 @@ it('sets figures well', () => {
 
 // Relative luminance and contrast ratio of WCAG 2.
 function luminance(colour: string): number {
-  const [r = 0, g = 0, b = 0] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const [r = 0, g = 0, b = 0] = [1, 3, 5]
+    .map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 function contrast(a: string, b: string): number {

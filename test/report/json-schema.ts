@@ -9,7 +9,22 @@ const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
   number: (value) => typeof value === 'number',
   integer: Number.isInteger,
 };
-const KNOWN = new Set(['$schema', '$id', 'title', 'description', 'type', 'properties', 'required', 'items', 'enum', 'const', 'anyOf', 'pattern', 'minimum', 'maximum']);
+const KNOWN = new Set([
+  '$schema',
+  '$id',
+  'title',
+  'description',
+  'type',
+  'properties',
+  'required',
+  'items',
+  'enum',
+  'const',
+  'anyOf',
+  'pattern',
+  'minimum',
+  'maximum',
+]);
 
 function ownProblems(schema: Schema, value: unknown, path: string): string[] {
   const wrong: [boolean, string][] = [
@@ -20,15 +35,19 @@ function ownProblems(schema: Schema, value: unknown, path: string): string[] {
     [typeof schema.minimum === 'number' && typeof value === 'number' && value < schema.minimum, 'is too small'],
     [typeof schema.maximum === 'number' && typeof value === 'number' && value > schema.maximum, 'is too large'],
   ];
-  const unknown = Object.keys(schema).filter((key) => !KNOWN.has(key)).map((key) => `${path}: this validator does not know ${key}`);
+  const unknown = Object.keys(schema)
+    .filter((key) => !KNOWN.has(key))
+    .map((key) => `${path}: this validator does not know ${key}`);
   return [...wrong.filter(([holds]) => holds).map(([, text]) => `${path} ${text}`), ...unknown];
 }
 
 /** What is wrong with `value`, one line per place; empty when it is valid. */
 export function problems(schema: Schema, value: unknown, path = '$'): string[] {
   const found = ownProblems(schema, value, path);
-  if (Array.isArray(schema.anyOf) && schema.anyOf.every((one) => problems(one as Schema, value, path).length > 0)) found.push(`${path} fits none of anyOf`);
-  if (Array.isArray(value) && schema.items) found.push(...value.flatMap((one, at) => problems(schema.items as Schema, one, `${path}[${at}]`)));
+  if (Array.isArray(schema.anyOf) && schema.anyOf.every((one) => problems(one as Schema, value, path).length > 0))
+    found.push(`${path} fits none of anyOf`);
+  if (Array.isArray(value) && schema.items)
+    found.push(...value.flatMap((one, at) => problems(schema.items as Schema, one, `${path}[${at}]`)));
   if (schema.properties && TYPES.object?.(value)) {
     const object = value as Record<string, unknown>;
     const properties = schema.properties as Record<string, Schema>;

@@ -8,7 +8,11 @@ import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js'
 import { sampleReport, troubledReport } from './sample.js';
 
 const SAMPLES: readonly (readonly [string, Report])[] = [
-  ['slim', sampleReport()], ['troubled slim', troubledReport()], ['inspect', sampleInspect()], ['profile', sampleProfile()], ['compare', sampleCompare()],
+  ['slim', sampleReport()],
+  ['troubled slim', troubledReport()],
+  ['inspect', sampleInspect()],
+  ['profile', sampleProfile()],
+  ['compare', sampleCompare()],
 ];
 
 describe.each(SAMPLES)('%s report', (_, report) => {
@@ -20,8 +24,16 @@ describe.each(SAMPLES)('%s report', (_, report) => {
   });
 
   it('has the same keys in the same order however it was filled', () => {
-    const reversed = (value: unknown): unknown => typeof value !== 'object' || value === null ? value
-      : Array.isArray(value) ? value.map(reversed) : Object.fromEntries(Object.entries(value).reverse().map(([key, one]) => [key, reversed(one)]));
+    const reversed = (value: unknown): unknown =>
+      typeof value !== 'object' || value === null
+        ? value
+        : Array.isArray(value)
+          ? value.map(reversed)
+          : Object.fromEntries(
+              Object.entries(value)
+                .reverse()
+                .map(([key, one]) => [key, reversed(one)]),
+            );
     // Only the recipe document is kept as given.
     const shuffled = { ...(reversed(report) as Report), ...('recipe' in report ? { recipe: report.recipe } : {}) };
     expect(writeReport(shuffled)).toBe(writeReport(report));
@@ -35,7 +47,9 @@ describe.each(SAMPLES)('%s report', (_, report) => {
 /** Every path to a field or item of a JSON value. */
 function paths(value: unknown, at: readonly (string | number)[] = []): (string | number)[][] {
   if (typeof value !== 'object' || value === null) return [[...at]];
-  const entries: [string | number, unknown][] = Array.isArray(value) ? [...value.slice(0, 2).entries()] : Object.entries(value);
+  const entries: [string | number, unknown][] = Array.isArray(value)
+    ? [...value.slice(0, 2).entries()]
+    : Object.entries(value);
   return [...(at.length > 0 ? [[...at]] : []), ...entries.flatMap(([key, one]) => paths(one, [...at, key]))];
 }
 
@@ -69,7 +83,8 @@ it('schema and reader refuse the same spoiled reports', () => {
       const broken = JSON.parse(JSON.stringify(spoiled(report, path, put))) as unknown;
       const bySchema = problems(schema, broken).length > 0;
       const byReader = isRefused(JSON.stringify(broken));
-      if (byReader !== bySchema) disputed.push(`${path.join('.')} = ${JSON.stringify(put)}: reader ${byReader}, schema ${bySchema}`);
+      if (byReader !== bySchema)
+        disputed.push(`${path.join('.')} = ${JSON.stringify(put)}: reader ${byReader}, schema ${bySchema}`);
       refused += byReader ? 1 : 0;
     }
   }
@@ -98,8 +113,16 @@ describe('parseReport', () => {
     ['another kind', writeReport(sampleProfile()), 'kind "profile", not "slim"'],
     ['a wrong field', JSON.stringify({ ...good(), seed: -1 }), 'seed should be a whole number from 0, is -1'],
     ['a missing field', JSON.stringify({ ...good(), machine: undefined }), 'machine should be an object, is nothing'],
-    ['a wrong choice', JSON.stringify({ ...good(), verification: { ...sampleReport().verification, verdict: 'fine' } }), 'verification.verdict should be one of "agrees"'],
-    ['a deep recipe', JSON.stringify(good()).replace('"preset":"exact"', `"x":${'['.repeat(1e5)}${']'.repeat(1e5)}`), 'is nested too deeply'],
+    [
+      'a wrong choice',
+      JSON.stringify({ ...good(), verification: { ...sampleReport().verification, verdict: 'fine' } }),
+      'verification.verdict should be one of "agrees"',
+    ],
+    [
+      'a deep recipe',
+      JSON.stringify(good()).replace('"preset":"exact"', `"x":${'['.repeat(1e5)}${']'.repeat(1e5)}`),
+      'is nested too deeply',
+    ],
   ])('refuses %s and says where', (_, text, message) => {
     const error = refuse(text);
     expect(error.message).toContain(message);
@@ -125,6 +148,10 @@ it('refuses to write a number that JSON cannot hold, and names it', () => {
 
 it('has a shape for every kind, under its own name', () => {
   for (const kind of Object.keys(REPORT_SHAPES) as ReportKind[]) {
-    expect(reportSchema(kind)).toMatchObject({ $id: `mcompress-report-${kind}-v1`, properties: { kind: { const: kind } }, type: 'object' });
+    expect(reportSchema(kind)).toMatchObject({
+      $id: `mcompress-report-${kind}-v1`,
+      properties: { kind: { const: kind } },
+      type: 'object',
+    });
   }
 });

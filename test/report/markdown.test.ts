@@ -7,7 +7,13 @@ import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js'
 import { sampleReport, troubledReport } from './sample.js';
 
 const markdown = (report: Report): string => renderReportFile(report, 'r.md') ?? '';
-const SAMPLES = [['slim', sampleReport()], ['troubled slim', troubledReport()], ['inspect', sampleInspect()], ['profile', sampleProfile()], ['compare', sampleCompare()]] as const;
+const SAMPLES = [
+  ['slim', sampleReport()],
+  ['troubled slim', troubledReport()],
+  ['inspect', sampleInspect()],
+  ['profile', sampleProfile()],
+  ['compare', sampleCompare()],
+] as const;
 
 /** Runs of table lines. */
 function tables(text: string): string[][] {
@@ -32,7 +38,9 @@ it.each(SAMPLES)('%s has whole tables, whatever the names hold', (_, report) => 
 
 it('carries the figures, the charts as tables, and the recipe', () => {
   const text = markdown(sampleReport());
-  expect(text).toContain('# mobilenetv2.onnx → mobilenetv2.slim.onnx\n\n- Smaller by: **1 %** (13.6 MiB → 13.4 MiB · gzip 12.6 → 12.5 MiB · 221 → 99 nodes (-55 %))');
+  expect(text).toContain(
+    '# mobilenetv2.onnx → mobilenetv2.slim.onnx\n\n- Smaller by: **1 %** (13.6 MiB → 13.4 MiB · gzip 12.6 → 12.5 MiB · 221 → 99 nodes (-55 %))',
+  );
   expect(text).toContain('| nodes | 221 | 99 | -55 % |  |');
   expect(text).toContain('| `BatchNormalization` | ███████████▉ |  | 52 → 0 |');
   expect(text).toContain('| before, runtime fusion off | 57 % (8.30 ms) | 43 % (6.24 ms) | 0 % (0 µs) | 14.5 ms |');

@@ -4,49 +4,135 @@ import type { InspectReport } from '../../src/report/inspect-report.js';
 import type { ProfileReport } from '../../src/report/profile-report.js';
 import { sampleReport } from './sample.js';
 
-function namedLayers(): { name: string; facts: NonNullable<ReturnType<typeof sampleReport>['layers'][number]['after']> }[] {
-  return sampleReport().layers.flatMap(({ name, after }) => after ? [{ name, facts: after }] : []);
+function namedLayers(): {
+  name: string;
+  facts: NonNullable<ReturnType<typeof sampleReport>['layers'][number]['after']>;
+}[] {
+  return sampleReport().layers.flatMap(({ name, after }) => (after ? [{ name, facts: after }] : []));
 }
 
 export function sampleInspect(): InspectReport {
   const { input, versions, figures } = sampleReport();
-  const layers = namedLayers().map(({ name, facts: { opType, kind, shape, macs, parameters } }) =>
-    ({ name, facts: { opType, parameters, ...(kind ? { kind } : {}), ...(shape ? { shape } : {}), ...(macs === undefined ? {} : { macs }) } }));
+  const layers = namedLayers().map(({ name, facts: { opType, kind, shape, macs, parameters } }) => ({
+    name,
+    facts: {
+      opType,
+      parameters,
+      ...(kind ? { kind } : {}),
+      ...(shape ? { shape } : {}),
+      ...(macs === undefined ? {} : { macs }),
+    },
+  }));
   return {
-    version: 1, kind: 'inspect', file: input,
-    model: { irVersion: 7, opsets: [{ domain: 'ai.onnx', version: 13 }, { domain: 'com.example', version: 1 }], producer: 'pytorch 2.5.0', graph: 'main_graph', functions: 0, subgraphs: 0, externalFiles: [] },
+    version: 1,
+    kind: 'inspect',
+    file: input,
+    model: {
+      irVersion: 7,
+      opsets: [
+        { domain: 'ai.onnx', version: 13 },
+        { domain: 'com.example', version: 1 },
+      ],
+      producer: 'pytorch 2.5.0',
+      graph: 'main_graph',
+      functions: 0,
+      subgraphs: 0,
+      externalFiles: [],
+    },
     inputs: [{ name: 'input', type: 'float32', shape: ['batch', 3, 224, 224] }],
     outputs: [{ name: 'output', type: 'float32', shape: ['batch', 1000] }],
     dynamicDimensions: [{ name: 'batch', values: ['input'] }],
-    figures: { nodes: 221, parameters: 3539138, weightBytes: 14156552, macs: 300774272, peakActivationBytes: 10035200, bytesMoved: 161480000, energyPj: figures.energyPj?.before, nodesNotCounted: 1 },
-    weights: [{ type: 'float32', count: 158, bytes: 14156000 }, { type: 'int64', count: 2, bytes: 552 }],
+    figures: {
+      nodes: 221,
+      parameters: 3539138,
+      weightBytes: 14156552,
+      macs: 300774272,
+      peakActivationBytes: 10035200,
+      bytesMoved: 161480000,
+      energyPj: figures.energyPj?.before,
+      nodesNotCounted: 1,
+    },
+    weights: [
+      { type: 'float32', count: 158, bytes: 14156000 },
+      { type: 'int64', count: 2, bytes: 552 },
+    ],
     layerKinds: { tensorNodes: 53, nonTensorNodes: 168, tensorBytes: 9e7, nonTensorBytes: 7e7 },
-    operators: [{ opType: 'Conv', count: 52, parameters: 2258112, macs: 299494272, support: 'known' }, { opType: 'com.example.Fancy', count: 1, parameters: 0, support: 'opaque' }],
+    operators: [
+      { opType: 'Conv', count: 52, parameters: 2258112, macs: 299494272, support: 'known' },
+      { opType: 'com.example.Fancy', count: 1, parameters: 0, support: 'opaque' },
+    ],
     layers,
     obstacles: [
-      { target: 'NNAPI', code: 'dynamic-shape', message: 'the batch size is not fixed; give --freeze input:1x3x224x224', count: 1, examples: ['input'] },
-      { target: 'any', code: 'unknown-operator', message: 'com.example.Fancy is no ONNX operator', count: 1, examples: ['/Fancy'] },
+      {
+        target: 'NNAPI',
+        code: 'dynamic-shape',
+        message: 'the batch size is not fixed; give --freeze input:1x3x224x224',
+        count: 1,
+        examples: ['input'],
+      },
+      {
+        target: 'any',
+        code: 'unknown-operator',
+        message: 'com.example.Fancy is no ONNX operator',
+        count: 1,
+        examples: ['/Fancy'],
+      },
     ],
-    versions, warnings: [],
+    versions,
+    warnings: [],
   };
 }
 
 export function sampleProfile(): ProfileReport {
   const { input, versions, machine, timeShare } = sampleReport();
   return {
-    version: 1, kind: 'profile', file: input, fusion: 'on', rounds: 50, latency: { p50Ms: 8.9, p90Ms: 9.32, p99Ms: 11.2 }, load: 48.2,
-    timeShare: timeShare.map(({ fusion, before }) => ({ fusion, share: before })), layers: namedLayers(), runtimeNodes: [{ opType: 'ReorderInput', count: 2, timeUs: 96 }],
-    machine, versions, seed: 0, threads: 1, warnings: ['other work used the processor (cpu/wall 0.83)'],
+    version: 1,
+    kind: 'profile',
+    file: input,
+    fusion: 'on',
+    rounds: 50,
+    latency: { p50Ms: 8.9, p90Ms: 9.32, p99Ms: 11.2 },
+    load: 48.2,
+    timeShare: timeShare.map(({ fusion, before }) => ({ fusion, share: before })),
+    layers: namedLayers(),
+    runtimeNodes: [{ opType: 'ReorderInput', count: 2, timeUs: 96 }],
+    machine,
+    versions,
+    seed: 0,
+    threads: 1,
+    warnings: ['other work used the processor (cpu/wall 0.83)'],
   };
 }
 
 export function sampleCompare(): CompareReport {
   const { input, output, versions, machine, figures, operators } = sampleReport();
   return {
-    version: 1, kind: 'compare', a: input, b: output ?? input, verdict: 'differ', reason: 'output "boxes" is beyond the tolerance', tolerance: 1e-4, feeds: 6, feedKinds: 'seeded random',
-    outputs: [{ name: 'scores', worstRelative: 1.1e-6, worstAbsolute: 2e-6 }, { name: 'boxes', worstRelative: 2.4e-2, worstAbsolute: 0.31 }, { name: 'mask', note: 'B returns another shape' }, { name: 'nan' }],
-    values: [{ value: 'conv1', nodeA: 'Conv_0', nodeB: 'Conv_0', worstRelative: 1e-7 }, { value: 'add3', nodeA: 'Add_3', nodeB: 'Conv_2', worstRelative: 2.1e-2 }],
-    firstDivergence: { value: 'add3', nodeA: 'Add_3', nodeB: 'Conv_2', worstRelative: 2.1e-2 }, figures, operators,
-    machine, versions, seed: 0, threads: 1, warnings: [],
+    version: 1,
+    kind: 'compare',
+    a: input,
+    b: output ?? input,
+    verdict: 'differ',
+    reason: 'output "boxes" is beyond the tolerance',
+    tolerance: 1e-4,
+    feeds: 6,
+    feedKinds: 'seeded random',
+    outputs: [
+      { name: 'scores', worstRelative: 1.1e-6, worstAbsolute: 2e-6 },
+      { name: 'boxes', worstRelative: 2.4e-2, worstAbsolute: 0.31 },
+      { name: 'mask', note: 'B returns another shape' },
+      { name: 'nan' },
+    ],
+    values: [
+      { value: 'conv1', nodeA: 'Conv_0', nodeB: 'Conv_0', worstRelative: 1e-7 },
+      { value: 'add3', nodeA: 'Add_3', nodeB: 'Conv_2', worstRelative: 2.1e-2 },
+    ],
+    firstDivergence: { value: 'add3', nodeA: 'Add_3', nodeB: 'Conv_2', worstRelative: 2.1e-2 },
+    figures,
+    operators,
+    machine,
+    versions,
+    seed: 0,
+    threads: 1,
+    warnings: [],
   };
 }

@@ -5,7 +5,9 @@ import { bar, bars, ends, stack, table } from '../../src/report/table.js';
 
 describe('spans', () => {
   it('counts columns: wide characters two, marks none', () => {
-    expect([textWidth('abc'), textWidth('→·…µ'), textWidth('畳み'), textWidth('e\u0301'), textWidth('😀')]).toEqual([3, 4, 4, 1, 2]);
+    expect([textWidth('abc'), textWidth('→·…µ'), textWidth('畳み'), textWidth('e\u0301'), textWidth('😀')]).toEqual([
+      3, 4, 4, 1, 2,
+    ]);
   });
 
   it('cuts to columns, not to characters', () => {
@@ -29,46 +31,74 @@ describe('spans', () => {
 
 describe('table', () => {
   const columns = [
-    { title: 'layer', align: 'left', cut: 'middle' }, { title: 'output', align: 'left', drop: 1 }, { title: 'time', align: 'right' }, { title: 'remark', align: 'left', cut: 'wrap' },
+    { title: 'layer', align: 'left', cut: 'middle' },
+    { title: 'output', align: 'left', drop: 1 },
+    { title: 'time', align: 'right' },
+    { title: 'remark', align: 'left', cut: 'wrap' },
   ] as const;
-  const rows = [['/features/features.0/conv/Conv', '1×32×112×112', '8.90 ms', 'runs as the nchwc Conv'], ['fc', '1×10', '12 µs']];
+  const rows = [
+    ['/features/features.0/conv/Conv', '1×32×112×112', '8.90 ms', 'runs as the nchwc Conv'],
+    ['fc', '1×10', '12 µs'],
+  ];
 
   it('aligns columns and leaves missing cells empty', () => {
-    expect(plainText(table(columns, rows, 200))).toBe([
-      'layer                           output           time  remark',
-      '/features/features.0/conv/Conv  1×32×112×112  8.90 ms  runs as the nchwc Conv',
-      'fc                              1×10            12 µs',
-    ].join('\n'));
+    expect(plainText(table(columns, rows, 200))).toBe(
+      [
+        'layer                           output           time  remark',
+        '/features/features.0/conv/Conv  1×32×112×112  8.90 ms  runs as the nchwc Conv',
+        'fc                              1×10            12 µs',
+      ].join('\n'),
+    );
   });
 
   it('drops, cuts and wraps to keep the width', () => {
     const lines = table(columns, rows, 50);
     expect(Math.max(...lines.map(lineWidth))).toBeLessThanOrEqual(50);
-    expect(plainText(lines)).toBe([
-      'layer                   time  remark',
-      '/features…conv/Conv  8.90 ms  runs as the nchwc',
-      '                              Conv',
-      'fc                     12 µs',
-    ].join('\n'));
+    expect(plainText(lines)).toBe(
+      [
+        'layer                   time  remark',
+        '/features…conv/Conv  8.90 ms  runs as the nchwc',
+        '                              Conv',
+        'fc                     12 µs',
+      ].join('\n'),
+    );
   });
 
   it('never exceeds a width it can reach, for all widths', () => {
-    for (let width = 34; width < 120; width += 1) expect(Math.max(...table(columns, rows, width).map(lineWidth))).toBeLessThanOrEqual(width);
+    for (let width = 34; width < 120; width += 1)
+      expect(Math.max(...table(columns, rows, width).map(lineWidth))).toBeLessThanOrEqual(width);
   });
 });
 
 describe('bars', () => {
   it('draws in eighths, never nothing for something', () => {
-    expect([bar(1, 2, 4), bar(0.0001, 2, 4), bar(0, 2, 4), bar(1, 0, 4), bar(2, 2, 4), bar(3, 16, 2)]).toEqual(['██', '▏', '', '', '████', '▍']);
+    expect([bar(1, 2, 4), bar(0.0001, 2, 4), bar(0, 2, 4), bar(1, 0, 4), bar(2, 2, 4), bar(3, 16, 2)]).toEqual([
+      '██',
+      '▏',
+      '',
+      '',
+      '████',
+      '▍',
+    ]);
   });
 
   it('puts label, text and bar on one scale, with what went away hollow', () => {
-    const lines = bars([{ label: 'Conv', value: 10, was: 20, text: '20 → 10' }, { label: 'Relu', value: 5, text: '5' }], 30);
+    const lines = bars(
+      [
+        { label: 'Conv', value: 10, was: 20, text: '20 → 10' },
+        { label: 'Relu', value: 5, text: '5' },
+      ],
+      30,
+    );
     expect(plainText(lines)).toBe('Conv  20 → 10  ███████▌░░░░░░░\nRelu        5  ███▊');
   });
 
   it('fills the width with a stack, to the column', () => {
-    const parts = [{ value: 1, glyph: 'a', style: 'dim' }, { value: 1, glyph: 'b', style: 'dim' }, { value: 1, glyph: 'c', style: 'dim' }] as const;
+    const parts = [
+      { value: 1, glyph: 'a', style: 'dim' },
+      { value: 1, glyph: 'b', style: 'dim' },
+      { value: 1, glyph: 'c', style: 'dim' },
+    ] as const;
     expect(plainText([stack(parts, 3, 10)])).toBe('aaabbbbccc');
     expect(plainText([stack(parts, 0, 10)])).toBe('');
   });

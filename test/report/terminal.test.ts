@@ -9,7 +9,8 @@ import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js'
 import { sampleReport, troubledReport } from './sample.js';
 
 const REPORTS = ['mobilenetv2.slim.report.html', 'mobilenetv2.slim.report.md', 'mobilenetv2.slim.report.json'];
-const view = (report: SlimReport, width: number, verbosity: 0 | 1 | 2 = 0): string => plainText(slimLines(report, { width, verbosity, reports: REPORTS }));
+const view = (report: SlimReport, width: number, verbosity: 0 | 1 | 2 = 0): string =>
+  plainText(slimLines(report, { width, verbosity, reports: REPORTS }));
 
 const TABLE = `
               before     after
@@ -20,7 +21,8 @@ MACs         300.8 M   300.8 M     0 %
 memory       9.6 MiB   4.8 MiB   -50 %   peak of activations`;
 
 it('fits one screen of 120 columns', () => {
-  expect(view(sampleReport(), 120)).toBe(`mobilenetv2.onnx → mobilenetv2.slim.onnx                        agrees with the original: worst 1.6e-6 of scale, 6 feeds
+  expect(view(sampleReport(), 120))
+    .toBe(`mobilenetv2.onnx → mobilenetv2.slim.onnx                        agrees with the original: worst 1.6e-6 of scale, 6 feeds
 ${TABLE}
 latency      8.90 ms   8.71 ms           no difference (95 %: -4 … +0.9 %), 1 thread, 61 rounds, processor time
 load         48.2 ms   31.4 ms   -35 %   (95 %: -37 … -33 %)
@@ -52,21 +54,38 @@ it('says what went wrong, in words and in style', () => {
   const slower = 'SLOWER (95 %: +8 … +15 %), 1 thread, 61 rounds';
   expect(text).toContain('agrees with the original, 1 wrong rewrite undone: worst 2.4e-6 of scale, 6 feeds');
   expect(text).toContain(`+11 %   ${slower}`);
-  expect(text).toContain('undone, a defect of fuse-hard-swish at /features/features.4/Mul; reproducer: mobilenetv2.repro');
-  expect(text).toContain('baseline: WORSE than nightly.report.json: file; not compared: latency (another machine: AMD EPYC 7B13 then, Apple M2 now)');
-  expect(lines.flat().filter(({ style }) => style === 'bad').map((one) => one.text.trim())).toEqual(['+4 %', '+11 %', slower, expect.stringContaining('baseline: WORSE')]);
+  expect(text).toContain(
+    'undone, a defect of fuse-hard-swish at /features/features.4/Mul; reproducer: mobilenetv2.repro',
+  );
+  expect(text).toContain(
+    'baseline: WORSE than nightly.report.json: file; not compared: latency (another machine: AMD EPYC 7B13 then, Apple M2 now)',
+  );
+  expect(
+    lines
+      .flat()
+      .filter(({ style }) => style === 'bad')
+      .map((one) => one.text.trim()),
+  ).toEqual(['+4 %', '+11 %', slower, expect.stringContaining('baseline: WORSE')]);
   expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
 });
 
 describe('verdicts', () => {
   const base = sampleReport();
   it.each([
-    ['unverified', { reason: 'no feed could be made for input "ids"' }, 'UNVERIFIED: no feed could be made for input "ids"', 'warn'],
+    [
+      'unverified',
+      { reason: 'no feed could be made for input "ids"' },
+      'UNVERIFIED: no feed could be made for input "ids"',
+      'warn',
+    ],
     ['skipped', { reason: '--verify off' }, 'not compared with the original: --verify off', 'warn'],
     ['agrees', {}, 'agrees with the original: worst 1.6e-6 of scale, 6 feeds', 'good'],
     ['agrees', { worstRelative: 0 }, 'agrees with the original: equal outputs, 6 feeds', 'good'],
   ] as const)('%s', (verdict, more, text, style) => {
-    const lines = slimLines({ ...base, verification: { ...base.verification, verdict, ...more } }, { width: 200, verbosity: 0, reports: [] });
+    const lines = slimLines(
+      { ...base, verification: { ...base.verification, verdict, ...more } },
+      { width: 200, verbosity: 0, reports: [] },
+    );
     expect(lines[0]?.at(-1)).toEqual({ text, style });
   });
 });
@@ -83,30 +102,51 @@ it('leaves out what was not measured, and says so where nothing was written', ()
 
 it('-v shows passes and every reason with its places, -vv all places and times', () => {
   const sample = sampleReport();
-  const many = { ...sample, declines: Array.from({ length: 9 }, (_, at) => ({ pass: 'fold-batch-norm', code: 'shared', message: 'the weights are shared', node: `conv${at}`, count: 1 })) };
+  const many = {
+    ...sample,
+    declines: Array.from({ length: 9 }, (_, at) => ({
+      pass: 'fold-batch-norm',
+      code: 'shared',
+      message: 'the weights are shared',
+      node: `conv${at}`,
+      count: 1,
+    })),
+  };
   const v = view(many, 100, 1);
   expect(v).toContain('fold-batch-norm  52 BatchNormalization folded into Conv');
-  expect(v).toContain('fold-batch-norm: the weights are shared [shared], 9 sites\n  conv0\n  conv1\n  conv2\n  and 6 more (-vv)');
+  expect(v).toContain(
+    'fold-batch-norm: the weights are shared [shared], 9 sites\n  conv0\n  conv1\n  conv2\n  and 6 more (-vv)',
+  );
   expect(v).not.toContain('took');
   const vv = view(many, 100, 2);
   expect(vv).toContain('  conv8\n');
   expect(vv).toMatch(/took\n.*3\.10 ms/);
 });
 
-const OTHERS = [['inspect', sampleInspect()], ['profile', sampleProfile()], ['compare', sampleCompare()], ['slim', sampleReport()]] as const;
+const OTHERS = [
+  ['inspect', sampleInspect()],
+  ['profile', sampleProfile()],
+  ['compare', sampleCompare()],
+  ['slim', sampleReport()],
+] as const;
 it.each(OTHERS)('%s keeps to the width', (_, report) => {
   for (const width of [80, 100, 200]) {
-    const wide = documentLines(reportDocument(report), { width, folded: 'show' }).filter((line) => lineWidth(line) > width);
+    const wide = documentLines(reportDocument(report), { width, folded: 'show' }).filter(
+      (line) => lineWidth(line) > width,
+    );
     expect(wide.map((line) => plainText([line]))).toEqual([]);
   }
 });
 
 it('inspect, profile and compare say the main things', () => {
-  const text = (report: Parameters<typeof reportDocument>[0]): string => plainText(documentLines(reportDocument(report), { width: 120, folded: 'hide' }));
+  const text = (report: Parameters<typeof reportDocument>[0]): string =>
+    plainText(documentLines(reportDocument(report), { width: 120, folded: 'hide' }));
   const inspect = text(sampleInspect());
   expect(inspect).toContain('IR 7, opset 13, com.example 1');
   expect(inspect).toContain('batch×3×224×224');
-  expect(inspect).toMatch(/NNAPI +the batch size is not fixed; give --freeze input:1x3x224x224 \[dynamic-shape\] +1 +input/);
+  expect(inspect).toMatch(
+    /NNAPI +the batch size is not fixed; give --freeze input:1x3x224x224 \[dynamic-shape\] +1 +input/,
+  );
   expect(inspect).toMatch(/Conv +52 +299\.5 M +100 %/);
   expect(inspect).toMatch(/com\.example\.Fancy +1 .*unknown operator: left alone/);
   const profile = text(sampleProfile());
@@ -115,7 +155,9 @@ it('inspect, profile and compare say the main things', () => {
   expect(profile).toMatch(/ReorderInput +2 +96\.0 µs +1 % +added by the runtime/);
   expect(profile).toContain('runtime fusion off: 14.5 ms  57 % (8.30 ms) · 43 % (6.24 ms) · 0 % (0 µs)');
   const compare = text(sampleCompare());
-  expect(compare).toContain('The models: DIFFER  output "boxes" is beyond the tolerance; worst 2.4e-2, allowed 1.0e-4 of scale, 6 feeds');
+  expect(compare).toContain(
+    'The models: DIFFER  output "boxes" is beyond the tolerance; worst 2.4e-2, allowed 1.0e-4 of scale, 6 feeds',
+  );
   expect(compare).toContain('First beyond the tolerance: add3, made by Add_3 in A and Conv_2 in B (2.1e-2 of scale).');
   expect(compare).toMatch(/mask +B returns another shape/);
   expect(compare).toMatch(/nan +not a number/);

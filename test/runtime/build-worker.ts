@@ -9,14 +9,22 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const worker = join(root, 'dist/runtime/worker.js');
 
 export async function setup(): Promise<void> {
-  const sources = ['base', 'tensor', 'runtime'].flatMap((layer) => readdirSync(join(root, 'src', layer)).map((file) => join(root, 'src', layer, file)));
+  const sources = ['base', 'tensor', 'runtime'].flatMap((layer) =>
+    readdirSync(join(root, 'src', layer)).map((file) => join(root, 'src', layer, file)),
+  );
   const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
   if (existsSync(worker) && statSync(worker).mtimeMs > newest) return;
   const draft = `${worker}.${process.pid}`;
   mkdirSync(dirname(worker), { recursive: true });
   await build({
-    entryPoints: [join(root, 'src/runtime/worker.ts')], outfile: draft,
-    bundle: true, platform: 'node', format: 'esm', target: 'node20', external: ['onnxruntime-node'], logLevel: 'warning',
+    entryPoints: [join(root, 'src/runtime/worker.ts')],
+    outfile: draft,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['onnxruntime-node'],
+    logLevel: 'warning',
   });
   renameSync(draft, worker);
 }

@@ -8,7 +8,7 @@ const { onnx } = onnxProto;
 export function decodeGraph(model: Uint8Array): SourceGraph {
   const graph = onnx.ModelProto.decode(model).graph ?? {};
   const initializers = new Set((graph.initializer ?? []).map((tensor) => tensor.name));
-  const inputs = (graph.input ?? []).flatMap((input) => (initializers.has(input.name) ? [] : input.name ?? []));
+  const inputs = (graph.input ?? []).flatMap((input) => (initializers.has(input.name) ? [] : (input.name ?? [])));
   return { nodes: graphNodes(graph), inputs };
 }
 
@@ -28,7 +28,14 @@ export function decodeNodes(model: Uint8Array): GraphNode[] {
 
 function graphNodes(graph: proto.IGraphProto): GraphNode[] {
   const nodes = graph.node ?? [];
-  const own = nodes.map(({ name, opType, input, output }) => ({ name: name ?? '', opType: opType ?? '', inputs: input ?? [], outputs: output ?? [] }));
-  const inner = nodes.flatMap((node) => (node.attribute ?? []).flatMap((attribute) => (attribute.g ? graphNodes(attribute.g) : [])));
+  const own = nodes.map(({ name, opType, input, output }) => ({
+    name: name ?? '',
+    opType: opType ?? '',
+    inputs: input ?? [],
+    outputs: output ?? [],
+  }));
+  const inner = nodes.flatMap((node) =>
+    (node.attribute ?? []).flatMap((attribute) => (attribute.g ? graphNodes(attribute.g) : [])),
+  );
   return [...own, ...inner];
 }

@@ -17,12 +17,20 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const floats = (dims: readonly number[], numbers: readonly number[]): Tensor => Tensor.fromNumbers('float32', dims, numbers);
-const filled = (dims: readonly number[], value: number): Tensor => floats(dims, Array.from({ length: elementCount(dims) }, () => value));
+const floats = (dims: readonly number[], numbers: readonly number[]): Tensor =>
+  Tensor.fromNumbers('float32', dims, numbers);
+const filled = (dims: readonly number[], value: number): Tensor =>
+  floats(
+    dims,
+    Array.from({ length: elementCount(dims) }, () => value),
+  );
 const utf8 = new TextEncoder();
 
 async function failure(promise: Promise<unknown>): Promise<AppError> {
-  const error = await promise.then(() => undefined, (caught: unknown) => caught);
+  const error = await promise.then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
   expect(error).toBeInstanceOf(AppError);
   return error as AppError;
 }
@@ -38,7 +46,9 @@ function isAlive(pid: number): boolean {
 
 describe('run', () => {
   it('runs a model given as bytes', async () => {
-    const y = (await host.run(addModel(['n', 3], [1, 2, 3]), new Map([['x', floats([2, 3], [0, 0, 0, 1, 1, 1])]]))).get('y');
+    const y = (await host.run(addModel(['n', 3], [1, 2, 3]), new Map([['x', floats([2, 3], [0, 0, 0, 1, 1, 1])]]))).get(
+      'y',
+    );
     expect(y?.dims).toEqual([2, 3]);
     expect(y?.toNumbers()).toEqual([1, 2, 3, 2, 3, 4]);
   });
@@ -54,7 +64,10 @@ describe('run', () => {
 
   it('passes a large byte model through a file that is gone afterwards', async () => {
     const before = privateFolders();
-    const big = addModel(['n', 2 ** 19 + 1], Array.from({ length: 2 ** 19 + 1 }, () => 7));
+    const big = addModel(
+      ['n', 2 ** 19 + 1],
+      Array.from({ length: 2 ** 19 + 1 }, () => 7),
+    );
     const own = new RuntimeHost();
     const y = (await own.run(big, new Map([['x', filled([1, 2 ** 19 + 1], 1)]]))).get('y');
     expect(y?.toFloat64().every((value) => value === 8)).toBe(true);
@@ -64,21 +77,43 @@ describe('run', () => {
 
   it('returns only the outputs asked for', async () => {
     const model = tinyModel({
-      nodes: [{ op: 'Neg', inputs: ['x'], outputs: ['a'] }, { op: 'Abs', inputs: ['x'], outputs: ['b'] }],
+      nodes: [
+        { op: 'Neg', inputs: ['x'], outputs: ['a'] },
+        { op: 'Abs', inputs: ['x'], outputs: ['b'] },
+      ],
       inputs: [{ name: 'x', type: TYPE.float32, dims: [2] }],
-      outputs: [{ name: 'a', type: TYPE.float32, dims: [2] }, { name: 'b', type: TYPE.float32, dims: [2] }],
+      outputs: [
+        { name: 'a', type: TYPE.float32, dims: [2] },
+        { name: 'b', type: TYPE.float32, dims: [2] },
+      ],
     });
     const outputs = await host.run(model, new Map([['x', floats([2], [-1, 2])]]), { outputs: ['b'] });
     expect([...outputs.keys()]).toEqual(['b']);
     expect(outputs.get('b')?.toNumbers()).toEqual([1, 2]);
   });
 
-  it.each<DType>(['float32', 'float64', 'float16', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool'])(
-    'carries %s both ways', async (dtype) => {
-      const x = Tensor.fromNumbers(dtype, [3], dtype === 'bool' ? [1, 0, 1] : DTYPES[dtype].kind === 'uint' ? [0, 1, 200] : [0, -1, 100]);
-      const y = (await host.run(identityModel(DTYPES[dtype].code), new Map([['x', x]]))).get('y');
-      expect(y && sameTensor(x, y)).toBe(true);
-    });
+  it.each<DType>([
+    'float32',
+    'float64',
+    'float16',
+    'int8',
+    'int16',
+    'int32',
+    'int64',
+    'uint8',
+    'uint16',
+    'uint32',
+    'uint64',
+    'bool',
+  ])('carries %s both ways', async (dtype) => {
+    const x = Tensor.fromNumbers(
+      dtype,
+      [3],
+      dtype === 'bool' ? [1, 0, 1] : DTYPES[dtype].kind === 'uint' ? [0, 1, 200] : [0, -1, 100],
+    );
+    const y = (await host.run(identityModel(DTYPES[dtype].code), new Map([['x', x]]))).get('y');
+    expect(y && sameTensor(x, y)).toBe(true);
+  });
 
   it('carries strings, empty tensors and 64-bit integers beyond 2^53', async () => {
     const text = new Tensor('string', [2], [utf8.encode('grüße'), new Uint8Array()]);
@@ -87,7 +122,9 @@ describe('run', () => {
     const none = (await host.run(identityModel(TYPE.float32), new Map([['x', floats([0], [])]]))).get('y');
     expect(none?.dims).toEqual([0]);
     const wide = new Tensor('int64', [1], new Uint8Array(BigInt64Array.of(2n ** 62n + 1n).buffer));
-    expect((await host.run(identityModel(TYPE.int64), new Map([['x', wide]]))).get('y')?.toBigInts()).toEqual([2n ** 62n + 1n]);
+    expect((await host.run(identityModel(TYPE.int64), new Map([['x', wide]]))).get('y')?.toBigInts()).toEqual([
+      2n ** 62n + 1n,
+    ]);
   });
 
   it('feeds tensors that are unaligned slices of a file', async () => {
@@ -99,7 +136,9 @@ describe('run', () => {
 
   it('answers calls made at once in order', async () => {
     const model = addModel(['n'], [1]);
-    const results = await Promise.all([10, 20, 30].map((value) => host.run(model, new Map([['x', floats([1], [value])]]))));
+    const results = await Promise.all(
+      [10, 20, 30].map((value) => host.run(model, new Map([['x', floats([1], [value])]]))),
+    );
     expect(results.map((outputs) => outputs.get('y')?.scalar())).toEqual([11, 21, 31]);
   });
 });
@@ -107,8 +146,14 @@ describe('run', () => {
 describe('evaluate and describe', () => {
   it('evaluates several outputs of a model without inputs', async () => {
     const model = tinyModel({
-      nodes: [{ op: 'Add', inputs: ['a', 'b'], outputs: ['sum'] }, { op: 'Shape', inputs: ['a'], outputs: ['dims'] }],
-      outputs: [{ name: 'sum', type: TYPE.float32 }, { name: 'dims', type: TYPE.int64 }],
+      nodes: [
+        { op: 'Add', inputs: ['a', 'b'], outputs: ['sum'] },
+        { op: 'Shape', inputs: ['a'], outputs: ['dims'] },
+      ],
+      outputs: [
+        { name: 'sum', type: TYPE.float32 },
+        { name: 'dims', type: TYPE.int64 },
+      ],
       tensors: [float32s('a', [2, 2], [1, 2, 3, 4]), float32s('b', [2], [10, 20])],
     });
     const outputs = await host.evaluate(model, ['sum', 'dims']);
@@ -128,11 +173,19 @@ describe('errors', () => {
   const x = new Map([['x', floats([4], [1, 2, 3, 4])]]);
   const reshape = tinyModel({
     nodes: [{ op: 'Reshape', name: 'fold', inputs: ['x', 's'], outputs: ['y'] }],
-    inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }], outputs: [{ name: 'y', type: TYPE.float32 }],
+    inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }],
+    outputs: [{ name: 'y', type: TYPE.float32 }],
     tensors: [int64s('s', [3, 5])],
   });
-  const dangling = tinyModel({ nodes: [{ op: 'Relu', inputs: ['gone'], outputs: ['y'] }], outputs: [{ name: 'y', type: TYPE.float32 }] });
-  const unknown = tinyModel({ nodes: [{ op: 'Frobnicate', inputs: ['x'], outputs: ['y'] }], inputs: [{ name: 'x', type: 1, dims: [1] }], outputs: [{ name: 'y', type: 1 }] });
+  const dangling = tinyModel({
+    nodes: [{ op: 'Relu', inputs: ['gone'], outputs: ['y'] }],
+    outputs: [{ name: 'y', type: TYPE.float32 }],
+  });
+  const unknown = tinyModel({
+    nodes: [{ op: 'Frobnicate', inputs: ['x'], outputs: ['y'] }],
+    inputs: [{ name: 'x', type: 1, dims: [1] }],
+    outputs: [{ name: 'y', type: 1 }],
+  });
 
   it.each<[string, () => Promise<unknown>, string]>([
     ['a file that is not there', () => host.run(join(folder, 'nowhere.onnx'), x), 'not-found'],
@@ -146,8 +199,16 @@ describe('errors', () => {
     ['a feed of the wrong rank', () => host.run(addModel([2, 2], [1, 2]), x), 'bad-feed'],
     ['a feed of the wrong size', () => host.run(addModel([3], [1, 2, 3]), x), 'bad-feed'],
     ['a feed of the wrong type', () => host.run(identityModel(TYPE.int64), x), 'bad-feed'],
-    ['a feed that cannot be carried', () => host.run(identityModel(TYPE.float32), new Map([['x', Tensor.fromNumbers('int4', [2], [1, 2])]])), 'unsupported'],
-    ['an output that is not there', () => host.run(identityModel(TYPE.float32), x, { outputs: ['zz'] }), 'missing-value'],
+    [
+      'a feed that cannot be carried',
+      () => host.run(identityModel(TYPE.float32), new Map([['x', Tensor.fromNumbers('int4', [2], [1, 2])]])),
+      'unsupported',
+    ],
+    [
+      'an output that is not there',
+      () => host.run(identityModel(TYPE.float32), x, { outputs: ['zz'] }),
+      'missing-value',
+    ],
     ['a node that fails', () => host.run(reshape, x), 'runtime-failed'],
   ])('%s', async (_what, call, code) => {
     const error = await failure(call());
@@ -166,7 +227,8 @@ describe('errors', () => {
   it('refuses an int4 output, which would end the process', async () => {
     const model = tinyModel({
       nodes: [{ op: 'QuantizeLinear', inputs: ['x', 's', 'z'], outputs: ['y'] }],
-      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }], outputs: [{ name: 'y', type: TYPE.int4, dims: ['n'] }],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }],
+      outputs: [{ name: 'y', type: TYPE.int4, dims: ['n'] }],
       tensors: [float32s('s', [], [1]), { name: 'z', type: TYPE.int4, dims: [], raw: Uint8Array.of(0) }],
     });
     expect((await failure(host.run(model, x))).code).toBe('unsupported');
@@ -174,7 +236,8 @@ describe('errors', () => {
 
   const outside = tinyModel({
     nodes: [{ op: 'Add', inputs: ['x', 'b'], outputs: ['y'] }],
-    inputs: [{ name: 'x', type: TYPE.float32, dims: [4] }], outputs: [{ name: 'y', type: TYPE.float32, dims: [4] }],
+    inputs: [{ name: 'x', type: TYPE.float32, dims: [4] }],
+    outputs: [{ name: 'y', type: TYPE.float32, dims: [4] }],
     tensors: [{ ...float32s('b', [4], [1, 2, 3, 4]), external: 'weights.bin' }],
   });
 
@@ -202,11 +265,13 @@ describe('the child process', () => {
     const model = addModel(['n'], [1]);
     const feeds = new Map([['x', floats([1], [1])]]);
     await own.run(model, feeds);
-    const crashed = failure(own.exclusive(async (link) => {
-      const asked = link.ask('memory', {}, model).then(() => link.ask('memory', {}, model));
-      if (own.pid !== undefined) process.kill(own.pid, 'SIGSEGV');
-      return asked;
-    }));
+    const crashed = failure(
+      own.exclusive(async (link) => {
+        const asked = link.ask('memory', {}, model).then(() => link.ask('memory', {}, model));
+        if (own.pid !== undefined) process.kill(own.pid, 'SIGSEGV');
+        return asked;
+      }),
+    );
     expect(await crashed).toBeInstanceOf(InternalError);
     expect((await crashed).code).toBe('runtime-crashed');
     expect((await own.run(model, feeds)).get('y')?.scalar()).toBe(2);
@@ -225,7 +290,9 @@ describe('the child process', () => {
 
   it('does not start for a call that was aborted before', async () => {
     const own = new RuntimeHost();
-    await expect(own.describe(addModel(['n'], [1]), { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(InterruptError);
+    await expect(own.describe(addModel(['n'], [1]), { signal: AbortSignal.abort() })).rejects.toBeInstanceOf(
+      InterruptError,
+    );
     expect(own.pid).toBeUndefined();
   });
 
@@ -236,7 +303,9 @@ describe('the child process', () => {
     await own.run(one, feeds);
     const first = await own.exclusive((link) => link.open(one, { arena: 'off' }));
     await own.run(two, feeds);
-    await expect(own.exclusive((link) => link.ask('run', { session: first.session, feeds: {} }, one))).rejects.toThrow('no session');
+    await expect(own.exclusive((link) => link.ask('run', { session: first.session, feeds: {} }, one))).rejects.toThrow(
+      'no session',
+    );
     await own.dispose();
   });
 

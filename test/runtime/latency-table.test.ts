@@ -9,7 +9,15 @@ import { describeMachine, machineFingerprint, type Machine } from '../../src/run
 const root = mkdtempSync(join(tmpdir(), 'mcompress-test-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
-const machine: Machine = { cpu: 'Test CPU', cores: 2, memory: 2 ** 30, os: 'linux 6.1', arch: 'x64', node: '20.19.0', onnxruntime: '1.30.0' };
+const machine: Machine = {
+  cpu: 'Test CPU',
+  cores: 2,
+  memory: 2 ** 30,
+  os: 'linux 6.1',
+  arch: 'x64',
+  node: '20.19.0',
+  onnxruntime: '1.30.0',
+};
 const build = (): Uint8Array => Uint8Array.of(1, 2, 3);
 const conv = 'Conv 1x64x28x28 w64x64x3x3 s1 p1 g1 float32';
 
@@ -19,7 +27,15 @@ let options: TableOptions;
 beforeEach(() => {
   folder = mkdtempSync(join(root, 'case-'));
   measured = [];
-  options = { machine, threads: 1, folder, measure: async (signature) => { measured.push(signature); return 123.456789 + measured.length; } };
+  options = {
+    machine,
+    threads: 1,
+    folder,
+    measure: async (signature) => {
+      measured.push(signature);
+      return 123.456789 + measured.length;
+    },
+  };
 });
 
 describe('the cached table', () => {
@@ -47,10 +63,18 @@ describe('the cached table', () => {
     const table = openLatencyTable(options);
     await table.measure(conv, build);
     table.save();
-    for (const other of [{ machine: { ...machine, cpu: 'Other' } }, { machine: { ...machine, onnxruntime: '1.31.0' } }, { threads: 2 }]) {
+    for (const other of [
+      { machine: { ...machine, cpu: 'Other' } },
+      { machine: { ...machine, onnxruntime: '1.31.0' } },
+      { threads: 2 },
+    ]) {
       expect(openLatencyTable({ ...options, ...other }).lookup(conv)).toBeUndefined();
     }
-    expect(openLatencyTable({ ...options, machine: { ...machine, node: '22.0.0', memory: 1, os: 'linux 6.9' } }).lookup(conv)).toBe(124.46);
+    expect(
+      openLatencyTable({ ...options, machine: { ...machine, node: '22.0.0', memory: 1, os: 'linux 6.9' } }).lookup(
+        conv,
+      ),
+    ).toBe(124.46);
   });
 
   it('is begun anew when it is damaged', async () => {
@@ -69,7 +93,13 @@ describe('the cached table', () => {
 
   it('measures again after a measurement failed', async () => {
     let fail = true;
-    const table = openLatencyTable({ ...options, measure: async () => { if (fail) throw new Error('no'); return 7; } });
+    const table = openLatencyTable({
+      ...options,
+      measure: async () => {
+        if (fail) throw new Error('no');
+        return 7;
+      },
+    });
     await expect(table.measure(conv, build)).rejects.toThrow('no');
     fail = false;
     expect(await table.measure(conv, build)).toBe(7);
@@ -79,7 +109,15 @@ describe('the cached table', () => {
 describe('a table in a file', () => {
   const write = (name: string, change: Record<string, unknown> = {}): string => {
     const file = join(folder, name);
-    const table = { schema: 'mcompress-latency-table', version: 1, cpu: 'Test CPU', fingerprint: machineFingerprint(machine), runtime: '1.30.0', threads: 1, microseconds: { [conv]: 55.5 } };
+    const table = {
+      schema: 'mcompress-latency-table',
+      version: 1,
+      cpu: 'Test CPU',
+      fingerprint: machineFingerprint(machine),
+      runtime: '1.30.0',
+      threads: 1,
+      microseconds: { [conv]: 55.5 },
+    };
     writeFileSync(file, JSON.stringify({ ...table, ...change }));
     return file;
   };
@@ -111,13 +149,20 @@ describe('a table in a file', () => {
   it('is exported the same from the same entries', async () => {
     const table = openLatencyTable({ ...options, file: write('a.json', { microseconds: { b: 1, a: 2 } }) });
     table.exportTo(join(folder, 'one.json'));
-    openLatencyTable({ ...options, file: write('b.json', { microseconds: { a: 2, b: 1 } }) }).exportTo(join(folder, 'two.json'));
+    openLatencyTable({ ...options, file: write('b.json', { microseconds: { a: 2, b: 1 } }) }).exportTo(
+      join(folder, 'two.json'),
+    );
     expect(readFileSync(join(folder, 'one.json'), 'utf8')).toBe(readFileSync(join(folder, 'two.json'), 'utf8'));
   });
 
   it.each<[string, Record<string, unknown>]>([
-    ['schema', { schema: 'other' }], ['version', { version: 2 }], ['text', { runtime: 3 }], ['threads', { threads: 0 }], ['object', { microseconds: [1] }],
-    ['positive', { microseconds: { [conv]: -1 } }], ['positive', { microseconds: { [conv]: '5' } }],
+    ['schema', { schema: 'other' }],
+    ['version', { version: 2 }],
+    ['text', { runtime: 3 }],
+    ['threads', { threads: 0 }],
+    ['object', { microseconds: [1] }],
+    ['positive', { microseconds: { [conv]: -1 } }],
+    ['positive', { microseconds: { [conv]: '5' } }],
   ])('with a wrong %s is declined', (why, change) => {
     const file = write('wrong.json', change);
     expect(() => openLatencyTable({ ...options, file })).toThrow(new RegExp(why));
@@ -125,14 +170,20 @@ describe('a table in a file', () => {
 
   it('that is no JSON or a folder is declined with a code', () => {
     writeFileSync(join(folder, 'text.json'), 'hello');
-    expect(() => openLatencyTable({ ...options, file: join(folder, 'text.json') })).toThrow(expect.objectContaining({ code: 'bad-report' }));
-    expect(() => openLatencyTable({ ...options, file: folder })).toThrow(expect.objectContaining({ code: 'not-readable' }));
+    expect(() => openLatencyTable({ ...options, file: join(folder, 'text.json') })).toThrow(
+      expect.objectContaining({ code: 'bad-report' }),
+    );
+    expect(() => openLatencyTable({ ...options, file: folder })).toThrow(
+      expect.objectContaining({ code: 'not-readable' }),
+    );
   });
 
   it('that cannot be written is an error, and leaves no draft', async () => {
     writeFileSync(join(folder, 'taken'), '');
     const table = openLatencyTable({ ...options, file: join(folder, 'taken.json') });
-    expect(() => table.exportTo(join(folder, 'taken', 'table.json'))).toThrow(expect.objectContaining({ code: 'not-writable' }));
+    expect(() => table.exportTo(join(folder, 'taken', 'table.json'))).toThrow(
+      expect.objectContaining({ code: 'not-writable' }),
+    );
     expect(readdirSync(folder)).toEqual(['taken']);
   });
 });

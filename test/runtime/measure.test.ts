@@ -58,7 +58,9 @@ describe('compareLatency', () => {
   });
 
   it('passes the errors of a model and of a feed on', async () => {
-    await expect(compareLatency(host, one, Uint8Array.of(1), feeds, quick)).rejects.toMatchObject({ code: 'runtime-rejects' });
+    await expect(compareLatency(host, one, Uint8Array.of(1), feeds, quick)).rejects.toMatchObject({
+      code: 'runtime-rejects',
+    });
     await expect(compareLatency(host, one, two, new Map(), quick)).rejects.toMatchObject({ code: 'bad-feed' });
   });
 
@@ -67,10 +69,14 @@ describe('compareLatency', () => {
     const model = asset('style-candy.onnx');
     const [input] = (await own.describe(model)).inputs;
     const dims = input?.dims.map((dim) => (typeof dim === 'number' ? dim : 1)) ?? [];
-    const image = new Map([[input?.name ?? '', Tensor.fromNumbers('float32', dims, new Float64Array(dims.reduce((a, b) => a * b, 1)))]]);
+    const image = new Map([
+      [input?.name ?? '', Tensor.fromNumbers('float32', dims, new Float64Array(dims.reduce((a, b) => a * b, 1)))],
+    ]);
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 400);
-    await expect(compareLatency(own, model, model, image, { signal: abort.signal })).rejects.toBeInstanceOf(InterruptError);
+    await expect(compareLatency(own, model, model, image, { signal: abort.signal })).rejects.toBeInstanceOf(
+      InterruptError,
+    );
     await own.dispose();
     expect(own.pid).toBeUndefined();
   });
@@ -94,7 +100,9 @@ describe('compareLoadTime', () => {
   });
 
   it('passes on that a model does not load', async () => {
-    await expect(compareLoadTime(host, one, Uint8Array.of(9, 9), quick)).rejects.toMatchObject({ code: 'runtime-rejects' });
+    await expect(compareLoadTime(host, one, Uint8Array.of(9, 9), quick)).rejects.toMatchObject({
+      code: 'runtime-rejects',
+    });
   });
 });
 
@@ -102,8 +110,12 @@ describe('peakMemory', () => {
   it('sees a large intermediate value', async () => {
     // Concat copies of a big input: 8 x 4 MiB more than what the small feed needs.
     const model = tinyModel({
-      nodes: [{ op: 'Concat', inputs: Array.from({ length: 8 }, () => 'x'), outputs: ['c'], ints: { axis: 0 } }, { op: 'Relu', inputs: ['c'], outputs: ['y'] }],
-      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }], outputs: [{ name: 'y', type: TYPE.float32, dims: ['m'] }],
+      nodes: [
+        { op: 'Concat', inputs: Array.from({ length: 8 }, () => 'x'), outputs: ['c'], ints: { axis: 0 } },
+        { op: 'Relu', inputs: ['c'], outputs: ['y'] },
+      ],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }],
+      outputs: [{ name: 'y', type: TYPE.float32, dims: ['m'] }],
     });
     const size = (n: number) => new Map([['x', Tensor.fromNumbers('float32', [n], new Float64Array(n))]]);
     const small = await peakMemory(model, size(1));
@@ -117,15 +129,24 @@ describe('peakMemory', () => {
 describe('profileModel', () => {
   it('times every node and dumps the optimized graph', async () => {
     const model = tinyModel({
-      nodes: [{ op: 'Add', name: 'first', inputs: ['x', 'b'], outputs: ['s'] }, { op: 'Softmax', name: 'second', inputs: ['s'], outputs: ['y'] }],
-      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n', 3] }], outputs: [{ name: 'y', type: TYPE.float32, dims: ['n', 3] }],
+      nodes: [
+        { op: 'Add', name: 'first', inputs: ['x', 'b'], outputs: ['s'] },
+        { op: 'Softmax', name: 'second', inputs: ['s'], outputs: ['y'] },
+      ],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n', 3] }],
+      outputs: [{ name: 'y', type: TYPE.float32, dims: ['n', 3] }],
       tensors: [float32s('b', [3], [1, 2, 3])],
     });
     const profile = await profileModel(host, model, feeds, { budget: 5 });
-    expect(profile.nodes.map(({ name, opType, calls }) => [name, opType, calls])).toEqual([['first', 'Add', 1], ['second', 'Softmax', 1]]);
+    expect(profile.nodes.map(({ name, opType, calls }) => [name, opType, calls])).toEqual([
+      ['first', 'Add', 1],
+      ['second', 'Softmax', 1],
+    ]);
     expect(profile.totalUs).toBeGreaterThan(0);
     expect(profile.optimizedModel?.byteLength).toBeGreaterThan(50);
-    expect((await profileModel(host, model, feeds, { budget: 5, optimizedGraph: 'none' })).optimizedModel).toBeUndefined();
+    expect(
+      (await profileModel(host, model, feeds, { budget: 5, optimizedGraph: 'none' })).optimizedModel,
+    ).toBeUndefined();
   });
 
   it('leaves no file behind, also after an error', async () => {
@@ -139,19 +160,34 @@ describe('profileModel', () => {
 });
 
 describe('readProfile', () => {
-  const event = (name: string, ts: number, dur: number, cat = 'Node'): string => `${JSON.stringify({ cat, name, ts, dur, ph: 'X', args: { op_name: name.split('_')[0] } })},`;
+  const event = (name: string, ts: number, dur: number, cat = 'Node'): string =>
+    `${JSON.stringify({ cat, name, ts, dur, ph: 'X', args: { op_name: name.split('_')[0] } })},`;
   const run = (at: number, scale: number): string[] => [
-    event('Relu_kernel_time', at, 10 * scale), event('Add_kernel_time', at + 20 * scale, 5 * scale), event('Add_kernel_time', at + 30 * scale, 5 * scale),
+    event('Relu_kernel_time', at, 10 * scale),
+    event('Add_kernel_time', at + 20 * scale, 5 * scale),
+    event('Add_kernel_time', at + 30 * scale, 5 * scale),
     // The loop holds both additions.
-    event('Loop_kernel_time', at + 15 * scale, 30 * scale), event('model_run', at, 50 * scale, 'Session'),
+    event('Loop_kernel_time', at + 15 * scale, 30 * scale),
+    event('model_run', at, 50 * scale, 'Session'),
   ];
 
   it('takes the time of nodes inside off the node around them, and medians over the runs after warming up', async () => {
-    const lines = ['[', event('session_initialization', 0, 9, 'Session'), ...run(1000, 7), ...run(2000, 1), ...run(3000, 2), ...run(4000, 3), ']'];
+    const lines = [
+      '[',
+      event('session_initialization', 0, 9, 'Session'),
+      ...run(1000, 7),
+      ...run(2000, 1),
+      ...run(3000, 2),
+      ...run(4000, 3),
+      ']',
+    ];
     expect(await readProfile(lines, 1)).toEqual({
-      runs: 3, totalUs: 100,
+      runs: 3,
+      totalUs: 100,
       nodes: [
-        { name: 'Relu', opType: 'Relu', us: 20, calls: 1 }, { name: 'Add', opType: 'Add', us: 20, calls: 2 }, { name: 'Loop', opType: 'Loop', us: 40, calls: 1 },
+        { name: 'Relu', opType: 'Relu', us: 20, calls: 1 },
+        { name: 'Add', opType: 'Add', us: 20, calls: 2 },
+        { name: 'Loop', opType: 'Loop', us: 40, calls: 1 },
       ],
     });
   });
@@ -164,7 +200,12 @@ describe('readProfile', () => {
 describe('layerTimer', () => {
   let table: ReturnType<typeof openLatencyTable>;
   beforeAll(() => {
-    table = openLatencyTable({ machine: describeMachine(), threads: 1, folder, measure: layerTimer(host, { threads: 1 }) });
+    table = openLatencyTable({
+      machine: describeMachine(),
+      threads: 1,
+      folder,
+      measure: layerTimer(host, { threads: 1 }),
+    });
   });
 
   it('measures a one-layer model for the table', async () => {

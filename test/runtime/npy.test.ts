@@ -31,12 +31,21 @@ describe('readNpy', () => {
     expect(readNpy(load('bytes.npy'), 'f').strings().map(text)).toEqual(['abc', 'x']);
   });
 
-  it.each([['object.npy', /Python objects/], ['complex.npy', /c16 is not supported/], ['stored.npz', /not a numpy array/]])('declines %s', (name, why) => {
+  it.each([
+    ['object.npy', /Python objects/],
+    ['complex.npy', /c16 is not supported/],
+    ['stored.npz', /not a numpy array/],
+  ])('declines %s', (name, why) => {
     expect(() => readNpy(load(name), name)).toThrow(why);
   });
 
   it('declines an array larger than the limit before it reads it', () => {
-    const huge = Uint8Array.from(Buffer.from(Buffer.from(load('half.npy')).toString('latin1').replace('(2, 1), }    ', '(99999, 99999)'), 'latin1'));
+    const huge = Uint8Array.from(
+      Buffer.from(
+        Buffer.from(load('half.npy')).toString('latin1').replace('(2, 1), }    ', '(99999, 99999)'),
+        'latin1',
+      ),
+    );
     expect(() => readNpy(huge, 'huge')).toThrow(/more than/);
   });
 });

@@ -2,7 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../src/base/rng.js';
 import { summarize, type TimedBlock } from '../../src/runtime/latency.js';
-import { blockedInterval, blockedMedian, halfWidth, median, percentiles, quantile, ratioVerdict } from '../../src/runtime/statistics.js';
+import {
+  blockedInterval,
+  blockedMedian,
+  halfWidth,
+  median,
+  percentiles,
+  quantile,
+  ratioVerdict,
+} from '../../src/runtime/statistics.js';
 
 describe('quantile', () => {
   it('interpolates as numpy.quantile does', () => {
@@ -17,10 +25,14 @@ describe('quantile', () => {
 
 describe('blockedInterval', () => {
   const rng = createRng(5);
-  const draw = (count: number, mean: number): number[] => Array.from({ length: count }, () => mean * Math.exp(0.05 * rng.normal()));
+  const draw = (count: number, mean: number): number[] =>
+    Array.from({ length: count }, () => mean * Math.exp(0.05 * rng.normal()));
 
   it('is the same for the same seed', () => {
-    const blocks = [{ stratum: 'a', values: draw(50, 1) }, { stratum: 'b', values: draw(50, 1) }];
+    const blocks = [
+      { stratum: 'a', values: draw(50, 1) },
+      { stratum: 'b', values: draw(50, 1) },
+    ];
     expect(blockedInterval(blocks, 1)).toEqual(blockedInterval(blocks, 1));
     expect(blockedInterval(blocks, 1)).not.toEqual(blockedInterval(blocks, 2));
   });
@@ -38,7 +50,10 @@ describe('blockedInterval', () => {
   });
 
   it('cancels what only the order of creation does', () => {
-    const blocks = [{ stratum: 'forwards', values: [1.1, 1.1, 1.1] }, { stratum: 'backwards', values: [1 / 1.1, 1 / 1.1, 1 / 1.1] }];
+    const blocks = [
+      { stratum: 'forwards', values: [1.1, 1.1, 1.1] },
+      { stratum: 'backwards', values: [1 / 1.1, 1 / 1.1, 1 / 1.1] },
+    ];
     expect(blockedMedian(blocks)).toBeCloseTo(1, 12);
   });
 
@@ -48,15 +63,24 @@ describe('blockedInterval', () => {
   });
 
   it('leaves empty blocks out', () => {
-    expect(blockedMedian([{ stratum: 'a', values: [] }, { stratum: 'b', values: [2] }])).toBeCloseTo(2, 12);
+    expect(
+      blockedMedian([
+        { stratum: 'a', values: [] },
+        { stratum: 'b', values: [2] },
+      ]),
+    ).toBeCloseTo(2, 12);
   });
 });
 
 describe('ratioVerdict', () => {
   it.each([
-    [0.9, 0.85, 0.95, 'faster'], [1.1, 1.05, 1.2, 'slower'], [0.9, 0.8, 1.01, 'no-difference'], [1.1, 0.99, 1.2, 'no-difference'],
+    [0.9, 0.85, 0.95, 'faster'],
+    [1.1, 1.05, 1.2, 'slower'],
+    [0.9, 0.8, 1.01, 'no-difference'],
+    [1.1, 0.99, 1.2, 'no-difference'],
     // Significant, but within the margin of 1 %.
-    [0.995, 0.992, 0.998, 'no-difference'], [1.005, 1.002, 1.008, 'no-difference'],
+    [0.995, 0.992, 0.998, 'no-difference'],
+    [1.005, 1.002, 1.008, 'no-difference'],
   ] as const)('%s [%s, %s] is %s', (value, low, high, verdict) => {
     expect(ratioVerdict({ value, low, high }, 0.01)).toBe(verdict);
   });
@@ -64,30 +88,46 @@ describe('ratioVerdict', () => {
 
 describe('summarize', () => {
   const rng = createRng(9);
-  interface Shape { readonly ratio: number; readonly wallNoise: number; readonly cpuNoise: number; readonly cpuRatio?: number; readonly share?: number }
+  interface Shape {
+    readonly ratio: number;
+    readonly wallNoise: number;
+    readonly cpuNoise: number;
+    readonly cpuRatio?: number;
+    readonly share?: number;
+  }
   const noisy = (mean: number, noise: number): number => mean * Math.exp(noise * rng.normal());
   const block = (stratum: string, { ratio, wallNoise, cpuNoise, cpuRatio = ratio, share = 1 }: Shape): TimedBlock => {
     const side = (wallMean: number, cpuMean: number) => ({
-      wall: Array.from({ length: 60 }, () => noisy(wallMean, wallNoise)), cpu: Array.from({ length: 60 }, () => noisy(cpuMean * share, cpuNoise)),
+      wall: Array.from({ length: 60 }, () => noisy(wallMean, wallNoise)),
+      cpu: Array.from({ length: 60 }, () => noisy(cpuMean * share, cpuNoise)),
     });
     return { stratum, models: [side(10, 10), side(10 * ratio, 10 * cpuRatio)] };
   };
-  const blocks = (shape: Shape): TimedBlock[] => ['forwards', 'backwards', 'forwards', 'backwards'].map((stratum) => block(stratum, shape));
+  const blocks = (shape: Shape): TimedBlock[] =>
+    ['forwards', 'backwards', 'forwards', 'backwards'].map((stratum) => block(stratum, shape));
 
   it('lets the quieter clock decide at one thread', () => {
     const result = summarize(blocks({ ratio: 0.9, wallNoise: 0.5, cpuNoise: 0.02 }), 1, {});
     expect(result).toMatchObject({ decidedBy: 'cpu', verdict: 'faster', rounds: 240, blocks: 4 });
     expect(result.cpu.value).toBeCloseTo(0.9, 1);
     expect(summarize(blocks({ ratio: 0.9, wallNoise: 0.5, cpuNoise: 0.02 }), 1, { threads: 2 }).decidedBy).toBe('wall');
-    expect(summarize(blocks({ ratio: 1.2, wallNoise: 0.02, cpuNoise: 0.1 }), 1, {})).toMatchObject({ decidedBy: 'wall', verdict: 'slower' });
+    expect(summarize(blocks({ ratio: 1.2, wallNoise: 0.02, cpuNoise: 0.1 }), 1, {})).toMatchObject({
+      decidedBy: 'wall',
+      verdict: 'slower',
+    });
   });
 
   it('says nothing where the clocks contradict each other', () => {
-    expect(summarize(blocks({ ratio: 1.3, cpuRatio: 0.8, wallNoise: 0.05, cpuNoise: 0.01 }), 1, {}).verdict).toBe('no-difference');
+    expect(summarize(blocks({ ratio: 1.3, cpuRatio: 0.8, wallNoise: 0.05, cpuNoise: 0.01 }), 1, {}).verdict).toBe(
+      'no-difference',
+    );
   });
 
   it('warns of a processor shared with others', () => {
-    expect(summarize(blocks({ ratio: 1, wallNoise: 0.05, cpuNoise: 0.05, share: 0.6 }), 1, {})).toMatchObject({ contended: true, verdict: 'no-difference' });
+    expect(summarize(blocks({ ratio: 1, wallNoise: 0.05, cpuNoise: 0.05, share: 0.6 }), 1, {})).toMatchObject({
+      contended: true,
+      verdict: 'no-difference',
+    });
   });
 
   it('reports percentiles of both models, and whether the precision was reached', () => {

@@ -33,7 +33,23 @@ export interface TinyModel {
   readonly opset?: number;
 }
 
-export const TYPE = { float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13, bfloat16: 16, int4: 22 } as const;
+export const TYPE = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  uint16: 4,
+  int16: 5,
+  int32: 6,
+  int64: 7,
+  string: 8,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+  uint32: 12,
+  uint64: 13,
+  bfloat16: 16,
+  int4: 22,
+} as const;
 
 export function tinyModel(model: TinyModel): Uint8Array {
   const proto = onnx.ModelProto.fromObject({
@@ -42,15 +58,23 @@ export function tinyModel(model: TinyModel): Uint8Array {
     graph: {
       name: 'tiny',
       node: model.nodes.map((node) => ({
-        opType: node.op, name: node.name ?? '', input: [...node.inputs], output: [...node.outputs],
-        attribute: Object.entries(node.ints ?? {}).map(([name, value]) => (typeof value === 'number'
-          ? { name, type: 2, i: value } : { name, type: 7, ints: [...value] })),
+        opType: node.op,
+        name: node.name ?? '',
+        input: [...node.inputs],
+        output: [...node.outputs],
+        attribute: Object.entries(node.ints ?? {}).map(([name, value]) =>
+          typeof value === 'number' ? { name, type: 2, i: value } : { name, type: 7, ints: [...value] },
+        ),
       })),
       input: (model.inputs ?? []).map(valueInfo),
       output: model.outputs.map(valueInfo),
       initializer: (model.tensors ?? []).map(({ name, type, dims, raw, external }) => ({
-        name, dataType: type, dims: [...dims],
-        ...(external === undefined ? { rawData: raw } : { dataLocation: 1, externalData: [{ key: 'location', value: external }] }),
+        name,
+        dataType: type,
+        dims: [...dims],
+        ...(external === undefined
+          ? { rawData: raw }
+          : { dataLocation: 1, externalData: [{ key: 'location', value: external }] }),
       })),
     },
   });
@@ -58,7 +82,14 @@ export function tinyModel(model: TinyModel): Uint8Array {
 }
 
 function valueInfo({ name, type, dims }: TinyPort): object {
-  const shape = dims === undefined ? {} : { shape: { dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : dim === '' ? {} : { dimParam: dim })) } };
+  const shape =
+    dims === undefined
+      ? {}
+      : {
+          shape: {
+            dim: dims.map((dim) => (typeof dim === 'number' ? { dimValue: dim } : dim === '' ? {} : { dimParam: dim })),
+          },
+        };
   return { name, type: { tensorType: { elemType: type, ...shape } } };
 }
 
@@ -67,7 +98,12 @@ export function float32s(name: string, dims: readonly number[], numbers: readonl
 }
 
 export function int64s(name: string, numbers: readonly number[]): TinyTensor {
-  return { name, type: TYPE.int64, dims: [numbers.length], raw: new Uint8Array(BigInt64Array.from(numbers.map(BigInt)).buffer) };
+  return {
+    name,
+    type: TYPE.int64,
+    dims: [numbers.length],
+    raw: new Uint8Array(BigInt64Array.from(numbers.map(BigInt)).buffer),
+  };
 }
 
 /** y = x + b, x of float32 `dims`. */

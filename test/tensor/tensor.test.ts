@@ -1,6 +1,14 @@
 // Tensors and their element codecs: layouts written down by hand or taken from onnx.numpy_helper (onnx 1.23).
 import { describe, expect, it } from 'vitest';
-import { DTYPES, dtypeFromCode, isFloat, isInteger, isNumeric, storageBytes, type DType } from '../../src/tensor/dtype.js';
+import {
+  DTYPES,
+  dtypeFromCode,
+  isFloat,
+  isInteger,
+  isNumeric,
+  storageBytes,
+  type DType,
+} from '../../src/tensor/dtype.js';
 import { sameTensor, Tensor } from '../../src/tensor/tensor.js';
 
 const hex = (tensor: Tensor): string => Buffer.from(tensor.bytes()).toString('hex');
@@ -13,12 +21,25 @@ describe('element types', () => {
   });
 
   it('take whole bytes in storage, packed below 8 bits', () => {
-    expect([storageBytes('int4', 3), storageBytes('float6e2m3', 5), storageBytes('int2', 5), storageBytes('complex128', 2), storageBytes('bool', 3)]).toEqual([2, 4, 2, 32, 3]);
+    expect([
+      storageBytes('int4', 3),
+      storageBytes('float6e2m3', 5),
+      storageBytes('int2', 5),
+      storageBytes('complex128', 2),
+      storageBytes('bool', 3),
+    ]).toEqual([2, 4, 2, 32, 3]);
   });
 
   it('are sorted into kinds', () => {
-    expect([isNumeric('bool'), isNumeric('string'), isNumeric('complex64'), isFloat('float8e8m0'), isFloat('int4'), isInteger('uint2'), isInteger('bool')])
-      .toEqual([true, false, false, true, false, true, false]);
+    expect([
+      isNumeric('bool'),
+      isNumeric('string'),
+      isNumeric('complex64'),
+      isFloat('float8e8m0'),
+      isFloat('int4'),
+      isInteger('uint2'),
+      isInteger('bool'),
+    ]).toEqual([true, false, false, true, false, true, false]);
   });
 });
 
@@ -67,9 +88,25 @@ describe('numbers in raw_data layout', () => {
   });
 
   it('saturate at the ends of 64 bits, exactly', () => {
-    const big = (dtype: DType, ...numbers: number[]) => Tensor.fromNumbers(dtype, [numbers.length], numbers).toBigInts();
-    expect(big('int64', 2 ** 63, -(2 ** 63), Infinity, -Infinity, Number.NaN, 2.5, -3.5)).toEqual([2n ** 63n - 1n, -(2n ** 63n), 2n ** 63n - 1n, -(2n ** 63n), 0n, 2n, -4n]);
-    expect(big('uint64', 2 ** 64, -1, Infinity, Number.NaN, 2.5, 2 ** 63)).toEqual([2n ** 64n - 1n, 0n, 2n ** 64n - 1n, 0n, 2n, 2n ** 63n]);
+    const big = (dtype: DType, ...numbers: number[]) =>
+      Tensor.fromNumbers(dtype, [numbers.length], numbers).toBigInts();
+    expect(big('int64', 2 ** 63, -(2 ** 63), Infinity, -Infinity, Number.NaN, 2.5, -3.5)).toEqual([
+      2n ** 63n - 1n,
+      -(2n ** 63n),
+      2n ** 63n - 1n,
+      -(2n ** 63n),
+      0n,
+      2n,
+      -4n,
+    ]);
+    expect(big('uint64', 2 ** 64, -1, Infinity, Number.NaN, 2.5, 2 ** 63)).toEqual([
+      2n ** 64n - 1n,
+      0n,
+      2n ** 64n - 1n,
+      0n,
+      2n,
+      2n ** 63n,
+    ]);
   });
 
   it('are read from any offset, and back from float32 with their bits', () => {
@@ -100,7 +137,13 @@ describe('a tensor', () => {
 
   it('reads lazy bytes each time, and only then', () => {
     let reads = 0;
-    const lazy = new Tensor('int8', [2], { byteLength: 2, read: () => { reads++; return Uint8Array.of(1, 2); } });
+    const lazy = new Tensor('int8', [2], {
+      byteLength: 2,
+      read: () => {
+        reads++;
+        return Uint8Array.of(1, 2);
+      },
+    });
     const negated = Tensor.derived('int8', [2], [lazy], () => lazy.toFloat64().map((x) => -x));
     expect([lazy.isLazy, negated.isLazy, reads]).toEqual([true, true, 0]);
     expect(negated.toNumbers()).toEqual([-1, -2]);
@@ -111,21 +154,34 @@ describe('a tensor', () => {
 
   it('equals another of the same type, dims and bits', () => {
     const of = (numbers: number[], dims = [numbers.length]): Tensor => Tensor.fromNumbers('float32', dims, numbers);
-    const text = (...words: string[]): Tensor => new Tensor('string', [words.length], words.map((word) => Buffer.from(word)));
+    const text = (...words: string[]): Tensor =>
+      new Tensor(
+        'string',
+        [words.length],
+        words.map((word) => Buffer.from(word)),
+      );
     expect(sameTensor(of([1, Number.NaN]), of([1, Number.NaN]))).toBe(true);
     expect(sameTensor(of([0]), of([-0]))).toBe(false);
     expect(sameTensor(of([1, 2]), of([1, 2], [2, 1]))).toBe(false);
     expect(sameTensor(Tensor.scalar('int8', 1), Tensor.scalar('uint8', 1))).toBe(false);
-    expect([sameTensor(text('a', 'b'), text('a', 'b')), sameTensor(text('ab', ''), text('a', 'b'))]).toEqual([true, false]);
+    expect([sameTensor(text('a', 'b'), text('a', 'b')), sameTensor(text('ab', ''), text('a', 'b'))]).toEqual([
+      true,
+      false,
+    ]);
   });
 });
 
 describe('the fingerprint', () => {
   it('is equal for equal type, dims and bytes only', () => {
     const all = [
-      Tensor.fromNumbers('float32', [2], [1, 2]), Tensor.fromNumbers('float32', [2, 1], [1, 2]), Tensor.fromNumbers('float32', [2], [1, 3]),
-      Tensor.fromNumbers('int32', [2], [1065353216, 1073741824]), Tensor.fromNumbers('float32', [1], [0]), Tensor.fromNumbers('float32', [1], [-0]),
-      new Tensor('string', [2], [Buffer.from('a'), Buffer.from('bc')]), new Tensor('string', [2], [Buffer.from('ab'), Buffer.from('c')]),
+      Tensor.fromNumbers('float32', [2], [1, 2]),
+      Tensor.fromNumbers('float32', [2, 1], [1, 2]),
+      Tensor.fromNumbers('float32', [2], [1, 3]),
+      Tensor.fromNumbers('int32', [2], [1065353216, 1073741824]),
+      Tensor.fromNumbers('float32', [1], [0]),
+      Tensor.fromNumbers('float32', [1], [-0]),
+      new Tensor('string', [2], [Buffer.from('a'), Buffer.from('bc')]),
+      new Tensor('string', [2], [Buffer.from('ab'), Buffer.from('c')]),
     ];
     expect(new Set(all.map((tensor) => tensor.fingerprint())).size).toBe(all.length);
     expect(Tensor.fromNumbers('float32', [2], [1, 2]).fingerprint()).toBe(all[0]?.fingerprint());
@@ -133,7 +189,11 @@ describe('the fingerprint', () => {
 
   it('of bytes in pieces is that of the whole', () => {
     const bytes = Tensor.fromNumbers('float32', [3], [1, 2, 3]).bytes();
-    const lazy = new Tensor('float32', [3], { byteLength: 12, read: () => bytes, pieces: () => [bytes.subarray(0, 5), bytes.subarray(5)] });
+    const lazy = new Tensor('float32', [3], {
+      byteLength: 12,
+      read: () => bytes,
+      pieces: () => [bytes.subarray(0, 5), bytes.subarray(5)],
+    });
     expect(lazy.fingerprint()).toBe(new Tensor('float32', [3], bytes).fingerprint());
   });
 });

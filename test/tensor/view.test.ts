@@ -10,7 +10,11 @@ const WHOLE_BYTES = (Object.keys(DTYPES) as DType[]).filter((dtype) => DTYPES[dt
 /** A tensor of random bits: NaN payloads and all. */
 function randomBits(dtype: DType, dims: readonly number[], seed = 1): Tensor {
   const rng = createRng(seed);
-  return new Tensor(dtype, dims, Uint8Array.from({ length: (elementCount(dims) * DTYPES[dtype].bits) / 8 }, () => rng.int(0, 255)));
+  return new Tensor(
+    dtype,
+    dims,
+    Uint8Array.from({ length: (elementCount(dims) * DTYPES[dtype].bits) / 8 }, () => rng.int(0, 255)),
+  );
 }
 
 /** Element at `index` as hexadecimal. */
@@ -32,7 +36,12 @@ function* indices(dims: readonly number[]): Generator<number[]> {
 }
 
 /** The elements of `tensor` are those of `source` at the index that `from` gives. */
-function expectElements(tensor: Tensor, dims: readonly number[], source: Tensor, from: (index: number[]) => readonly number[]): void {
+function expectElements(
+  tensor: Tensor,
+  dims: readonly number[],
+  source: Tensor,
+  from: (index: number[]) => readonly number[],
+): void {
   expect(tensor.dims).toEqual(dims);
   for (const index of indices(dims)) expect(element(tensor, index)).toBe(element(source, from(index)));
 }
@@ -47,9 +56,23 @@ describe.each(WHOLE_BYTES)('rearranging %s', (dtype) => {
   });
 
   it('slices, with steps both ways', () => {
-    expectElements(sliceTensor(source, { axis: 2, start: 1, count: 2 }), [2, 3, 2], source, ([i = 0, j = 0, k = 0]) => [i, j, k + 1]);
-    expectElements(sliceTensor(source, { axis: 2, start: 0, count: 2, step: 3 }), [2, 3, 2], source, ([i = 0, j = 0, k = 0]) => [i, j, 3 * k]);
-    expectElements(sliceTensor(source, { axis: 1, start: 2, count: 3, step: -1 }), [2, 3, 4], source, ([i = 0, j = 0, k = 0]) => [i, 2 - j, k]);
+    expectElements(sliceTensor(source, { axis: 2, start: 1, count: 2 }), [2, 3, 2], source, ([i = 0, j = 0, k = 0]) => [
+      i,
+      j,
+      k + 1,
+    ]);
+    expectElements(
+      sliceTensor(source, { axis: 2, start: 0, count: 2, step: 3 }),
+      [2, 3, 2],
+      source,
+      ([i = 0, j = 0, k = 0]) => [i, j, 3 * k],
+    );
+    expectElements(
+      sliceTensor(source, { axis: 1, start: 2, count: 3, step: -1 }),
+      [2, 3, 4],
+      source,
+      ([i = 0, j = 0, k = 0]) => [i, 2 - j, k],
+    );
     expect(sliceTensor(source, { axis: 0, start: 0, count: 0 }).dims).toEqual([0, 3, 4]);
   });
 
@@ -64,7 +87,10 @@ describe.each(WHOLE_BYTES)('rearranging %s', (dtype) => {
   it('pads', () => {
     const padded = padTensor(source, { before: [0, 1, 0], after: [1, 0, 2] });
     expect(padded.dims).toEqual([3, 4, 6]);
-    const middle = [0, 1, 2].reduce((tensor, axis) => sliceTensor(tensor, { axis, start: [0, 1, 0][axis] ?? 0, count: source.dims[axis] ?? 0 }), padded);
+    const middle = [0, 1, 2].reduce(
+      (tensor, axis) => sliceTensor(tensor, { axis, start: [0, 1, 0][axis] ?? 0, count: source.dims[axis] ?? 0 }),
+      padded,
+    );
     expect(middle.bytes()).toEqual(source.bytes());
     expect(padded.bytes().filter((byte) => byte !== 0).length).toBe(source.bytes().filter((byte) => byte !== 0).length);
   });
@@ -74,7 +100,9 @@ describe('rearranging', () => {
   const numbers = (dtype: DType, ...values: number[]): Tensor => Tensor.fromNumbers(dtype, [values.length], values);
 
   it('pads with a value of the type', () => {
-    expect(padTensor(numbers('float16', 1, 2), { before: [1], after: [2], value: -1.5 }).toNumbers()).toEqual([-1.5, 1, 2, -1.5, -1.5]);
+    expect(padTensor(numbers('float16', 1, 2), { before: [1], after: [2], value: -1.5 }).toNumbers()).toEqual([
+      -1.5, 1, 2, -1.5, -1.5,
+    ]);
     expect(padTensor(numbers('int64', 7), { before: [1], after: [0], value: -1 }).toBigInts()).toEqual([-1n, 7n]);
   });
 
@@ -94,7 +122,13 @@ describe('rearranging', () => {
   it('leaves lazy weights where they are until they are read', () => {
     let reads = 0;
     const bytes = numbers('float32', 1, 2, 3, 4).bytes();
-    const lazy = new Tensor('float32', [2, 2], { byteLength: 16, read: () => { reads++; return bytes; } });
+    const lazy = new Tensor('float32', [2, 2], {
+      byteLength: 16,
+      read: () => {
+        reads++;
+        return bytes;
+      },
+    });
     const result = concatTensors([permuteTensor(lazy, [1, 0]), lazy], 0);
     expect([result.isLazy, reads]).toEqual([true, 0]);
     expect(result.toNumbers()).toEqual([1, 3, 2, 4, 1, 2, 3, 4]);

@@ -29,15 +29,21 @@ interface Batch {
 }
 
 export const runSlim: CommandRun = async ({ args, flags, terminal, signal }: CommandInput) => {
-  if (flags.json && flags.output === STDIO) throw new UsageError('conflict', '--json and -o - both want stdout', { fix: 'give the model a file name' });
+  if (flags.json && flags.output === STDIO)
+    throw new UsageError('conflict', '--json and -o - both want stdout', { fix: 'give the model a file name' });
   for (const file of flags.report ?? []) {
     if (!REPORT_ENDINGS.some((ending) => file.endsWith(`.${ending}`))) {
-      throw new UsageError('bad-value', `--report cannot be ${JSON.stringify(file)}`, { fix: `end it with ${REPORT_ENDINGS.map((ending) => `.${ending}`).join(', ')}` });
+      throw new UsageError('bad-value', `--report cannot be ${JSON.stringify(file)}`, {
+        fix: `end it with ${REPORT_ENDINGS.map((ending) => `.${ending}`).join(', ')}`,
+      });
     }
   }
   const recipe = await recipeFromFlags(flags, (text) => terminal.note(text));
   const jobs = await planJobs(args, flags.output, flags.force ? 'force' : 'refuse');
-  if (jobs.length > 1 && flags.report !== undefined) throw new UsageError('conflict', 'one --report cannot serve several models', { fix: 'leave it out: each model gets its own report beside it' });
+  if (jobs.length > 1 && flags.report !== undefined)
+    throw new UsageError('conflict', 'one --report cannot serve several models', {
+      fix: 'leave it out: each model gets its own report beside it',
+    });
   const batch: Batch = { flags, terminal, signal, recipe, baseline: await readBaseline(flags.baseline) };
   let worst = 0;
   for (const job of jobs) {
@@ -65,7 +71,9 @@ async function slimOne(job: Job, batch: Batch): Promise<number> {
   const outcome = await slim(request);
   try {
     const report = finish(buildSlimReport(request, outcome, performance.now() - started), batch);
-    const passed = report.baseline?.verdict !== 'regressed' && !(flags.strict && report.verification.verdict !== 'agrees' && report.verification.verdict !== 'skipped');
+    const passed =
+      report.baseline?.verdict !== 'regressed' &&
+      !(flags.strict && report.verification.verdict !== 'agrees' && report.verification.verdict !== 'skipped');
     await deliver(job, { outcome, report, passed }, batch);
     return passed ? 0 : 1;
   } finally {
@@ -103,12 +111,20 @@ async function readBaseline(path: string | undefined): Promise<Batch['baseline']
     return { report: parseReport(await readFile(path, 'utf8'), 'slim', path), name: basename(path) };
   } catch (cause) {
     if (cause instanceof AppError) throw cause;
-    throw new InputError('not-found', 'the baseline report cannot be read', { at: { file: path }, cause, fix: 'name the .report.json of an earlier run' });
+    throw new InputError('not-found', 'the baseline report cannot be read', {
+      at: { file: path },
+      cause,
+      fix: 'name the .report.json of an earlier run',
+    });
   }
 }
 
 /** Publishes the model (or, when a gate failed, the best model under another name), writes reports, prints. */
-async function deliver(job: Job, { outcome, report, passed }: { outcome: SlimOutcome; report: SlimReport; passed: boolean }, { flags, terminal }: Batch): Promise<void> {
+async function deliver(
+  job: Job,
+  { outcome, report, passed }: { outcome: SlimOutcome; report: SlimReport; passed: boolean },
+  { flags, terminal }: Batch,
+): Promise<void> {
   const written: string[] = [];
   if (!flags.dryRun && job.output === STDIO) {
     if (passed) await terminal.write(await readFile(outcome.path));
@@ -122,8 +138,14 @@ async function deliver(job: Job, { outcome, report, passed }: { outcome: SlimOut
     }
   }
   if (flags.json) await terminal.write(writeReport(report));
-  else if (job.output !== STDIO || flags.dryRun) terminal.print(slimLines(report, { width: terminal.width, verbosity: flags.verbose ? 1 : 0, reports: written }));
-  if (!passed) terminal.warn(flags.dryRun || job.output === STDIO ? 'a gate was not met' : `a gate was not met: ${job.output} was left alone, the result is ${job.output}.best.onnx`);
+  else if (job.output !== STDIO || flags.dryRun)
+    terminal.print(slimLines(report, { width: terminal.width, verbosity: flags.verbose ? 1 : 0, reports: written }));
+  if (!passed)
+    terminal.warn(
+      flags.dryRun || job.output === STDIO
+        ? 'a gate was not met'
+        : `a gate was not met: ${job.output} was left alone, the result is ${job.output}.best.onnx`,
+    );
 }
 
 /** `net.slim.onnx` → `net.slim.report.{html,md,json}` beside it; none for standard output. */

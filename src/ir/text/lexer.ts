@@ -26,7 +26,8 @@ export interface Lexer {
 }
 
 const SPACE = /(?:\s|#[^\n]*)*/y;
-const TOKEN = /([A-Za-z_]\w*)|(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf\b)|"((?:[^"\\\n]|\\.)*)"|(=>|\.\.\.|[<>()[\]{},=:.?@*])/y;
+const TOKEN =
+  /([A-Za-z_]\w*)|(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf\b)|"((?:[^"\\\n]|\\.)*)"|(=>|\.\.\.|[<>()[\]{},=:.?@*])/y;
 
 export function createLexer(text: string): Lexer {
   const tokens: Token[] = [];
@@ -73,7 +74,8 @@ export function createLexer(text: string): Lexer {
   };
   const name = (what: string): string => {
     const token = next();
-    if (token.kind !== 'word' && token.kind !== 'string') throw error(`expected ${what}, found ${describe(token)}`, token);
+    if (token.kind !== 'word' && token.kind !== 'string')
+      throw error(`expected ${what}, found ${describe(token)}`, token);
     return token.text;
   };
   const list = (open: string, close: string, read: () => void): void => {
@@ -98,7 +100,8 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', b
 
 function unescape(quoted: string): string {
   return quoted.replace(/\\(?:u([0-9a-fA-F]{4})|(.))/g, (_, code: string | undefined, letter: string | undefined) =>
-    code === undefined ? ESCAPES[letter ?? ''] ?? letter ?? '' : String.fromCharCode(Number.parseInt(code, 16)));
+    code === undefined ? (ESCAPES[letter ?? ''] ?? letter ?? '') : String.fromCharCode(Number.parseInt(code, 16)),
+  );
 }
 
 /** An identifier as it is written: bare where it can be, else quoted. `reserved` words are quoted too. */

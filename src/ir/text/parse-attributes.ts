@@ -28,8 +28,9 @@ export function parseAttribute(lexer: Lexer, readGraph: GraphReader): [string, A
   const name = lexer.name('the name of an attribute');
   const typeToken = lexer.take(':') ? lexer.next() : undefined;
   const type = typeToken?.text;
-  const typeNumber = type === undefined ? undefined : attributeTypeNumber(type) ?? Number(type);
-  if (typeToken && Number.isNaN(typeNumber)) throw lexer.error(`unknown attribute type ${describe(typeToken)}`, typeToken);
+  const typeNumber = type === undefined ? undefined : (attributeTypeNumber(type) ?? Number(type));
+  if (typeToken && Number.isNaN(typeNumber))
+    throw lexer.error(`unknown attribute type ${describe(typeToken)}`, typeToken);
   lexer.expect('=');
   if (lexer.take('@')) {
     if (typeNumber === undefined) throw lexer.error(`reference "${name}" needs a type: ${name}: int = @...`);
@@ -50,7 +51,14 @@ interface ItemValues {
   readonly graph: Graph;
 }
 
-type Item = { readonly [K in keyof ItemValues]: { readonly kind: K; readonly value: ItemValues[K]; readonly isFloat?: boolean; readonly token: Token } }[keyof ItemValues];
+type Item = {
+  readonly [K in keyof ItemValues]: {
+    readonly kind: K;
+    readonly value: ItemValues[K];
+    readonly isFloat?: boolean;
+    readonly token: Token;
+  };
+}[keyof ItemValues];
 
 function readItems(lexer: Lexer, readGraph: GraphReader): Item[] {
   const items: Item[] = [];
@@ -62,7 +70,8 @@ function readItem(lexer: Lexer, readGraph: GraphReader): Item {
   const token = lexer.peek();
   const opensGraph = (token.kind === 'word' || token.kind === 'string') && lexer.peek(1).text === '(';
   if (opensGraph) return { kind: 'graph', value: readGraph(lexer.name('the name of a graph')), token };
-  if (startsType(lexer) || (token.kind === 'word' && ['{', '='].includes(lexer.peek(1).text))) return { kind: 'tensor', value: readTensor(lexer), token };
+  if (startsType(lexer) || (token.kind === 'word' && ['{', '='].includes(lexer.peek(1).text)))
+    return { kind: 'tensor', value: readTensor(lexer), token };
   lexer.next();
   if (token.kind === 'string') return { kind: 'string', value: token.text, token };
   return { kind: 'number', value: numberOf(lexer, token), isFloat: !/^-?\d+$/.test(token.text), token };
@@ -94,26 +103,40 @@ function scalarAttribute(lexer: Lexer, item: Item, type: string | undefined): At
 
 function withoutToken(item: Exclude<Item, { kind: 'number' }>): Attribute {
   switch (item.kind) {
-    case 'string': return { kind: 'string', value: item.value };
-    case 'tensor': return { kind: 'tensor', value: item.value };
-    case 'graph': return { kind: 'graph', value: item.value };
-    default: return item satisfies never;
+    case 'string':
+      return { kind: 'string', value: item.value };
+    case 'tensor':
+      return { kind: 'tensor', value: item.value };
+    case 'graph':
+      return { kind: 'graph', value: item.value };
+    default:
+      return item satisfies never;
   }
 }
 
 function listAttribute(lexer: Lexer, items: readonly Item[], type: string | undefined): Attribute {
   const kind = type ?? listKind(items);
-  const values = <K extends keyof ItemValues>(wanted: K): ItemValues[K][] => items.map((item) => {
-    if (item.kind !== wanted) throw lexer.error(`expected a ${wanted} in a list of ${kind}, found ${describe(item.token)}`, item.token);
-    return item.value as ItemValues[K];
-  });
+  const values = <K extends keyof ItemValues>(wanted: K): ItemValues[K][] =>
+    items.map((item) => {
+      if (item.kind !== wanted)
+        throw lexer.error(`expected a ${wanted} in a list of ${kind}, found ${describe(item.token)}`, item.token);
+      return item.value as ItemValues[K];
+    });
   switch (kind) {
-    case 'ints': return { kind, value: values('number') };
-    case 'floats': return { kind, value: values('number') };
-    case 'strings': return { kind, value: values('string') };
-    case 'tensors': return { kind, value: values('tensor') };
-    case 'graphs': return { kind, value: values('graph') };
-    default: throw lexer.error(kind === undefined ? 'an empty list needs a type: name: ints = []' : `a list cannot be of type ${kind}`);
+    case 'ints':
+      return { kind, value: values('number') };
+    case 'floats':
+      return { kind, value: values('number') };
+    case 'strings':
+      return { kind, value: values('string') };
+    case 'tensors':
+      return { kind, value: values('tensor') };
+    case 'graphs':
+      return { kind, value: values('graph') };
+    default:
+      throw lexer.error(
+        kind === undefined ? 'an empty list needs a type: name: ints = []' : `a list cannot be of type ${kind}`,
+      );
   }
 }
 

@@ -84,7 +84,8 @@ function parsePairs(lexer: Lexer): [string, string][] {
     const key = lexer.name('a quoted name');
     lexer.expect(':');
     const token = lexer.next();
-    if (token.kind !== 'number' && token.kind !== 'string') throw lexer.error(`expected a value for "${key}", found ${describe(token)}`, token);
+    if (token.kind !== 'number' && token.kind !== 'string')
+      throw lexer.error(`expected a value for "${key}", found ${describe(token)}`, token);
     pairs.push([key, token.text]);
   });
   return pairs;
@@ -112,7 +113,8 @@ function parseGraph(lexer: Lexer, scope: Scope): void {
   scope.graph.setOutputs(outputs.map(({ name, token }) => lookUp(lexer, scope, name, token)));
   const returned = new Set(outputs.map(({ name }) => name));
   for (const [name, { token }] of scope.declared) {
-    if (!returned.has(name)) throw lexer.error(`"${name}" is declared, and no node computes it`, token, 'missing-value');
+    if (!returned.has(name))
+      throw lexer.error(`"${name}" is declared, and no node computes it`, token, 'missing-value');
   }
 }
 
@@ -127,7 +129,8 @@ function parseEntry(lexer: Lexer): Entry {
 function parseDeclaration(lexer: Lexer, scope: Scope): void {
   const entry = parseEntry(lexer);
   if (lexer.take('=')) {
-    if (!scope.values.get(entry.name)?.isInput) scope.values.set(entry.name, scope.graph.declare(unused(lexer, scope, entry), entry.type));
+    if (!scope.values.get(entry.name)?.isInput)
+      scope.values.set(entry.name, scope.graph.declare(unused(lexer, scope, entry), entry.type));
     initialize(lexer, scope, entry);
     scope.declared.delete(entry.name);
   } else if (!scope.declared.has(entry.name)) {
@@ -184,7 +187,12 @@ function parseNode(lexer: Lexer, scope: Scope): void {
   const inputs = parseInputs(lexer, scope);
   const after = lexer.peek().text === '<' ? parseAttributes(lexer, readGraph) : [];
   scope.graph.addNode({
-    name, domain, opType, overload, inputs, attributes: new Map<string, Attribute>([...before, ...after]),
+    name,
+    domain,
+    opType,
+    overload,
+    inputs,
+    attributes: new Map<string, Attribute>([...before, ...after]),
     outputs: outputs.map((entry) => entry && define(lexer, scope, entry)),
   });
 }
@@ -241,7 +249,12 @@ function parseFunction(lexer: Lexer, model: Model): LocalFunction {
   }
   parseGraph(lexer, scope);
   return {
-    domain: texts.get('domain') ?? '', name, overload: texts.get('overload') ?? '', graph, attributeNames, opsets: opsets ?? model.opsets,
+    domain: texts.get('domain') ?? '',
+    name,
+    overload: texts.get('overload') ?? '',
+    graph,
+    attributeNames,
+    opsets: opsets ?? model.opsets,
     ...(attributeDefaults.size === 0 ? {} : { attributeDefaults }),
   };
 }

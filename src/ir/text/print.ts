@@ -16,8 +16,15 @@ export interface PrintOptions {
 
 /** The whole model as text. With full weights, `printModel(parseModel(text))` gives the same text again. */
 export function printModel(model: Model, options: PrintOptions): string {
-  const header = [`ir_version: ${model.irVersion}`, `opset_import: ${formatOpsets(model.opsets)}`, ...(model.keepOverridable ? ['keep_overridable: 1'] : [])];
-  return [`<${header.join(', ')}>\n${printGraph(model.graph, options)}\n`, ...model.functions.map((f) => printFunction(f, options))].join('');
+  const header = [
+    `ir_version: ${model.irVersion}`,
+    `opset_import: ${formatOpsets(model.opsets)}`,
+    ...(model.keepOverridable ? ['keep_overridable: 1'] : []),
+  ];
+  return [
+    `<${header.join(', ')}>\n${printGraph(model.graph, options)}\n`,
+    ...model.functions.map((f) => printFunction(f, options)),
+  ].join('');
 }
 
 /** One graph: signature, initializers and declared types, nodes. `indent` stands in front of every line but the first. */
@@ -30,14 +37,23 @@ function printAfterName(graph: Graph, options: PrintOptions, indent: string): st
   const declarations = printDeclarations(graph, options).map((line) => inner + line);
   const signature = ` (${graph.inputs.map((value) => printInput(value, options)).join(', ')}) => (${graph.outputs.map(typed).join(', ')})`;
   const list = declarations.length === 0 ? ' ' : `\n${indent}<\n${declarations.join(',\n')}\n${indent}>\n${indent}`;
-  return `${signature}${list}{\n${graph.nodes().map((node) => `${inner}${printNode(node, options, inner)}\n`).join('')}${indent}}`;
+  return `${signature}${list}{\n${graph
+    .nodes()
+    .map((node) => `${inner}${printNode(node, options, inner)}\n`)
+    .join('')}${indent}}`;
 }
 
 /** Initializers in the order of their making, then the values computed here whose type is declared. */
 function printDeclarations(graph: Graph, options: PrintOptions): string[] {
   const initializers = [...graph.initializers].filter((value) => !value.isInput).sort((a, b) => a.ordinal - b.ordinal);
-  const computed = graph.nodes().flatMap((node) => node.outputs).filter((value) => value?.type !== undefined && !value.outputOf.has(graph));
-  return [...initializers.map((value) => initialized(value, options)), ...computed.flatMap((value) => (value ? [typed(value)] : []))];
+  const computed = graph
+    .nodes()
+    .flatMap((node) => node.outputs)
+    .filter((value) => value?.type !== undefined && !value.outputOf.has(graph));
+  return [
+    ...initializers.map((value) => initialized(value, options)),
+    ...computed.flatMap((value) => (value ? [typed(value)] : [])),
+  ];
 }
 
 function printInput(value: Value, options: PrintOptions): string {
@@ -72,26 +88,54 @@ export function printNode(node: Node, options: PrintOptions, indent = ''): strin
 }
 
 function operatorName(node: Node): string {
-  const domain = node.domain === '' ? '' : `${node.domain.split('.').every((part) => quoteName(part) === part) ? node.domain : quoteName(node.domain)}.`;
+  const domain =
+    node.domain === ''
+      ? ''
+      : `${node.domain.split('.').every((part) => quoteName(part) === part) ? node.domain : quoteName(node.domain)}.`;
   return `${domain}${quoteName(node.opType)}${node.overload === '' ? '' : `:${quoteName(node.overload)}`}`;
 }
 
 function printAttribute(key: string, attribute: Attribute, options: PrintOptions, indent: string): string {
   const name = quoteName(key);
   switch (attribute.kind) {
-    case 'int': return `${name} = ${attribute.value}`;
-    case 'float': return `${name} = ${formatFloat(attribute.value)}`;
-    case 'string': return `${name} = ${JSON.stringify(attribute.value)}`;
-    case 'tensor': return `${name} = ${printTensor(attribute.value, options)}`;
-    case 'graph': return `${name} = ${printGraph(attribute.value, options, indent)}`;
-    case 'ints': return printList(name, 'ints', attribute.value.map(String));
-    case 'floats': return printList(name, 'floats', attribute.value.map(formatFloat));
-    case 'strings': return printList(name, 'strings', attribute.value.map((text) => JSON.stringify(text)));
-    case 'tensors': return printList(name, 'tensors', attribute.value.map((tensor) => printTensor(tensor, options)));
-    case 'graphs': return printList(name, 'graphs', attribute.value.map((graph) => printGraph(graph, options, indent)));
-    case 'reference': return `${name}: ${ATTRIBUTE_TYPES[attribute.type] ?? attribute.type} = @${quoteName(attribute.name)}`;
-    case 'opaque': return `${name}: ${ATTRIBUTE_TYPES[attribute.type] ?? attribute.type} = opaque`;
-    default: return attribute satisfies never;
+    case 'int':
+      return `${name} = ${attribute.value}`;
+    case 'float':
+      return `${name} = ${formatFloat(attribute.value)}`;
+    case 'string':
+      return `${name} = ${JSON.stringify(attribute.value)}`;
+    case 'tensor':
+      return `${name} = ${printTensor(attribute.value, options)}`;
+    case 'graph':
+      return `${name} = ${printGraph(attribute.value, options, indent)}`;
+    case 'ints':
+      return printList(name, 'ints', attribute.value.map(String));
+    case 'floats':
+      return printList(name, 'floats', attribute.value.map(formatFloat));
+    case 'strings':
+      return printList(
+        name,
+        'strings',
+        attribute.value.map((text) => JSON.stringify(text)),
+      );
+    case 'tensors':
+      return printList(
+        name,
+        'tensors',
+        attribute.value.map((tensor) => printTensor(tensor, options)),
+      );
+    case 'graphs':
+      return printList(
+        name,
+        'graphs',
+        attribute.value.map((graph) => printGraph(graph, options, indent)),
+      );
+    case 'reference':
+      return `${name}: ${ATTRIBUTE_TYPES[attribute.type] ?? attribute.type} = @${quoteName(attribute.name)}`;
+    case 'opaque':
+      return `${name}: ${ATTRIBUTE_TYPES[attribute.type] ?? attribute.type} = opaque`;
+    default:
+      return attribute satisfies never;
   }
 }
 

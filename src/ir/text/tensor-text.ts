@@ -14,7 +14,8 @@ const BRIEF_LIMIT = 16;
 /** The contents of `tensor` in braces. @throws InputError when they stand in a file that cannot be read */
 export function formatContents(tensor: Tensor, weights: WeightText): string {
   if (weights === 'none') return '_';
-  if (weights === 'brief' && tensor.size > BRIEF_LIMIT) return `{... ${tensor.size} values${tensor.isLazy ? '' : `, hash ${hash(tensor)}`}}`;
+  if (weights === 'brief' && tensor.size > BRIEF_LIMIT)
+    return `{... ${tensor.size} values${tensor.isLazy ? '' : `, hash ${hash(tensor)}`}}`;
   return `{${formatElements(tensor).join(', ')}}`;
 }
 
@@ -70,7 +71,12 @@ export function parseContents(lexer: Lexer, dtype: DType, dims: readonly number[
 }
 
 function fromElements(lexer: Lexer, dtype: DType, dims: readonly number[], elements: readonly Token[]): Tensor {
-  if (dtype === 'string') return new Tensor(dtype, dims, elements.map((token) => new TextEncoder().encode(stringOf(lexer, token))));
+  if (dtype === 'string')
+    return new Tensor(
+      dtype,
+      dims,
+      elements.map((token) => new TextEncoder().encode(stringOf(lexer, token))),
+    );
   if (dtype === 'int64' || dtype === 'uint64') {
     const numbers = elements.map((token) => bigintOf(lexer, token));
     return new Tensor(dtype, dims, new Uint8Array(BigInt64Array.from(numbers).buffer));
@@ -81,19 +87,30 @@ function fromElements(lexer: Lexer, dtype: DType, dims: readonly number[], eleme
   return new Tensor(dtype, dims, new Uint8Array(parts.buffer));
 }
 
-const WORDS: Readonly<Record<string, number>> = { inf: Infinity, '-inf': -Infinity, nan: Number.NaN, true: 1, false: 0 };
+const WORDS: Readonly<Record<string, number>> = {
+  inf: Infinity,
+  '-inf': -Infinity,
+  nan: Number.NaN,
+  true: 1,
+  false: 0,
+};
 
 /** The number a token stands for: digits, `inf`, `-inf`, `nan`, `true`, `false`. @throws InputError malformed */
 export function numberOf(lexer: Lexer, token: Token): number {
   if (token.kind === 'number' || token.kind === 'word') {
-    const value = Object.hasOwn(WORDS, token.text) ? WORDS[token.text] : token.kind === 'number' ? Number(token.text) : undefined;
+    const value = Object.hasOwn(WORDS, token.text)
+      ? WORDS[token.text]
+      : token.kind === 'number'
+        ? Number(token.text)
+        : undefined;
     if (value !== undefined) return value;
   }
   throw lexer.error(`expected a number, found ${describe(token)}`, token);
 }
 
 function bigintOf(lexer: Lexer, token: Token): bigint {
-  if (token.kind !== 'number' || !/^-?\d+$/.test(token.text)) throw lexer.error(`expected a whole number, found ${describe(token)}`, token);
+  if (token.kind !== 'number' || !/^-?\d+$/.test(token.text))
+    throw lexer.error(`expected a whole number, found ${describe(token)}`, token);
   return BigInt(token.text);
 }
 
@@ -112,7 +129,11 @@ function omitted(lexer: Lexer, token: Token, dtype: DType, dims: readonly number
   if (dtype === 'string') throw lexer.error('the contents of a string tensor cannot be left out', token);
   const bytes: LazyBytes = {
     byteLength: storageBytes(dtype, elementCount(dims)),
-    read: () => { throw new InputError('unsupported', 'the weights were left out of the IR text', { fix: 'print the model with all weights' }); },
+    read: () => {
+      throw new InputError('unsupported', 'the weights were left out of the IR text', {
+        fix: 'print the model with all weights',
+      });
+    },
   };
   return new Tensor(dtype, dims, bytes);
 }
@@ -130,17 +151,32 @@ const FORMULAS: Readonly<Record<string, Fill>> = {
     const rng = createRng(seed);
     return () => low + rng.uniform() * (high - low);
   },
-  fill: (_, value = 0) => () => value,
-  range: (_, start = 0, step = 1) => (i) => start + i * step,
+  fill:
+    (_, value = 0) =>
+    () =>
+      value,
+  range:
+    (_, start = 0, step = 1) =>
+    (i) =>
+      start + i * step,
 };
 
 function parseFormula(lexer: Lexer, dtype: DType, dims: readonly number[]): Tensor {
   const token = lexer.next();
   const formula = Object.hasOwn(FORMULAS, token.text) ? FORMULAS[token.text] : undefined;
-  if (!formula) throw lexer.error(`expected contents: {...}, _, or one of ${Object.keys(FORMULAS).join(', ')}; found ${describe(token)}`, token);
-  if (DTYPES[dtype].kind === 'string' || DTYPES[dtype].kind === 'complex') throw lexer.error(`a ${dtype} tensor needs its contents in full`, token);
+  if (!formula)
+    throw lexer.error(
+      `expected contents: {...}, _, or one of ${Object.keys(FORMULAS).join(', ')}; found ${describe(token)}`,
+      token,
+    );
+  if (DTYPES[dtype].kind === 'string' || DTYPES[dtype].kind === 'complex')
+    throw lexer.error(`a ${dtype} tensor needs its contents in full`, token);
   const parameters: number[] = [];
   lexer.list('(', ')', () => parameters.push(numberOf(lexer, lexer.next())));
   const element = formula(dims, ...parameters);
-  return Tensor.fromNumbers(dtype, dims, Array.from({ length: elementCount(dims) }, (_, i) => element(i)));
+  return Tensor.fromNumbers(
+    dtype,
+    dims,
+    Array.from({ length: elementCount(dims) }, (_, i) => element(i)),
+  );
 }

@@ -7,7 +7,10 @@ import { describe, quoteName, type Lexer } from './lexer.js';
 const SPELLINGS: Partial<Record<DType, string>> = { float32: 'float', float64: 'double' };
 
 const ELEMENTS: ReadonlyMap<string, DType> = new Map(
-  (Object.keys(DTYPES) as DType[]).flatMap((dtype): [string, DType][] => [[dtype, dtype], [SPELLINGS[dtype] ?? dtype, dtype]]),
+  (Object.keys(DTYPES) as DType[]).flatMap((dtype): [string, DType][] => [
+    [dtype, dtype],
+    [SPELLINGS[dtype] ?? dtype, dtype],
+  ]),
 );
 
 /** Types that are kept and not understood: their parameters are skipped. */
@@ -35,7 +38,7 @@ export function formatType(type: ValueType | undefined): string {
 function formatShape(shape: readonly DeclaredDim[] | undefined): string {
   if (shape === undefined) return '[]';
   if (shape.length === 0) return '';
-  return `[${shape.map((dim) => (typeof dim === 'string' ? quoteName(dim) : dim ?? '?')).join(',')}]`;
+  return `[${shape.map((dim) => (typeof dim === 'string' ? quoteName(dim) : (dim ?? '?'))).join(',')}]`;
 }
 
 /** True when the next token starts a type and is not the name of an untyped value. */
@@ -54,7 +57,8 @@ export function parseType(lexer: Lexer): ValueType {
     return { kind: 'other' };
   }
   const dtype = ELEMENTS.get(token.text);
-  if (token.kind !== 'word' || (dtype === undefined && token.text !== 'tensor')) throw lexer.error(`expected a type, found ${describe(token)}`, token);
+  if (token.kind !== 'word' || (dtype === undefined && token.text !== 'tensor'))
+    throw lexer.error(`expected a type, found ${describe(token)}`, token);
   return { kind: 'tensor', dtype, shape: parseShape(lexer) };
 }
 

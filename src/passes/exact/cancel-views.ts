@@ -14,8 +14,9 @@ import { defineLocalPass, type PassContext } from '../pass.js';
 import { reshapeTarget } from '../reshape-target.js';
 
 const DECLINES = {
-  'constant-layout': 'A constant that an elementwise node between the two reads varies along more than one axis, so it would have to be stored anew.',
-  'shared': 'Nothing would be saved: the first of the two has other readers and the second would stay.',
+  'constant-layout':
+    'A constant that an elementwise node between the two reads varies along more than one axis, so it would have to be stored anew.',
+  shared: 'Nothing would be saved: the first of the two has other readers and the second would stay.',
   'free-dims': 'The last shape has more free dimensions than one Reshape can express.',
 } as const;
 
@@ -34,7 +35,10 @@ operands of an elementwise node or a Concat come through the same Transpose (of 
 equal shapes), one behind it replaces them. Nothing moves across QuantizeLinear and DequantizeLinear.`,
   options: {},
   declines: DECLINES,
-  stats: { cancelled: 'pairs of views merged across elementwise nodes', combined: 'views of all operands replaced by one of the result' },
+  stats: {
+    cancelled: 'pairs of views merged across elementwise nodes',
+    combined: 'views of all operands replaced by one of the result',
+  },
   roots: ['*'],
   rewrite(node, ctx) {
     if (node.domain !== '') return false;
@@ -55,7 +59,8 @@ function cancelTransposes(node: Node, ctx: Context): boolean {
   const isUndone = isIdentityPermutation(perm);
   if (!isUndone && !run.ownsSource) return ctx.decline(node, 'shared');
   const layout = (constant: Tensor): readonly number[] | undefined => movedDims(constant, perm1);
-  if (!run.constants.every((value) => value.constant && layout(value.constant))) return ctx.decline(node, 'constant-layout');
+  if (!run.constants.every((value) => value.constant && layout(value.constant)))
+    return ctx.decline(node, 'constant-layout');
   rebuild(node, run, origin, {
     layout,
     view: isUndone ? undefined : { opType: 'Transpose', inputs: [], attributes: { perm: intsAttr(perm) } },
@@ -77,7 +82,8 @@ function cancelReshapes(node: Node, ctx: Context): boolean {
   if (!run.constants.every((value) => value.constant?.size === 1)) return ctx.decline(node, 'constant-layout');
   const target = reshapeTarget(from, to);
   if (!isUndone && !target) return ctx.decline(node, 'free-dims');
-  const shape = isUndone || !target ? undefined : graphOf(node).addInitializer(Tensor.int64s(target), `${node.output.name}_shape`);
+  const shape =
+    isUndone || !target ? undefined : graphOf(node).addInitializer(Tensor.int64s(target), `${node.output.name}_shape`);
   rebuild(node, run, origin, {
     layout: (constant) => (constant.dims.length <= from.length ? constant.dims : []),
     view: shape && { opType: 'Reshape', inputs: [shape], attributes: {} },
@@ -100,7 +106,13 @@ interface Layout {
   /** Dims of a constant operand in the new layout. */
   readonly layout: (constant: Tensor) => readonly number[] | undefined;
   /** What is left of the two views, behind the run: its inputs come after the value it views. */
-  readonly view: { readonly opType: string; readonly inputs: readonly Value[]; readonly attributes: Readonly<Record<string, Attribute>> } | undefined;
+  readonly view:
+    | {
+        readonly opType: string;
+        readonly inputs: readonly Value[];
+        readonly attributes: Readonly<Record<string, Attribute>>;
+      }
+    | undefined;
 }
 
 /** The elementwise nodes again, on `origin`, in the place of the view `node`; the old ones go. */
@@ -113,10 +125,16 @@ function rebuild(node: Node, run: ElementwiseRun, origin: Value, { layout, view 
     const isLast = i === run.nodes.length - 1;
     const [from, to] = [before, current];
     const operands = old.inputs.map((value) => (value === from ? to : value && inLayout(value, layout)));
-    const copy = graph.addNode({
-      opType: old.opType, name: old.name, inputs: operands, attributes: old.attributes,
-      outputs: [isLast && !view ? output : (old.output?.name ?? '')],
-    }, node);
+    const copy = graph.addNode(
+      {
+        opType: old.opType,
+        name: old.name,
+        inputs: operands,
+        attributes: old.attributes,
+        outputs: [isLast && !view ? output : (old.output?.name ?? '')],
+      },
+      node,
+    );
     before = old.output ?? before;
     current = copy.output ?? current;
   }
@@ -156,8 +174,14 @@ function combineTransposes(node: Node, views: readonly Node[], ctx: Context): bo
   if (isConcat ? constants.length > 0 : !constants.every(layout)) return ctx.decline(node, 'constant-layout');
   const axis = node.int('axis', 1);
   const attributes = isConcat ? { axis: intAttr(perm[axis < 0 ? axis + perm.length : axis] ?? axis) } : node.attributes;
-  const operands = node.inputs.map((value) => value && (value.constant ? inLayout(value, layout) : value.producer?.inputs[0]));
-  putBehind(node, { opType: node.opType, inputs: operands, attributes }, { opType: 'Transpose', inputs: [], attributes: { perm: intsAttr(perm) } });
+  const operands = node.inputs.map(
+    (value) => value && (value.constant ? inLayout(value, layout) : value.producer?.inputs[0]),
+  );
+  putBehind(
+    node,
+    { opType: node.opType, inputs: operands, attributes },
+    { opType: 'Transpose', inputs: [], attributes: { perm: intsAttr(perm) } },
+  );
   ctx.count('combined');
   return true;
 }
@@ -168,12 +192,22 @@ function combineReshapes(node: Node, views: readonly Node[], ctx: Context): bool
   const outputShapes = views.map((view) => view.output && ctx.facts.of(view.output).shape);
   const [from] = inputShapes;
   const [to] = outputShapes;
-  if (!from || !to || !inputShapes.every((shape) => sameDims(shape, from)) || !outputShapes.every((shape) => sameDims(shape, to))) return false;
+  if (
+    !from ||
+    !to ||
+    !inputShapes.every((shape) => sameDims(shape, from)) ||
+    !outputShapes.every((shape) => sameDims(shape, to))
+  )
+    return false;
   const target = reshapeTarget(from, to);
   if (!target) return ctx.decline(node, 'free-dims');
   const shape = graphOf(node).addInitializer(Tensor.int64s(target), `${node.output?.name ?? 'reshape'}_shape`);
   const operands = node.inputs.map((value) => value?.producer?.inputs[0]);
-  putBehind(node, { opType: node.opType, inputs: operands, attributes: node.attributes }, { opType: 'Reshape', inputs: [shape], attributes: {} });
+  putBehind(
+    node,
+    { opType: node.opType, inputs: operands, attributes: node.attributes },
+    { opType: 'Reshape', inputs: [shape], attributes: {} },
+  );
   ctx.count('combined');
   return true;
 }

@@ -35,7 +35,8 @@ inputs; real inputs and outputs always stay, and with \`--keep-overridable\` so 
     sweep(model.graph, ctx);
     for (const graph of model.graphs()) dropInitializers(graph, ctx);
     ctx.count('initializers', before - countInitializers(model));
-    if (calledFunctions(model, model.graph).size < model.functions.length && ctx.permit(model.graph)) ctx.count('functions', dropUncalled(model));
+    if (calledFunctions(model, model.graph).size < model.functions.length && ctx.permit(model.graph))
+      ctx.count('functions', dropUncalled(model));
   },
 });
 
@@ -60,7 +61,13 @@ function sweep(graph: Graph, ctx: Context): void {
 
 /** Output slots that may be left empty, by operator. BatchNormalization is not here: its outputs say that it trains. */
 const OPTIONAL_OUTPUTS: Readonly<Record<string, readonly number[]>> = {
-  Dropout: [1], MaxPool: [1], LSTM: [0, 1, 2], GRU: [0, 1], RNN: [0, 1], LayerNormalization: [1, 2], Unique: [1, 2, 3],
+  Dropout: [1],
+  MaxPool: [1],
+  LSTM: [0, 1, 2],
+  GRU: [0, 1],
+  RNN: [0, 1],
+  LayerNormalization: [1, 2],
+  Unique: [1, 2, 3],
 };
 
 function dropOutputs(node: Node, ctx: Context): void {
@@ -81,7 +88,10 @@ function dropBranchOutputs(node: Node, ctx: Context): void {
   if (kept.length === node.outputs.length || kept.length === 0 || !ctx.permit(node)) return;
   ctx.count('outputs', node.outputs.length - kept.length);
   for (const branch of node.subgraphs()) branch.setOutputs(kept.flatMap((slot) => branch.outputs[slot] ?? []));
-  graphOf(node).setNodeOutputs(node, kept.map((slot) => node.outputs[slot]));
+  graphOf(node).setNodeOutputs(
+    node,
+    kept.map((slot) => node.outputs[slot]),
+  );
 }
 
 function dropInitializers(graph: Graph, ctx: Context): void {

@@ -21,7 +21,10 @@ A scale also crosses the addition of a constant, \`a x + t = a (x + t/a)\`. The 
 multiplications, so such a site is declined with the figures.`,
   options: {},
   declines: FOLDING_DECLINES,
-  stats: { after: 'affine nodes folded into the layer before them', before: 'affine nodes folded into the layer behind them' },
+  stats: {
+    after: 'affine nodes folded into the layer before them',
+    before: 'affine nodes folded into the layer behind them',
+  },
   roots: BINARY_AFFINE_OPS,
   rewrite(node, ctx) {
     const affine = affineOf(node);

@@ -24,7 +24,10 @@ Weights that several layers share are folded when every one of them is followed 
     'training-mode': 'It normalizes by the statistics of its own input (training mode).',
     'extra-outputs': 'Its running statistics are read.',
   },
-  stats: { after: 'BatchNormalization folded into the layer before it', before: 'BatchNormalization folded into the layer behind it' },
+  stats: {
+    after: 'BatchNormalization folded into the layer before it',
+    before: 'BatchNormalization folded into the layer behind it',
+  },
   roots: ['BatchNormalization'],
   rewrite(node, ctx) {
     const affine = readAffine(node);

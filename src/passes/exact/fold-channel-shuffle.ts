@@ -6,7 +6,15 @@ import { channelShuffle, type ChannelShuffle } from '../channel-shuffle.js';
 import { graphOf, removeNode, setConstantInput } from '../edit.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
-import { isShared, permutedInputs, permutedOutputs, setLayerWeights, tensorLayerOf, type LayerWeights, type TensorLayer } from '../tensor-layer.js';
+import {
+  isShared,
+  permutedInputs,
+  permutedOutputs,
+  setLayerWeights,
+  tensorLayerOf,
+  type LayerWeights,
+  type TensorLayer,
+} from '../tensor-layer.js';
 import type { Tensor } from '../../tensor/tensor.js';
 
 type Code = 'grouped' | 'shared-weights';
@@ -34,7 +42,7 @@ behind it the shuffle crosses elementwise operators, and depthwise convolutions,
 groups cannot take it up, as its groups read fixed channels, so the shuffles of ShuffleNet v1 stay.`,
   options: {},
   declines: {
-    'grouped': 'The convolution next to it has groups.',
+    grouped: 'The convolution next to it has groups.',
     'shared-weights': 'The weights next to it are shared with other nodes.',
   },
   stats: { folded: 'channel shuffles folded into weights' },
@@ -43,7 +51,7 @@ groups cannot take it up, as its groups read fixed channels, so the shuffles of 
     const shuffle = channelShuffle(node, ctx.facts);
     if (!shuffle) return false;
     const behind = planBehind(shuffle, ctx.facts);
-    const plan = behind && !isRefusal(behind) ? behind : planBefore(shuffle, ctx.facts) ?? behind;
+    const plan = behind && !isRefusal(behind) ? behind : (planBefore(shuffle, ctx.facts) ?? behind);
     if (!plan) return false;
     if (isRefusal(plan)) return ctx.decline(node, plan.refused, plan.details);
     fold(shuffle, plan);
@@ -105,7 +113,16 @@ function fold({ data, nodes }: ChannelShuffle, { layer, weights, side, passed }:
   if (side === 'before') {
     // The layer gives its rows in the new order, under the name that the shuffle gave its result.
     setLayerWeights(layer, weights);
-    graph.addNode({ opType: layer.op, name: layer.node.name, inputs: layer.node.inputs, attributes: layer.node.attributes, outputs: [last.output] }, layer.node);
+    graph.addNode(
+      {
+        opType: layer.op,
+        name: layer.node.name,
+        inputs: layer.node.inputs,
+        attributes: layer.node.attributes,
+        outputs: [last.output],
+      },
+      layer.node,
+    );
   } else {
     for (const { node, weights: filters, bias } of passed) {
       setConstantInput(node, 1, filters);
@@ -115,5 +132,6 @@ function fold({ data, nodes }: ChannelShuffle, { layer, weights, side, passed }:
     const reader = last.output?.soleConsumer;
     if (reader) graph.setInput(reader, 0, data);
   }
-  for (const node of side === 'before' ? [last, transpose, first, layer.node] : [last, transpose, first]) removeNode(node);
+  for (const node of side === 'before' ? [last, transpose, first, layer.node] : [last, transpose, first])
+    removeNode(node);
 }

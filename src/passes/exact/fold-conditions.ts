@@ -15,7 +15,7 @@ import { moveOut, takeOver } from '../splice.js';
 
 const DECLINES = {
   'no-iterations': 'The Loop runs no iteration, but the shape of its scan outputs is then not known.',
-  'broadcasts': 'Where always chooses one side, but widens it to another shape.',
+  broadcasts: 'Where always chooses one side, but widens it to another shape.',
   'graph-output': 'Where always chooses one side, but gives the output of a graph its name.',
 } as const;
 
@@ -41,7 +41,11 @@ has the shape of the result.`,
   roots: ['If', 'Loop', 'Where'],
   rewrite(node, ctx) {
     if (node.domain !== '') return false;
-    return node.opType === 'If' ? foldIf(node, ctx) : node.opType === 'Loop' ? foldLoop(node, ctx) : foldWhere(node, ctx);
+    return node.opType === 'If'
+      ? foldIf(node, ctx)
+      : node.opType === 'Loop'
+        ? foldLoop(node, ctx)
+        : foldWhere(node, ctx);
   },
 });
 
@@ -49,7 +53,8 @@ function foldIf(node: Node, ctx: Context): boolean {
   const condition = uniformNumber(ctx.facts, node.inputs[0]);
   const [thenBranch, elseBranch] = [graphAttribute(node, 'then_branch'), graphAttribute(node, 'else_branch')];
   if (!thenBranch || !elseBranch) return false;
-  const isSame = condition === undefined && branchKey(thenBranch) !== undefined && branchKey(thenBranch) === branchKey(elseBranch);
+  const isSame =
+    condition === undefined && branchKey(thenBranch) !== undefined && branchKey(thenBranch) === branchKey(elseBranch);
   if (condition === undefined && !isSame) return false;
   takeOver(node, moveOut(condition === 0 ? elseBranch : thenBranch, node));
   ctx.count('branches');
@@ -68,7 +73,7 @@ function branchKey(graph: Graph): string | undefined {
     if (!value.constant) return undefined;
     names.set(value, value.constant.fingerprint());
   }
-  const nameOf = (value: Value | undefined): string => (value ? names.get(value) ?? `v${value.ordinal}` : '');
+  const nameOf = (value: Value | undefined): string => (value ? (names.get(value) ?? `v${value.ordinal}`) : '');
   const lines: string[] = [];
   for (const node of graph.nodes()) {
     const key = nodeKey(node, nameOf);
@@ -96,7 +101,10 @@ function foldLoop(node: Node, ctx: Context): boolean {
     const first = outer.addInitializer(Tensor.scalar('bool', 1), 'condition');
     const given = [iteration, first, ...carried];
     const [goesOn, ...results] = unrolled(body, node, given);
-    takeOver(node, results.map((value, i) => (i < carried.length ? value : stacked(value, node, ctx))));
+    takeOver(
+      node,
+      results.map((value, i) => (i < carried.length ? value : stacked(value, node, ctx))),
+    );
     removeDead([goesOn, ...results]);
     for (const value of [iteration, first]) dropIfUnused(value);
   } else {
@@ -124,7 +132,10 @@ function stacked(value: Value | undefined, node: Node, ctx: Context): Value | un
   const asInput = ctx.facts.site(node).opset >= 13;
   const attributes: Record<string, Attribute> = asInput ? {} : { axes: intsAttr([0]) };
   const axes = asInput ? [graph.addInitializer(Tensor.int64s([0]), 'axes')] : [];
-  return graph.addNode({ opType: 'Unsqueeze', inputs: [value, ...axes], outputs: [`${value.name}_stacked`], attributes }, node).output;
+  return graph.addNode(
+    { opType: 'Unsqueeze', inputs: [value, ...axes], outputs: [`${value.name}_stacked`], attributes },
+    node,
+  ).output;
 }
 
 function foldWhere(node: Node, ctx: Context): boolean {

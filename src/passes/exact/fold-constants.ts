@@ -78,8 +78,11 @@ function fitsBudget(node: Node, inputs: readonly Value[], outputs: readonly Valu
   const read = inputs.reduce((sum, value) => sum + (value.constant?.byteLength ?? 0), 0);
   const made = outputs.reduce((sum, value) => sum + resultBytes(value, ctx.facts), 0);
   const largest = Math.max(read, made);
-  if (largest > ctx.options.limit * 2 ** 20 && !sharedBytes(node, ctx.facts)) return ctx.decline(node, 'over-limit', { bytes: largest });
-  return fitsGrowth(node, made, ctx.options) || ctx.decline(node, 'too-large', { bytes: made, freed: freedBytes(node) });
+  if (largest > ctx.options.limit * 2 ** 20 && !sharedBytes(node, ctx.facts))
+    return ctx.decline(node, 'over-limit', { bytes: largest });
+  return (
+    fitsGrowth(node, made, ctx.options) || ctx.decline(node, 'too-large', { bytes: made, freed: freedBytes(node) })
+  );
 }
 
 function fitsGrowth(node: Node, made: number, options: OptionValues<typeof OPTIONS>): boolean {

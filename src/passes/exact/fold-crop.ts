@@ -18,8 +18,8 @@ bias only; a crop that keeps some of them is declined.`,
   options: {},
   declines: {
     'shared-output': 'The output of the ConvTranspose is also read by others, or is an output of the graph.',
-    'sizes': 'The sizes of the data or of the crop are not known.',
-    'beyond': 'The crop keeps positions beyond the full output of the ConvTranspose.',
+    sizes: 'The sizes of the data or of the crop are not known.',
+    beyond: 'The crop keeps positions beyond the full output of the ConvTranspose.',
   },
   stats: { folded: 'crops folded into ConvTranspose' },
   roots: ['Slice'],
@@ -81,7 +81,9 @@ function croppedPads(conv: Node, { starts, sizes }: Crop, facts: Facts): number[
   const result = conv.output && facts.of(conv.output).shape?.slice(2);
   if (!data?.every(isStatic) || !result?.every(isStatic) || kernel?.length !== data.length) return undefined;
   const [strides, dilations] = [conv.ints('strides') ?? [], conv.ints('dilations') ?? []];
-  const full = kernel.map((k, i) => (strides[i] ?? 1) * ((data[i] ?? 1) as number - 1) + (k - 1) * (dilations[i] ?? 1) + 1);
+  const full = kernel.map(
+    (k, i) => (strides[i] ?? 1) * (((data[i] ?? 1) as number) - 1) + (k - 1) * (dilations[i] ?? 1) + 1,
+  );
   const own = beginPads(conv, full.every((size, i) => size <= ((result[i] ?? 0) as number)) ? 'whole' : 'cut');
   if (own === undefined) return undefined;
   const begins = starts.map((start, i) => start + (own[i] ?? 0));
@@ -96,5 +98,5 @@ function beginPads(conv: Node, shape: 'whole' | 'cut'): readonly number[] | unde
   const mode = conv.string('auto_pad', 'NOTSET');
   if (conv.attribute('output_shape') !== undefined) return shape === 'whole' ? [] : undefined;
   if (mode === 'VALID') return [];
-  return mode === 'NOTSET' || mode === '' ? conv.ints('pads') ?? [] : undefined;
+  return mode === 'NOTSET' || mode === '' ? (conv.ints('pads') ?? []) : undefined;
 }

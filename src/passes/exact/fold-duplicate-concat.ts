@@ -29,9 +29,9 @@ export const foldDuplicateConcat = defineLocalPass({
   declines: {
     'shared-output': 'The concatenated data is also read by others, or is an output of the graph.',
     'shared-weights': 'The weights are shared with other nodes.',
-    'grouped': 'The convolution has groups.',
+    grouped: 'The convolution has groups.',
     'weights-not-constant': 'The weights of the convolution are not constant.',
-    'channels': 'The numbers of channels of the values are not known.',
+    channels: 'The numbers of channels of the values are not known.',
     'out-of-range': 'A sum of weights does not fit the element type.',
   },
   stats: { dropped: 'repeated values dropped from a Concat' },
@@ -42,7 +42,19 @@ export const foldDuplicateConcat = defineLocalPass({
     if (isRefusal(plan)) return ctx.decline(node, plan.refused, plan.details);
     const graph = graphOf(node);
     const [only] = plan.distinct;
-    const joined = plan.distinct.length === 1 ? only : graph.addNode({ opType: 'Concat', name: node.name, inputs: plan.distinct, attributes: node.attributes, outputs: [`${node.output?.name ?? 'concat'}_distinct`] }, node).output;
+    const joined =
+      plan.distinct.length === 1
+        ? only
+        : graph.addNode(
+            {
+              opType: 'Concat',
+              name: node.name,
+              inputs: plan.distinct,
+              attributes: node.attributes,
+              outputs: [`${node.output?.name ?? 'concat'}_distinct`],
+            },
+            node,
+          ).output;
     ctx.count('dropped', node.inputs.length - plan.distinct.length);
     graph.setInput(plan.conv, 0, joined);
     setConstantInput(plan.conv, 1, plan.weights);

@@ -19,11 +19,9 @@ interface Folding {
   readonly counts: boolean;
 }
 
-const TARGETS: Readonly<Record<string, (node: Node, padding: Padding, geometry: WindowGeometry, facts: Facts) => Refusal<Code> | undefined>> = {
-  Conv: refusesConv,
-  AveragePool: refusesAverage,
-  MaxPool: refusesMaximum,
-};
+const TARGETS: Readonly<
+  Record<string, (node: Node, padding: Padding, geometry: WindowGeometry, facts: Facts) => Refusal<Code> | undefined>
+> = { Conv: refusesConv, AveragePool: refusesAverage, MaxPool: refusesMaximum };
 
 export const foldPad = defineLocalPass({
   name: 'fold-pad',
@@ -38,13 +36,13 @@ last window may begin in the padding, so such pools are left. Pads of a pool mus
 reflection or by the edge, and negative pads, which crop, stay as they are.`,
   options: {},
   declines: {
-    'mode': 'It pads by {mode}, not by a constant.',
-    'value': 'It pads by {value}, which the {op} would not.',
+    mode: 'It pads by {mode}, not by a constant.',
+    value: 'It pads by {value}, which the {op} would not.',
     'pads-channels': 'It also pads the batch or the channels.',
-    'crops': 'A negative padding crops.',
+    crops: 'A negative padding crops.',
     'auto-pad': 'The padding of the {op} depends on a size that is not known.',
-    'counted': 'The {op} has padding of its own that it does not count in its means.',
-    'window': 'A window of the {op} could lie in the padding only, or begin in it (ceil_mode).',
+    counted: 'The {op} has padding of its own that it does not count in its means.',
+    window: 'A window of the {op} could lie in the padding only, or begin in it (ceil_mode).',
   },
   stats: { folded: 'Pad folded into the padding of the next operator' },
   roots: ['Pad'],
@@ -63,16 +61,25 @@ reflection or by the edge, and negative pads, which crop, stay as they are.`,
   },
 });
 
-function planFold(node: Node, facts: Facts): Planned<{ readonly data: Value; readonly foldings: readonly Folding[] }, Code> {
+function planFold(
+  node: Node,
+  facts: Facts,
+): Planned<{ readonly data: Value; readonly foldings: readonly Folding[] }, Code> {
   const { output } = node;
   const consumers = output?.consumers() ?? [];
-  const fitting = (consumer: Node): boolean => consumer.domain === '' && TARGETS[consumer.opType] !== undefined && consumer.inputs[0] === output && consumer.graph === node.graph;
-  if (output === undefined || output.isGraphOutput || consumers.length === 0 || !consumers.every(fitting)) return undefined;
+  const fitting = (consumer: Node): boolean =>
+    consumer.domain === '' &&
+    TARGETS[consumer.opType] !== undefined &&
+    consumer.inputs[0] === output &&
+    consumer.graph === node.graph;
+  if (output === undefined || output.isGraphOutput || consumers.length === 0 || !consumers.every(fitting))
+    return undefined;
   const padding = paddingOf(node, facts);
   if (padding === undefined) return undefined;
   if (padding.mode !== 'constant') return refuse('mode', { mode: padding.mode });
   if ([...padding.begins, ...padding.ends].some((pad) => pad < 0)) return refuse('crops');
-  if ([...padding.begins.slice(0, 2), ...padding.ends.slice(0, 2)].some((pad) => pad !== 0)) return refuse('pads-channels');
+  if ([...padding.begins.slice(0, 2), ...padding.ends.slice(0, 2)].some((pad) => pad !== 0))
+    return refuse('pads-channels');
   const foldings: Folding[] = [];
   for (const consumer of consumers) {
     const folding = foldingInto(consumer, padding, facts);
@@ -91,7 +98,9 @@ function foldingInto(consumer: Node, padding: Padding, facts: Facts): Folding | 
     begins: own.begins.map((pad, i) => pad + (padding.begins[i + 2] ?? 0)),
     ends: own.ends.map((pad, i) => pad + (padding.ends[i + 2] ?? 0)),
   };
-  const refusal = TARGETS[op]?.(consumer, padding, geometry, facts) ?? (op === 'AveragePool' && !isCounting(consumer, own) ? refuse('counted', { op }) : undefined);
+  const refusal =
+    TARGETS[op]?.(consumer, padding, geometry, facts) ??
+    (op === 'AveragePool' && !isCounting(consumer, own) ? refuse('counted', { op }) : undefined);
   return refusal ?? { consumer, geometry, counts: op === 'AveragePool' && consumer.int('count_include_pad', 0) === 0 };
 }
 
@@ -108,7 +117,12 @@ function refusesAverage(node: Node, { value }: Padding, geometry: WindowGeometry
   return windowsStayInside(node, geometry) ? undefined : refuse('window', { op: 'AveragePool' });
 }
 
-function refusesMaximum(node: Node, { value, data }: Padding, geometry: WindowGeometry, facts: Facts): Refusal<Code> | undefined {
+function refusesMaximum(
+  node: Node,
+  { value, data }: Padding,
+  geometry: WindowGeometry,
+  facts: Facts,
+): Refusal<Code> | undefined {
   const indices = node.outputs[1];
   const neutral = value === -Infinity || (value === 0 && rangeOf(data, facts).low >= 0);
   if (!neutral) return refuse('value', { value: value ?? 'a value that is not known', op: 'MaxPool' });

@@ -16,7 +16,8 @@ import { isQuantization } from '../node-kinds.js';
 import { reshapeTarget } from '../reshape-target.js';
 
 const DECLINES = {
-  'graph-output': 'The value is known ({type}), but it is an output of a graph, and an output must be computed by a node.',
+  'graph-output':
+    'The value is known ({type}), but it is an output of a graph, and an output must be computed by a node.',
   'free-dims': 'The shape [{dims}] has more free dimensions than one constant can express.',
 } as const;
 
@@ -89,7 +90,8 @@ function knownTensor(facts: Facts, value: Value): Tensor | undefined {
   const { dtype, shape, data } = facts.of(value);
   const dims = staticDims(shape);
   const numbers = staticDims(data);
-  if (dtype === undefined || !isFoldable(dtype) || dims === undefined || numbers?.length !== elementCount(dims)) return undefined;
+  if (dtype === undefined || !isFoldable(dtype) || dims === undefined || numbers?.length !== elementCount(dims))
+    return undefined;
   if (!numbers.every((number) => Number.isSafeInteger(number) && !Object.is(number, -0))) return undefined;
   const tensor = Tensor.fromNumbers(dtype, dims, numbers);
   return tensor.toNumbers().every((number, i) => number === numbers[i]) ? tensor : undefined;
@@ -101,7 +103,12 @@ function isFoldable(dtype: DType): boolean {
 }
 
 /** Inputs that are known up to free dimensions, by operator. */
-const EXPRESS: Readonly<Record<string, Rule>> = { Reshape: expressReshape, Expand: expressExpand, Slice: expressSlice, Resize: expressSizes };
+const EXPRESS: Readonly<Record<string, Rule>> = {
+  Reshape: expressReshape,
+  Expand: expressExpand,
+  Slice: expressSlice,
+  Resize: expressSizes,
+};
 
 /** The data of input `index`, unless it is a constant already or nothing is known of it. */
 function computedData(node: Node, index: number, facts: Facts): readonly Dim[] | undefined {
@@ -133,7 +140,8 @@ function expressExpand(node: Node, ctx: Context): boolean {
     if (isStatic(dim)) return dim;
     return sameDim(dim, shape[i - data.length + shape.length]) ? 1 : undefined;
   });
-  if (!target.every((dim) => dim !== undefined)) return ctx.decline(node, 'free-dims', { dims: data.map(formatDim).join(', ') });
+  if (!target.every((dim) => dim !== undefined))
+    return ctx.decline(node, 'free-dims', { dims: data.map(formatDim).join(', ') });
   setConstantInput(node, 1, Tensor.int64s(target));
   return true;
 }
@@ -146,12 +154,15 @@ function expressSlice(node: Node, ctx: Context): boolean {
   const startData = ctx.facts.of(starts).data;
   const endData = ctx.facts.of(ends).data;
   const axisData = axes ? knownNumbers(ctx.facts, axes) : startData?.map((_, i) => i);
-  if (!shape || !startData || !endData || axisData?.length !== startData.length || endData.length !== startData.length) return false;
+  if (!shape || !startData || !endData || axisData?.length !== startData.length || endData.length !== startData.length)
+    return false;
   const steps = node.inputs[4] ? knownNumbers(ctx.facts, node.inputs[4]) : startData.map(() => 1);
   if (!steps?.every((step) => step > 0)) return false;
   const dims = axisData.map((axis) => shape[axis < 0 ? axis + shape.length : axis]);
   const newStarts = startData.map((start, i) => fromEnd(start, dims[i]));
-  const newEnds = endData.map((end, i) => (sameDim(end, dims[i]) && !isStatic(end) ? TO_THE_END : fromEnd(end, dims[i])));
+  const newEnds = endData.map((end, i) =>
+    sameDim(end, dims[i]) && !isStatic(end) ? TO_THE_END : fromEnd(end, dims[i]),
+  );
   if (!newStarts.every((start) => start !== undefined) || !newEnds.every((end) => end !== undefined)) {
     return ctx.decline(node, 'free-dims', { dims: [...startData, ...endData].map(formatDim).join(', ') });
   }
@@ -177,9 +188,13 @@ function expressSizes(node: Node, ctx: Context): boolean {
   if (!data || !shape || node.attribute('axes') || data.length !== shape.length) return false;
   if (node.string('keep_aspect_ratio_policy', 'stretch') !== 'stretch') return false;
   const scales = data.map((size, i) => wholeRatio(size, shape[i]));
-  if (!scales.every((scale) => scale !== undefined)) return ctx.decline(node, 'free-dims', { dims: data.map(formatDim).join(', ') });
+  if (!scales.every((scale) => scale !== undefined))
+    return ctx.decline(node, 'free-dims', { dims: data.map(formatDim).join(', ') });
   const graph = graphOf(node);
-  const constant = ctx.model.graph.addInitializer(Tensor.fromNumbers('float32', [scales.length], scales), `${node.output?.name ?? 'resize'}_scales`);
+  const constant = ctx.model.graph.addInitializer(
+    Tensor.fromNumbers('float32', [scales.length], scales),
+    `${node.output?.name ?? 'resize'}_scales`,
+  );
   graph.setInput(node, 3, undefined);
   graph.setInput(node, 2, constant);
   return true;
@@ -192,18 +207,27 @@ function wholeRatio(size: Dim, dim: Dim | undefined): number | undefined {
 
 /** Nodes that have a simpler form. */
 const SIMPLIFY: Readonly<Record<string, Rule>> = {
-  CastLike: castLike, Gather: partOfShape, Slice: partOfShape, Mul: absorbed(0), And: absorbed(0), Or: absorbed(1),
+  CastLike: castLike,
+  Gather: partOfShape,
+  Slice: partOfShape,
+  Mul: absorbed(0),
+  And: absorbed(0),
+  Or: absorbed(1),
 };
 
 /** x * 0, x and false, x or true: the other operand does not matter (of floats it does: infinity * 0 is NaN). */
 function absorbed(element: number): Rule {
   return (node, { facts }) => {
     const { output } = node;
-    if (!output || output.isGraphOutput || !node.inputs.some((value) => uniformNumber(facts, value) === element)) return false;
+    if (!output || output.isGraphOutput || !node.inputs.some((value) => uniformNumber(facts, value) === element))
+      return false;
     const { dtype, shape } = facts.of(output);
     const dims = staticDims(shape);
     if (!dtype || isFloat(dtype) || !dims || elementCount(dims) > MAX_DATA) return false;
-    becomeConstants(node, new Map([[output, Tensor.fromNumbers(dtype, dims, Array<number>(elementCount(dims)).fill(element))]]));
+    becomeConstants(
+      node,
+      new Map([[output, Tensor.fromNumbers(dtype, dims, Array<number>(elementCount(dims)).fill(element))]]),
+    );
     return true;
   };
 }
@@ -212,7 +236,11 @@ function castLike(node: Node, ctx: Context): boolean {
   const [input, like] = node.inputs;
   const dtype = like && ctx.facts.of(like).dtype;
   if (!input || !dtype) return false;
-  replaceNode(node, { opType: 'Cast', inputs: [input], attributes: { to: intAttr(DTYPES[dtype].code), saturate: node.attribute('saturate') } });
+  replaceNode(node, {
+    opType: 'Cast',
+    inputs: [input],
+    attributes: { to: intAttr(DTYPES[dtype].code), saturate: node.attribute('saturate') },
+  });
   removeDead([like]);
   return true;
 }
@@ -226,7 +254,10 @@ function partOfShape(node: Node, ctx: Context): boolean {
   const picked = node.opType === 'Gather' ? gathered(node, ctx.facts) : sliced(node, ctx.facts);
   if (picked === undefined) return false;
   const { start, end } = picked;
-  const attributes = { ...(start === 0 ? {} : { start: intAttr(start) }), ...(end === undefined ? {} : { end: intAttr(end) }) };
+  const attributes = {
+    ...(start === 0 ? {} : { start: intAttr(start) }),
+    ...(end === undefined ? {} : { end: intAttr(end) }),
+  };
   replaceNode(node, { opType: 'Shape', inputs: [source], attributes });
   removeDead([shape.output]);
   return true;
@@ -241,7 +272,8 @@ interface Range {
 function gathered(node: Node, facts: Facts): Range | undefined {
   const indices = knownNumbers(facts, node.inputs[1]);
   const start = indices?.[0];
-  if (start === undefined || node.inputs[1] === undefined || facts.of(node.inputs[1]).shape?.length !== 1) return undefined;
+  if (start === undefined || node.inputs[1] === undefined || facts.of(node.inputs[1]).shape?.length !== 1)
+    return undefined;
   if (!indices?.every((index, i) => index === start + i) || (start < 0 && start + indices.length > 0)) return undefined;
   const end = start + indices.length;
   return { start, end: end === 0 ? undefined : end };

@@ -27,9 +27,13 @@ floor(floor(a/b)/c) = floor(a/(bc)). In front of an unpadded point convolution i
     const data = node.inputs[0];
     if (!pool || !data || !node.output) return false;
     const producer = data.producer;
-    const before = producer?.is('Conv') && producer.graph === node.graph ? windowGeometry(producer, ctx.facts) : undefined;
+    const before =
+      producer?.is('Conv') && producer.graph === node.graph ? windowGeometry(producer, ctx.facts) : undefined;
     const consumers = node.output.consumers();
-    const behind = node.output.isGraphOutput || consumers.length === 0 ? [] : consumers.map((consumer) => pointConv(consumer, node, ctx.facts));
+    const behind =
+      node.output.isGraphOutput || consumers.length === 0
+        ? []
+        : consumers.map((consumer) => pointConv(consumer, node, ctx.facts));
     const foldsBehind = behind.length > 0 && behind.every((geometry) => geometry !== undefined);
     if (!before && !foldsBehind) return false;
     if (node.int('ceil_mode', 0) !== 0) return ctx.decline(node, 'ceil-mode');
@@ -52,12 +56,17 @@ floor(floor(a/b)/c) = floor(a/(bc)). In front of an unpadded point convolution i
 
 function pickingPool(node: Node, facts: Facts): WindowGeometry | undefined {
   const indices = node.outputs[1];
-  const geometry = node.domain === '' && (indices === undefined || indices.isUnused) ? windowGeometry(node, facts) : undefined;
+  const geometry =
+    node.domain === '' && (indices === undefined || indices.isUnused) ? windowGeometry(node, facts) : undefined;
   return geometry && isPointKernel(geometry) && isUnpadded(geometry) ? geometry : undefined;
 }
 
 function pointConv(consumer: Node, pool: Node, facts: Facts): WindowGeometry | undefined {
-  const reads = consumer.is('Conv') && consumer.graph === pool.graph && consumer.inputs[0] === pool.output && consumer.inputs.lastIndexOf(pool.output) === 0;
+  const reads =
+    consumer.is('Conv') &&
+    consumer.graph === pool.graph &&
+    consumer.inputs[0] === pool.output &&
+    consumer.inputs.lastIndexOf(pool.output) === 0;
   const geometry = reads ? windowGeometry(consumer, facts) : undefined;
   return geometry && isPointKernel(geometry) && isUnpadded(geometry) ? geometry : undefined;
 }

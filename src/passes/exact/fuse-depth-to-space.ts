@@ -23,9 +23,27 @@ interface Form {
 }
 
 const FORMS: readonly Form[] = [
-  { mode: 'DCR', perm: [0, 3, 4, 1, 5, 2], blocks: [1, 2], input: [[0], [1, 2, 3], [4], [5]], output: [[0], [3], [4, 1], [5, 2]] },
-  { mode: 'CRD', perm: [0, 1, 4, 2, 5, 3], blocks: [2, 3], input: [[0], [1, 2, 3], [4], [5]], output: [[0], [1], [4, 2], [5, 3]] },
-  { mode: 'space-to-depth', perm: [0, 3, 5, 1, 2, 4], blocks: [3, 5], input: [[0], [1], [2, 3], [4, 5]], output: [[0], [3, 5, 1], [2], [4]] },
+  {
+    mode: 'DCR',
+    perm: [0, 3, 4, 1, 5, 2],
+    blocks: [1, 2],
+    input: [[0], [1, 2, 3], [4], [5]],
+    output: [[0], [3], [4, 1], [5, 2]],
+  },
+  {
+    mode: 'CRD',
+    perm: [0, 1, 4, 2, 5, 3],
+    blocks: [2, 3],
+    input: [[0], [1, 2, 3], [4], [5]],
+    output: [[0], [1], [4, 2], [5, 3]],
+  },
+  {
+    mode: 'space-to-depth',
+    perm: [0, 3, 5, 1, 2, 4],
+    blocks: [3, 5],
+    input: [[0], [1], [2, 3], [4, 5]],
+    output: [[0], [3, 5, 1], [2], [4]],
+  },
 ];
 
 export const fuseDepthToSpace = defineLocalPass({
@@ -40,7 +58,7 @@ DepthToSpace in mode DCR, \`[N, C, b, b, H, W]\` with \`[0, 1, 4, 2, 5, 3]\` in 
   options: {},
   declines: {
     'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
-    'opset': 'DepthToSpace has the mode CRD since opset 11, and the model is at {opset}.',
+    opset: 'DepthToSpace has the mode CRD since opset 11, and the model is at {opset}.',
   },
   stats: { fused: 'block moves fused from their pieces' },
   roots: ['Reshape'],
@@ -52,7 +70,11 @@ DepthToSpace in mode DCR, \`[N, C, b, b, H, W]\` with \`[0, 1, 4, 2, 5, 3]\` in 
     if (!areOwned(nodes, node)) return ctx.decline(node, 'shared-output');
     const { inputs } = node;
     const opType = form.mode === 'space-to-depth' ? 'SpaceToDepth' : 'DepthToSpace';
-    replaceNode(node, { opType, inputs: [data], attributes: { blocksize: intAttr(block), mode: form.mode === 'CRD' ? stringAttr('CRD') : undefined } });
+    replaceNode(node, {
+      opType,
+      inputs: [data],
+      attributes: { blocksize: intAttr(block), mode: form.mode === 'CRD' ? stringAttr('CRD') : undefined },
+    });
     removeDead(inputs);
     ctx.count('fused');
     return true;
@@ -76,10 +98,20 @@ function blockMoveAt(last: Node, facts: Facts): BlockMove | undefined {
   const [before, parts, after] = [data, first.output, last.output].map((value) => facts.of(value).shape);
   const block = parts?.[form.blocks[0]];
   if (!before || !after || !parts || !isStatic(block) || parts[form.blocks[1]] !== block) return undefined;
-  return joins(parts, form.input, before) && joins(parts, form.output, after) ? { form, block, data, nodes: new Set([first, transpose]) } : undefined;
+  return joins(parts, form.input, before) && joins(parts, form.output, after)
+    ? { form, block, data, nodes: new Set([first, transpose]) }
+    : undefined;
 }
 
 /** Each axis of `whole` is the product of the parts listed for it. */
 function joins(parts: readonly Dim[], lists: Form['input'], whole: readonly Dim[]): boolean {
-  return whole.length === lists.length && lists.every((list, i) => sameDim(list.reduce<Dim>((size, axis) => mulDims(size, parts[axis] ?? 1), 1), whole[i]));
+  return (
+    whole.length === lists.length &&
+    lists.every((list, i) =>
+      sameDim(
+        list.reduce<Dim>((size, axis) => mulDims(size, parts[axis] ?? 1), 1),
+        whole[i],
+      ),
+    )
+  );
 }

@@ -3,7 +3,15 @@ import { stringAttr } from '../../ir/attribute.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { removeDead, replaceNode } from '../edit.js';
-import { areOwned, isClose, isFloatValue, polynomialIn, productOf, sameCoefficients, type Polynomial } from '../expression.js';
+import {
+  areOwned,
+  isClose,
+  isFloatValue,
+  polynomialIn,
+  productOf,
+  sameCoefficients,
+  type Polynomial,
+} from '../expression.js';
 import { defineLocalPass } from '../pass.js';
 
 type Approximation = 'none' | 'tanh';
@@ -27,7 +35,7 @@ runs about twice as fast as one operator.`,
   options: {},
   declines: {
     'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
-    'opset': 'Gelu is an operator since opset 20, and the model is at {opset}.',
+    opset: 'Gelu is an operator since opset 20, and the model is at {opset}.',
   },
   stats: { fused: 'Gelu fused from its pieces' },
   roots: ['Mul', 'Div'],
@@ -58,20 +66,26 @@ function geluOf(node: Node): Gelu | undefined {
     const [x, bracket] = [product.factors[side], product.factors[1 - side]];
     const read = x && bracket && bracketOf(bracket, x);
     // 1/2 may also stand inside the bracket: 1/2 + 1/2 erf(...).
-    if (read && isClose(product.constant * read.weight, 0.5)) return { x, approximate: read.approximate, nodes: new Set([...product.nodes, ...read.nodes]) };
+    if (read && isClose(product.constant * read.weight, 0.5))
+      return { x, approximate: read.approximate, nodes: new Set([...product.nodes, ...read.nodes]) };
   }
   return undefined;
 }
 
 /** weight (1 + f(argument)) with f and the argument of one of the forms. */
-function bracketOf(bracket: Value, x: Value): { readonly weight: number; readonly approximate: Approximation; readonly nodes: ReadonlySet<Node> } | undefined {
+function bracketOf(
+  bracket: Value,
+  x: Value,
+): { readonly weight: number; readonly approximate: Approximation; readonly nodes: ReadonlySet<Node> } | undefined {
   const f = functionBelow(bracket, 4);
   const output = f?.output;
   const form = f && FORMS[f.opType];
   const nodes = new Set<Node>(f ? [f] : []);
   const line = output && polynomialIn(bracket, output, nodes);
   if (!form || !f || !line || line.length !== 2 || !isClose(line[0], line[1] ?? 0)) return undefined;
-  return sameCoefficients(polynomialIn(f.inputs[0], x, nodes), form.argument) ? { weight: line[1] ?? 0, approximate: form.approximate, nodes } : undefined;
+  return sameCoefficients(polynomialIn(f.inputs[0], x, nodes), form.argument)
+    ? { weight: line[1] ?? 0, approximate: form.approximate, nodes }
+    : undefined;
 }
 
 /** The Erf or Tanh that a chain of Add, Mul, Div with constants starts from. */
@@ -79,5 +93,7 @@ function functionBelow(value: Value, depth: number): Node | undefined {
   const node = value.producer;
   if (!node || node.domain !== '' || FORMS[node.opType]) return node;
   const [inner, ...rest] = node.inputs.filter((input) => input?.constant === undefined);
-  return ['Add', 'Mul', 'Div'].includes(node.opType) && inner && rest.length === 0 && depth > 0 ? functionBelow(inner, depth - 1) : undefined;
+  return ['Add', 'Mul', 'Div'].includes(node.opType) && inner && rest.length === 0 && depth > 0
+    ? functionBelow(inner, depth - 1)
+    : undefined;
 }

@@ -6,7 +6,18 @@ import { removeDead, replaceNode } from '../edit.js';
 import { defineLocalPass } from '../pass.js';
 
 /** Operators that ONNX Runtime keeps in its blocked layout between convolutions. */
-const BLOCKED: ReadonlySet<string> = new Set(['Relu', 'Clip', 'LeakyRelu', 'Sigmoid', 'Tanh', 'HardSigmoid', 'Add', 'MaxPool', 'AveragePool', 'Concat']);
+const BLOCKED: ReadonlySet<string> = new Set([
+  'Relu',
+  'Clip',
+  'LeakyRelu',
+  'Sigmoid',
+  'Tanh',
+  'HardSigmoid',
+  'Add',
+  'MaxPool',
+  'AveragePool',
+  'Concat',
+]);
 
 export const fuseGlobalAveragePool = defineLocalPass({
   name: 'fuse-global-average-pool',
@@ -43,5 +54,8 @@ function isGlobalMean(node: Node, facts: Facts): boolean {
 
 function isBlocked(node: Node | undefined, depth: number): boolean {
   if (!node || node.domain !== '' || depth === 0) return false;
-  return node.opType === 'Conv' || (BLOCKED.has(node.opType) && node.inputs.some((value) => isBlocked(value?.producer, depth - 1)));
+  return (
+    node.opType === 'Conv' ||
+    (BLOCKED.has(node.opType) && node.inputs.some((value) => isBlocked(value?.producer, depth - 1)))
+  );
 }

@@ -26,7 +26,11 @@ convolution before it.`,
     if (!found) return false;
     if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
     const { inputs } = node;
-    replaceNode(node, { opType: 'HardSigmoid', inputs: [found.x], attributes: { alpha: floatAttr(Math.fround(found.alpha)), beta: floatAttr(Math.fround(found.beta)) } });
+    replaceNode(node, {
+      opType: 'HardSigmoid',
+      inputs: [found.x],
+      attributes: { alpha: floatAttr(Math.fround(found.alpha)), beta: floatAttr(Math.fround(found.beta)) },
+    });
     removeDead(inputs);
     ctx.count('fused');
     return true;

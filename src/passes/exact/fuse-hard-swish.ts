@@ -34,7 +34,10 @@ before it (measured: the convolution with the four pieces takes 1.1 to 1.6 times
     if (standard) replaceNode(node, { opType: 'HardSwish', inputs: [x] });
     else {
       const attributes = { alpha: floatAttr(Math.fround(alpha)), beta: floatAttr(Math.fround(beta)) };
-      const gate = graphOf(node).addNode({ opType: 'HardSigmoid', inputs: [x], attributes, outputs: [`${node.output?.name ?? 'hardswish'}_gate`] }, node);
+      const gate = graphOf(node).addNode(
+        { opType: 'HardSigmoid', inputs: [x], attributes, outputs: [`${node.output?.name ?? 'hardswish'}_gate`] },
+        node,
+      );
       replaceNode(node, { opType: 'Mul', inputs: [x, gate.output] });
     }
     removeDead(inputs);

@@ -38,7 +38,11 @@ function instanceNormAt(node: Node, facts: Facts): Normalization | undefined {
   if (core === undefined || core.rank < 3 || core.axes.length !== core.rank - 2 || core.axes[0] !== 2) return undefined;
   const channels = channelsOf(core, facts);
   if (channels === undefined) return undefined;
-  const found = normalizationAt(node, facts, (tensor) => channelNumbers(tensor, { channels, rank: core.rank, fromEnd: core.rank - 2 }) !== undefined);
+  const found = normalizationAt(
+    node,
+    facts,
+    (tensor) => channelNumbers(tensor, { channels, rank: core.rank, fromEnd: core.rank - 2 }) !== undefined,
+  );
   // Along one axis, without anything per channel, it is a LayerNormalization as well; that is the more likely one.
   return found && (core.rank > 3 || found.scale || found.bias) ? found : undefined;
 }
@@ -59,8 +63,15 @@ function fuse(found: Normalization, facts: Facts): void {
     return Tensor.fromNumbers(dtype, [channels], numbers ?? new Float64Array(channels).fill(fallback));
   };
   const name = last.output?.name ?? 'norm';
-  const [scale, bias] = [graph.addInitializer(vector(found.scale, 1), `${name}_scale`), graph.addInitializer(vector(found.bias, 0), `${name}_bias`)];
+  const [scale, bias] = [
+    graph.addInitializer(vector(found.scale, 1), `${name}_scale`),
+    graph.addInitializer(vector(found.bias, 0), `${name}_bias`),
+  ];
   const { inputs } = last;
-  replaceNode(last, { opType: 'InstanceNormalization', inputs: [x, scale, bias], attributes: { epsilon: floatAttr(Math.fround(epsilon)) } });
+  replaceNode(last, {
+    opType: 'InstanceNormalization',
+    inputs: [x, scale, bias],
+    attributes: { epsilon: floatAttr(Math.fround(epsilon)) },
+  });
   removeDead(inputs);
 }

@@ -20,8 +20,8 @@ with a Reciprocal or a power. Without a scale a tensor of ones is made, for whic
   options: {},
   declines: {
     'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
-    'opset': 'LayerNormalization is an operator since opset 17, and the model is at {opset}.',
-    'sizes': 'There is no scale, and the sizes of the axes it would have are not known.',
+    opset: 'LayerNormalization is an operator since opset 17, and the model is at {opset}.',
+    sizes: 'There is no scale, and the sizes of the axes it would have are not known.',
   },
   stats: { fused: 'LayerNormalization fused from its pieces' },
   roots: ['Div', 'Mul'],
@@ -69,10 +69,15 @@ function fuse(found: Normalization, facts: Facts): void {
   const dims = normalizedDims(found, facts) ?? found.scale?.dims ?? [];
   const dtype = facts.of(x).dtype ?? 'float32';
   const name = last.output?.name ?? 'norm';
-  const ones = (): Tensor => Tensor.fromNumbers(isFoldable(dtype) ? dtype : 'float32', dims, new Float64Array(elementCount(dims)).fill(1));
+  const ones = (): Tensor =>
+    Tensor.fromNumbers(isFoldable(dtype) ? dtype : 'float32', dims, new Float64Array(elementCount(dims)).fill(1));
   const scale = graph.addInitializer(found.scale?.reshaped(dims) ?? ones(), `${name}_scale`);
   const bias = found.bias && graph.addInitializer(found.bias.reshaped(dims), `${name}_bias`);
   const { inputs } = last;
-  replaceNode(last, { opType: 'LayerNormalization', inputs: [x, scale, bias], attributes: { axis: intAttr(-axes.length), epsilon: floatAttr(Math.fround(epsilon)) } });
+  replaceNode(last, {
+    opType: 'LayerNormalization',
+    inputs: [x, scale, bias],
+    attributes: { axis: intAttr(-axes.length), epsilon: floatAttr(Math.fround(epsilon)) },
+  });
   removeDead(inputs);
 }

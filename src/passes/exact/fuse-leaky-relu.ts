@@ -15,7 +15,13 @@ interface Leaky {
   readonly nodes: ReadonlySet<Node>;
 }
 
-const FORMS: Readonly<Record<string, (node: Node, facts: Facts) => Leaky | undefined>> = { Max: maxForm, Where: whereForm, Add: reluForm, Sub: reluForm, PRelu: preluForm };
+const FORMS: Readonly<Record<string, (node: Node, facts: Facts) => Leaky | undefined>> = {
+  Max: maxForm,
+  Where: whereForm,
+  Add: reluForm,
+  Sub: reluForm,
+  PRelu: preluForm,
+};
 
 export const fuseLeakyRelu = defineLocalPass({
   name: 'fuse-leaky-relu',
@@ -36,7 +42,11 @@ With a slope per channel the pieces would be PRelu, which ONNX Runtime runs slow
     if (!found || !isFloatValue(found.x, ctx.facts) || ctx.model.opset < 6) return false;
     if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
     const { inputs } = node;
-    replaceNode(node, { opType: 'LeakyRelu', inputs: [found.x], attributes: { alpha: floatAttr(Math.fround(found.slope)) } });
+    replaceNode(node, {
+      opType: 'LeakyRelu',
+      inputs: [found.x],
+      attributes: { alpha: floatAttr(Math.fround(found.slope)) },
+    });
     removeDead(inputs);
     ctx.count('fused');
     return true;
@@ -44,7 +54,10 @@ With a slope per channel the pieces would be PRelu, which ONNX Runtime runs slow
 });
 
 /** a x, and the nodes that compute it. */
-function scaledBy(value: Value | undefined, x: Value): { readonly slope: number; readonly nodes: Set<Node> } | undefined {
+function scaledBy(
+  value: Value | undefined,
+  x: Value,
+): { readonly slope: number; readonly nodes: Set<Node> } | undefined {
   const nodes = new Set<Node>();
   const line = value && polynomialIn(value, x, nodes);
   return line?.length === 2 && line[0] === 0 ? { slope: line[1] ?? 0, nodes } : undefined;
@@ -53,7 +66,10 @@ function scaledBy(value: Value | undefined, x: Value): { readonly slope: number;
 function maxForm(node: Node): Leaky | undefined {
   const [a, b] = node.inputs;
   if (node.inputs.length !== 2 || !a || !b) return undefined;
-  for (const [x, other] of [[a, b], [b, a]] as const) {
+  for (const [x, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     const scaled = scaledBy(other, x);
     if (scaled && scaled.nodes.size > 0 && scaled.slope >= 0 && scaled.slope <= 1) return { x, ...scaled };
   }
@@ -64,8 +80,14 @@ function whereForm(node: Node): Leaky | undefined {
   const [condition, x, other] = node.inputs;
   const compare = condition?.producer;
   const scaled = x && scaledBy(other, x);
-  const asks = compare && ['Greater', 'GreaterOrEqual'].includes(compare.opType) && compare.inputs[0] === x && scalarConstant(compare.inputs[1]) === 0;
-  return x && scaled && scaled.nodes.size > 0 && compare && asks ? { x, slope: scaled.slope, nodes: new Set([compare, ...scaled.nodes]) } : undefined;
+  const asks =
+    compare &&
+    ['Greater', 'GreaterOrEqual'].includes(compare.opType) &&
+    compare.inputs[0] === x &&
+    scalarConstant(compare.inputs[1]) === 0;
+  return x && scaled && scaled.nodes.size > 0 && compare && asks
+    ? { x, slope: scaled.slope, nodes: new Set([compare, ...scaled.nodes]) }
+    : undefined;
 }
 
 /** relu(x) - a relu(-x), or relu(x) + (-a) relu(-x). */

@@ -19,9 +19,10 @@ export const fuseMatMulAdd = defineLocalPass({
 to the shape of \`A B\` without growing it. The Gemm then takes up what later folds into its weights and bias.`,
   options: {},
   declines: {
-    'rank': 'The operands of MatMul are not known to have two axes.',
+    rank: 'The operands of MatMul are not known to have two axes.',
     'addend-shape': 'The addend is not known to broadcast to the shape of the product.',
-    'quantized': 'An operand is dequantized: the runtime multiplies integers in a MatMul like this one, and not in a Gemm.',
+    quantized:
+      'An operand is dequantized: the runtime multiplies integers in a MatMul like this one, and not in a Gemm.',
     'shared-output': 'The product is also read by others, or is an output of the graph.',
   },
   stats: { fused: 'MatMul and Add fused to Gemm' },
@@ -36,7 +37,8 @@ to the shape of \`A B\` without growing it. The Gemm then takes up what later fo
     if (product.soleConsumer !== node || matmul.graph !== node.graph) return ctx.decline(node, 'shared-output');
     const [left, right] = [ctx.facts.of(a).shape, ctx.facts.of(b).shape];
     if (left?.length !== 2 || right?.length !== 2) return ctx.decline(node, 'rank');
-    if (!broadcastsTo(ctx.facts.of(addend).shape, [left[0] ?? 1, right[1] ?? 1])) return ctx.decline(node, 'addend-shape');
+    if (!broadcastsTo(ctx.facts.of(addend).shape, [left[0] ?? 1, right[1] ?? 1]))
+      return ctx.decline(node, 'addend-shape');
     replaceNode(node, { opType: 'Gemm', inputs: [a, b, addend] });
     removeNode(matmul);
     ctx.count('fused');
@@ -44,7 +46,9 @@ to the shape of \`A B\` without growing it. The Gemm then takes up what later fo
   },
 });
 
-function productAndAddend(node: Node): { readonly product: Value; readonly matmul: Node; readonly addend: Value } | undefined {
+function productAndAddend(
+  node: Node,
+): { readonly product: Value; readonly matmul: Node; readonly addend: Value } | undefined {
   const [first, second] = node.inputs;
   if (!node.is('Add') || !first || !second) return undefined;
   if (first.producer?.is('MatMul')) return { product: first, matmul: first.producer, addend: second };
@@ -52,5 +56,9 @@ function productAndAddend(node: Node): { readonly product: Value; readonly matmu
 }
 
 function broadcastsTo(shape: readonly Dim[] | undefined, target: readonly Dim[]): boolean {
-  return shape !== undefined && shape.length <= target.length && shape.every((dim, i) => dim === 1 || sameDim(dim, target[target.length - shape.length + i]));
+  return (
+    shape !== undefined &&
+    shape.length <= target.length &&
+    shape.every((dim, i) => dim === 1 || sameDim(dim, target[target.length - shape.length + i]))
+  );
 }

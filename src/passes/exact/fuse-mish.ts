@@ -15,7 +15,7 @@ export const fuseMish = defineLocalPass({
   options: {},
   declines: {
     'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
-    'opset': 'Mish is an operator since opset 18, and the model is at {opset}.',
+    opset: 'Mish is an operator since opset 18, and the model is at {opset}.',
   },
   stats: { fused: 'Mish fused from its pieces' },
   roots: ['Mul'],

@@ -16,10 +16,15 @@ export const fuseSilu = defineLocalPass({
   details: `\`Swish(x) = x sigmoid(alpha x)\`, an operator since opset 24; SiLU is \`alpha = 1\`. ONNX Runtime runs the two pieces as one kernel, and
 Swish as four (release 1.31: a conversion, a product, Sigmoid, a product), in nearly twice the time. So the pass declines unless
 asked to prefer fewer nodes, for other runtimes.`,
-  options: { prefer: choice(['speed', 'nodes'], { default: 'speed', help: 'what matters more where ONNX Runtime runs the pieces faster' }) },
+  options: {
+    prefer: choice(['speed', 'nodes'], {
+      default: 'speed',
+      help: 'what matters more where ONNX Runtime runs the pieces faster',
+    }),
+  },
   declines: {
     'shared-output': 'The output of Sigmoid is also read by others, or is an output of the graph.',
-    'dearer': 'ONNX Runtime runs Sigmoid and Mul as one kernel and Swish as several, in nearly twice the time.',
+    dearer: 'ONNX Runtime runs Sigmoid and Mul as one kernel and Swish as several, in nearly twice the time.',
   },
   stats: { fused: 'SiLU fused to Swish' },
   roots: ['Mul'],
@@ -29,7 +34,11 @@ asked to prefer fewer nodes, for other runtimes.`,
     if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
     if (ctx.options.prefer === 'speed') return ctx.decline(node, 'dearer');
     const { inputs } = node;
-    replaceNode(node, { opType: 'Swish', inputs: [found.x], attributes: { alpha: found.alpha === 1 ? undefined : floatAttr(Math.fround(found.alpha)) } });
+    replaceNode(node, {
+      opType: 'Swish',
+      inputs: [found.x],
+      attributes: { alpha: found.alpha === 1 ? undefined : floatAttr(Math.fround(found.alpha)) },
+    });
     removeDead(inputs);
     ctx.count('fused');
     return true;
@@ -49,7 +58,10 @@ function swishOf(node: Node): Swish | undefined {
     const argument = sigmoid.inputs[0];
     if (argument === x) return { x, alpha: 1, nodes: new Set([sigmoid]) };
     const scale = argument?.producer;
-    const alpha = scale?.is('Mul') && scale.inputs.includes(x) ? scale.inputs.map(scalarConstant).find((number) => number !== undefined) : undefined;
+    const alpha =
+      scale?.is('Mul') && scale.inputs.includes(x)
+        ? scale.inputs.map(scalarConstant).find((number) => number !== undefined)
+        : undefined;
     if (scale && alpha !== undefined) return { x, alpha, nodes: new Set([sigmoid, scale]) };
   }
   return undefined;

@@ -19,7 +19,7 @@ quotient. Before opset 13 the operator flattened all axes from its own on, so on
   options: {},
   declines: {
     'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
-    'axis': 'The sum runs over several axes, or before opset 13 not over the last one.',
+    axis: 'The sum runs over several axes, or before opset 13 not over the last one.',
   },
   stats: { fused: 'Softmax fused from its pieces' },
   roots: ['Div'],
@@ -27,7 +27,15 @@ quotient. Before opset 13 the operator flattened all axes from its own on, so on
     const exp = node.inputs[0]?.producer;
     const sum = node.inputs[1]?.producer;
     const argument = exp?.inputs[0];
-    if (!node.is('Div') || !exp?.is('Exp') || !argument || !sum || sum.inputs[0] !== exp.output || !isFloatValue(argument, ctx.facts)) return false;
+    if (
+      !node.is('Div') ||
+      !exp?.is('Exp') ||
+      !argument ||
+      !sum ||
+      sum.inputs[0] !== exp.output ||
+      !isFloatValue(argument, ctx.facts)
+    )
+      return false;
     const axes = reducedAxes(sum, 'ReduceSum', ctx.facts);
     const rank = ctx.facts.of(argument).shape?.length;
     if (axes === undefined || rank === undefined) return false;
@@ -46,17 +54,25 @@ quotient. Before opset 13 the operator flattened all axes from its own on, so on
 });
 
 function reducedAxes(node: Node, opType: string, facts: Facts): readonly number[] | undefined {
-  const axes = node.is(opType) && node.int('keepdims', 1) !== 0 ? node.ints('axes') ?? knownNumbers(facts, node.inputs[1]) : undefined;
+  const axes =
+    node.is(opType) && node.int('keepdims', 1) !== 0
+      ? (node.ints('axes') ?? knownNumbers(facts, node.inputs[1]))
+      : undefined;
   return axes && axes.length > 0 ? axes : undefined;
 }
 
 /** x, where `value` is x - max x along the same axis. */
-function withoutMaximum(value: Value, axes: readonly number[], rank: number, facts: Facts): { readonly x: Value; readonly nodes: readonly Node[] } | undefined {
+function withoutMaximum(
+  value: Value,
+  axes: readonly number[],
+  rank: number,
+  facts: Facts,
+): { readonly x: Value; readonly nodes: readonly Node[] } | undefined {
   const subtract = value.producer;
   const [x, largest] = subtract?.is('Sub') ? subtract.inputs : [];
   const maximum = largest?.producer;
   const over = maximum && reducedAxes(maximum, 'ReduceMax', facts);
-  const positive = (axis: number | undefined): number => (axis !== undefined && axis < 0 ? axis + rank : axis ?? -1);
+  const positive = (axis: number | undefined): number => (axis !== undefined && axis < 0 ? axis + rank : (axis ?? -1));
   const same = over?.length === 1 && positive(over[0]) === positive(axes[0]);
   return subtract && x && maximum && same && maximum.inputs[0] === x ? { x, nodes: [subtract, maximum] } : undefined;
 }

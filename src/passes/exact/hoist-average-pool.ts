@@ -36,8 +36,8 @@ that nothing is saved, the site is declined.`,
   declines: {
     'shared-output': 'The output of the Conv is also read by others, or is an output of the graph.',
     'padded-bias': 'The pool counts its padding, where the bias of the Conv would not stand.',
-    'dearer': 'Averaging first would take {after} operations instead of {before}.',
-    'flat': 'The average drops axes, and the Conv cannot become a Gemm: it has groups, or its weights are shared or not constant.',
+    dearer: 'Averaging first would take {after} operations instead of {before}.',
+    flat: 'The average drops axes, and the Conv cannot become a Gemm: it has groups, or its weights are shared or not constant.',
   },
   stats: { hoisted: 'averages moved in front of a convolution' },
   roots: ['GlobalAveragePool', 'ReduceMean', 'AveragePool'],
@@ -71,7 +71,8 @@ function averageOf(node: Node, facts: Facts): 'mean' | 'counting' | 'flat' | und
   if (node.opType === 'GlobalAveragePool') return 'mean';
   if (node.opType === 'AveragePool') {
     const geometry = windowGeometry(node, facts);
-    const plain = node.int('count_include_pad', 0) === 0 || (geometry && isUnpadded(geometry) && node.int('ceil_mode', 0) === 0);
+    const plain =
+      node.int('count_include_pad', 0) === 0 || (geometry && isUnpadded(geometry) && node.int('ceil_mode', 0) === 0);
     return plain ? 'mean' : 'counting';
   }
   const rank = node.inputs[0] && facts.of(node.inputs[0]).shape?.length;
@@ -83,7 +84,12 @@ function averageOf(node: Node, facts: Facts): 'mean' | 'counting' | 'flat' | und
   return spatial.size === rank - 2 ? 'flat' : undefined;
 }
 
-function costRefusal(node: Node, conv: Node, data: Value, facts: Facts): ReturnType<typeof refuse<'dearer'>> | undefined {
+function costRefusal(
+  node: Node,
+  conv: Node,
+  data: Value,
+  facts: Facts,
+): ReturnType<typeof refuse<'dearer'>> | undefined {
   const [input, middle, result] = [data, conv.output, node.output].map((value) => value && facts.assumed(value));
   const weights = conv.inputs[1] && facts.assumed(conv.inputs[1]);
   if (!input || !middle || !result || !weights) return refuse('dearer', { before: '?', after: '?' });
@@ -100,13 +106,26 @@ function becomesGemm(conv: Node, facts: Facts): boolean {
 
 function hoist(node: Node, { conv, data, flat }: HoistPlan): void {
   const graph = graphOf(node);
-  const average = graph.addNode({ opType: node.opType, name: node.name, inputs: [data, ...node.inputs.slice(1)], attributes: node.attributes, outputs: [`${data.name}_mean`] }, node);
+  const average = graph.addNode(
+    {
+      opType: node.opType,
+      name: node.name,
+      inputs: [data, ...node.inputs.slice(1)],
+      attributes: node.attributes,
+      outputs: [`${data.name}_mean`],
+    },
+    node,
+  );
   const weight = conv.inputs[1];
   const tensor = weight?.constant;
   const rest = conv.inputs.slice(1);
   if (flat && weight && tensor) {
     const matrix = graph.addInitializer(tensor.reshaped(tensor.dims.slice(0, 2)), weight.name);
-    replaceNode(node, { opType: 'Gemm', inputs: [average.output, matrix, ...rest.slice(1)], attributes: { transB: intAttr(1) } });
+    replaceNode(node, {
+      opType: 'Gemm',
+      inputs: [average.output, matrix, ...rest.slice(1)],
+      attributes: { transB: intAttr(1) },
+    });
   } else {
     replaceNode(node, { opType: 'Conv', inputs: [average.output, ...rest], attributes: conv.attributes });
   }

@@ -13,7 +13,8 @@ import { takeOver } from '../splice.js';
 
 const DECLINES = {
   'other-opset': 'The body is written for version {body} of the operators of "{domain}", the model for {model}.',
-  'runtime-operator': 'The runtime may have an operator of its own for it: the function stands in the domain "{domain}".',
+  'runtime-operator':
+    'The runtime may have an operator of its own for it: the function stands in the domain "{domain}".',
 } as const;
 
 type Context = PassContext<OptionTable, typeof DECLINES>;
@@ -33,7 +34,9 @@ sets of the model; a domain that only it uses is added to them. Functions that n
   run(model, ctx) {
     if (model.functions.length === 0) return;
     // ONNX forbids recursion; a file may have it all the same.
-    const recursive = new Set(model.functions.filter((candidate) => calledFunctions(model, candidate.graph).has(candidate)));
+    const recursive = new Set(
+      model.functions.filter((candidate) => calledFunctions(model, candidate.graph).has(candidate)),
+    );
     const pending = [...model.allNodes()];
     let inlined = 0;
     for (let call = pending.pop(); call !== undefined; call = pending.pop()) {
@@ -56,7 +59,8 @@ function canInline(call: Node, callee: LocalFunction, ctx: Context): boolean {
   if (RUNTIME_DOMAINS.has(callee.domain)) return ctx.decline(call, 'runtime-operator', { domain: callee.domain });
   for (const domain of operatorDomains(model, callee)) {
     const [body, own] = [callee.opsets.get(domain), model.opsets.get(domain)];
-    if (own !== undefined && body !== own) return ctx.decline(call, 'other-opset', { domain: domain || 'ai.onnx', body: body ?? 'none', model: own });
+    if (own !== undefined && body !== own)
+      return ctx.decline(call, 'other-opset', { domain: domain || 'ai.onnx', body: body ?? 'none', model: own });
   }
   return !callee.graph.inputs.some((input, i) => call.inputs[i] === undefined && input.isGraphOutput);
 }
@@ -84,7 +88,9 @@ function inline(call: Node, callee: LocalFunction): Node[] {
   const given = (name: string): Attribute | undefined => call.attribute(name) ?? callee.attributeDefaults?.get(name);
   const start = call.previous;
   const results = inlineGraph(callee.graph, {
-    into: graph, before: call, mapping,
+    into: graph,
+    before: call,
+    mapping,
     attribute: (attribute) => (attribute.kind === 'reference' ? given(attribute.name) : attribute),
     nodeName: (name) => (call.name === '' ? name : `${call.name}/${name}`),
   });
@@ -101,7 +107,8 @@ function inline(call: Node, callee: LocalFunction): Node[] {
 /** Empties the input slots that `value` fills. */
 function omit(value: Value): void {
   for (const reader of value.consumers()) {
-    for (const [slot, input] of [...reader.inputs.entries()]) if (input === value) graphOf(reader).setInput(reader, slot, undefined);
+    for (const [slot, input] of [...reader.inputs.entries()])
+      if (input === value) graphOf(reader).setInput(reader, slot, undefined);
   }
   value.graph?.removeInitializer(value);
 }
@@ -109,5 +116,7 @@ function omit(value: Value): void {
 function importDomains(model: Model, callee: LocalFunction): void {
   const missing = [...operatorDomains(model, callee)].filter((domain) => !model.opsets.has(domain));
   if (missing.length === 0) return;
-  model.setOpsets(new Map([...model.opsets, ...missing.map((domain) => [domain, callee.opsets.get(domain) ?? 1] as const)]));
+  model.setOpsets(
+    new Map([...model.opsets, ...missing.map((domain) => [domain, callee.opsets.get(domain) ?? 1] as const)]),
+  );
 }

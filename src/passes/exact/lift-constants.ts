@@ -40,14 +40,20 @@ function constantTensor(node: Node): Tensor | undefined {
     if (name === 'value_int' && attribute.kind === 'int') return Tensor.scalar('int64', attribute.value);
     if (name === 'value_ints' && attribute.kind === 'ints') return Tensor.int64s(attribute.value);
     if (name === 'value_float' && attribute.kind === 'float') return Tensor.scalar('float32', attribute.value);
-    if (name === 'value_floats' && attribute.kind === 'floats') return Tensor.fromNumbers('float32', [attribute.value.length], attribute.value);
+    if (name === 'value_floats' && attribute.kind === 'floats')
+      return Tensor.fromNumbers('float32', [attribute.value.length], attribute.value);
     if (name === 'value_string' && attribute.kind === 'string') return textTensor([], [attribute.value]);
-    if (name === 'value_strings' && attribute.kind === 'strings') return textTensor([attribute.value.length], attribute.value);
+    if (name === 'value_strings' && attribute.kind === 'strings')
+      return textTensor([attribute.value.length], attribute.value);
   }
   return undefined;
 }
 
 function textTensor(dims: readonly number[], texts: readonly string[]): Tensor {
   const utf8 = new TextEncoder();
-  return new Tensor('string', dims, texts.map((text) => utf8.encode(text)));
+  return new Tensor(
+    'string',
+    dims,
+    texts.map((text) => utf8.encode(text)),
+  );
 }

@@ -36,8 +36,8 @@ Only sites whose multiply-accumulates do not grow are merged: a 1x1 beside a 3x3
     'shared-output': 'A branch is also read by others, or is an output of the graph.',
     'weights-not-constant': 'The weights of a branch are not constant.',
     'bias-not-constant': 'The bias of a branch is not constant.',
-    'sizes': 'The branches differ in strides or channels, or may give different sizes.',
-    'dearer': 'One convolution would take {macs} multiply-accumulates per position instead of {macsBefore}.',
+    sizes: 'The branches differ in strides or channels, or may give different sizes.',
+    dearer: 'One convolution would take {macs} multiply-accumulates per position instead of {macsBefore}.',
     'out-of-range': 'A merged weight does not fit the element type.',
   },
   stats: { merged: 'branches merged into one convolution' },
@@ -65,7 +65,9 @@ function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
 
 function planFrom(source: Value, terms: readonly Value[], node: Node, facts: Facts): Planned<MergePlan, Code> {
   const frame = branchFrame(source, facts);
-  const producers = [...new Set(terms)].flatMap((value) => (value !== source && value.producer ? [value.producer] : []));
+  const producers = [...new Set(terms)].flatMap((value) =>
+    value !== source && value.producer ? [value.producer] : [],
+  );
   const conv = producers.find((producer) => producer.is('Conv') && producer.inputs[0] === source);
   if (!frame || !conv || !sameShapes(terms, facts)) return undefined;
   const branches: ConvMap[] = [];
@@ -74,7 +76,8 @@ function planFrom(source: Value, terms: readonly Value[], node: Node, facts: Fac
     if (!map || isRefusal(map)) return map;
     branches.push(map);
   }
-  if (new Set(terms).size < terms.length || !terms.every((value) => isOwnBranch(value, source, node))) return refuse('shared-output');
+  if (new Set(terms).size < terms.length || !terms.every((value) => isOwnBranch(value, source, node)))
+    return refuse('shared-output');
   const map = summed(branches, frame, facts);
   if (isRefusal(map)) return map;
   const convs = branches.filter(({ sources }) => sources.length > 0);

@@ -6,7 +6,15 @@ import { graphOf, removeNode, replaceNode } from '../edit.js';
 import { foldedTensor, unitRoundoff } from '../folded-tensor.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
-import { allAre, composed, covers, operandBytes, wideAffineOf, type WideAffine, type WideNumbers } from '../wide-affine.js';
+import {
+  allAre,
+  composed,
+  covers,
+  operandBytes,
+  wideAffineOf,
+  type WideAffine,
+  type WideNumbers,
+} from '../wide-affine.js';
 import type { Facts } from '../../analysis/facts.js';
 
 type Code = 'shared-output' | 'grows' | 'out-of-range' | 'cancellation';
@@ -42,9 +50,9 @@ that nearly cancel are left alone when they are so large that they round what is
   options: {},
   declines: {
     'shared-output': 'The value between the two is also read by others, or is an output of the graph.',
-    'grows': 'The merged constant would take {bytes} bytes instead of {before}.',
+    grows: 'The merged constant would take {bytes} bytes instead of {before}.',
     'out-of-range': 'A merged number does not fit the element type.',
-    'cancellation': 'The shifts nearly cancel and are so large that they round what they are added to.',
+    cancellation: 'The shifts nearly cancel and are so large that they round what they are added to.',
   },
   stats: { merged: 'affine nodes merged into their neighbours' },
   roots: AFFINE_OPS,
@@ -104,15 +112,27 @@ function cancelling(before: WideNumbers, next: WideAffine, after: WideNumbers, {
 }
 
 /** Fewer nodes for the map than `chain` has, or undefined when there are none. */
-function replacementsFor(chain: readonly WideAffine[], { scale, shift }: Pick<WideAffine, 'scale' | 'shift'>): Replacement[] | 'out-of-range' | undefined {
+function replacementsFor(
+  chain: readonly WideAffine[],
+  { scale, shift }: Pick<WideAffine, 'scale' | 'shift'>,
+): Replacement[] | 'out-of-range' | undefined {
   const dtype = chain[0]?.dtype ?? 'float32';
   const tensor = (wide: WideNumbers): Tensor | undefined => foldedTensor(dtype, wide.dims, [], () => wide.numbers);
   const norm = chain.find(({ affine }) => affine.node.opType === 'BatchNormalization');
   if (norm) return chain.length === 2 ? batchNormFor(norm, scale, shift) : undefined;
-  const forms = oneNode(scale, shift) ?? (chain.length > 2 ? [{ opType: 'Mul', wide: scale }, { opType: 'Add', wide: shift }] : undefined);
+  const forms =
+    oneNode(scale, shift) ??
+    (chain.length > 2
+      ? [
+          { opType: 'Mul', wide: scale },
+          { opType: 'Add', wide: shift },
+        ]
+      : undefined);
   if (forms === undefined) return undefined;
   const replacements = forms.map(({ opType, wide, ...rest }) => ({ opType, constant: tensor(wide), ...rest }));
-  const fitting = replacements.flatMap(({ constant, ...rest }) => (constant ? [{ ...rest, constants: [constant] }] : []));
+  const fitting = replacements.flatMap(({ constant, ...rest }) =>
+    constant ? [{ ...rest, constants: [constant] }] : [],
+  );
   return fitting.length === replacements.length ? fitting : 'out-of-range';
 }
 
@@ -130,12 +150,17 @@ function oneNode(scale: WideNumbers, shift: WideNumbers): Form[] | undefined {
 }
 
 /** gamma' = s sqrt(var + eps), beta' = t + s mean, with mean and variance as they were. */
-function batchNormFor({ affine, scale: own }: WideAffine, scale: WideNumbers, shift: WideNumbers): Replacement[] | 'out-of-range' | undefined {
+function batchNormFor(
+  { affine, scale: own }: WideAffine,
+  scale: WideNumbers,
+  shift: WideNumbers,
+): Replacement[] | 'out-of-range' | undefined {
   const [gamma, beta, mean, variance] = affine.constants.map((value) => value.constant);
   if (!gamma || !beta || !mean || !variance || !covers(own, scale) || !covers(own, shift)) return undefined;
   const [means, variances] = [mean.toFloat64(), variance.toFloat64()];
   const epsilon = affine.node.float('epsilon', 1e-5);
-  const at = ({ numbers }: WideNumbers, i: number): number => (numbers.length === 1 ? numbers[0] : numbers[i]) ?? Number.NaN;
+  const at = ({ numbers }: WideNumbers, i: number): number =>
+    (numbers.length === 1 ? numbers[0] : numbers[i]) ?? Number.NaN;
   const scales = variances.map((v, i) => at(scale, i) * Math.sqrt(v + epsilon));
   const shifts = means.map((m, i) => at(shift, i) + at(scale, i) * m);
   const newGamma = foldedTensor(gamma.dtype, gamma.dims, [], () => scales);
@@ -150,13 +175,22 @@ function apply(node: Node, { chain, replacements }: MergePlan): void {
   const norm = chain.find(({ affine }) => affine.node.opType === 'BatchNormalization')?.affine.node;
   let data = source;
   const operands = (constants: readonly Tensor[]): ReturnType<typeof graph.addInitializer>[] =>
-    constants.map((tensor, i) => graph.addInitializer(tensor, `${node.output?.name ?? node.opType}_${constants.length > 1 ? ['scale', 'bias', 'mean', 'var'][i] ?? i : 'constant'}`));
+    constants.map((tensor, i) =>
+      graph.addInitializer(
+        tensor,
+        `${node.output?.name ?? node.opType}_${constants.length > 1 ? (['scale', 'bias', 'mean', 'var'][i] ?? i) : 'constant'}`,
+      ),
+    );
   for (const [i, { opType, constants, flipped }] of replacements.entries()) {
     const values = operands(constants);
     const inputs = flipped ? [...values, data] : [data, ...values];
     const attributes = opType === 'BatchNormalization' && norm ? norm.attributes : new Map();
     if (i === replacements.length - 1) replaceNode(node, { opType, inputs, attributes });
-    else data = graph.addNode({ opType, inputs, attributes, outputs: [`${node.output?.name ?? opType}_scaled`] }, node).output;
+    else
+      data = graph.addNode(
+        { opType, inputs, attributes, outputs: [`${node.output?.name ?? opType}_scaled`] },
+        node,
+      ).output;
   }
   for (const { affine } of chain.slice(0, -1).toReversed()) removeNode(affine.node);
 }

@@ -4,12 +4,29 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { elementCount } from '../../tensor/tensor.js';
 import { isUnpadded } from '../conv-geometry.js';
-import { averagePoolMap, compose, composedGeometry, convMapOf, convTensors, macsPerPosition, replaceWithConv, type ConvMap, type ConvTensors } from '../conv-map.js';
+import {
+  averagePoolMap,
+  compose,
+  composedGeometry,
+  convMapOf,
+  convTensors,
+  macsPerPosition,
+  replaceWithConv,
+  type ConvMap,
+  type ConvTensors,
+} from '../conv-map.js';
 import { removeNode } from '../edit.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
 
-type Code = 'shared-output' | 'weights-not-constant' | 'bias-not-constant' | 'partial-windows' | 'padded' | 'dearer' | 'out-of-range';
+type Code =
+  | 'shared-output'
+  | 'weights-not-constant'
+  | 'bias-not-constant'
+  | 'partial-windows'
+  | 'padded'
+  | 'dearer'
+  | 'out-of-range';
 
 interface Pair {
   readonly first: Node;
@@ -39,8 +56,8 @@ stride of the pool is large: 3x3 followed by a 3x3 pool with stride 2 takes 25 i
     'weights-not-constant': 'The weights of the Conv are not constant.',
     'bias-not-constant': 'The bias of the Conv is not constant.',
     'partial-windows': 'Not all windows of the pool divide by the same number.',
-    'padded': 'The second of the two pads with zeros.',
-    'dearer': 'One convolution would take {macs} multiply-accumulates instead of {macsBefore}.',
+    padded: 'The second of the two pads with zeros.',
+    dearer: 'One convolution would take {macs} multiply-accumulates instead of {macsBefore}.',
     'out-of-range': 'A merged weight does not fit the element type.',
   },
   stats: { merged: 'AveragePool merged into convolutions' },
@@ -65,7 +82,12 @@ function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
   const conv = node.is('Conv') ? node : first;
   const convMap = convMapOf(conv, facts);
   if (!convMap || isRefusal(convMap)) return convMap;
-  const pool = averagePoolMap(conv === node ? first : node, conv === node ? convMap.inputs : convMap.outputs, convMap.dtype, facts);
+  const pool = averagePoolMap(
+    conv === node ? first : node,
+    conv === node ? convMap.inputs : convMap.outputs,
+    convMap.dtype,
+    facts,
+  );
   if (pool === undefined) return refuse('partial-windows');
   if (middle.soleConsumer !== node) return refuse('shared-output');
   const [one, two] = conv === node ? [pool, convMap] : [convMap, pool];
@@ -73,11 +95,19 @@ function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
   return merged({ first, middle, data }, { one, two, convMap }, node, facts, conv.inputs[1]?.name ?? 'conv');
 }
 
-function merged(pair: Pair, { one, two, convMap }: Readonly<Record<'one' | 'two' | 'convMap', ConvMap>>, node: Node, facts: Facts, name: string): Planned<MergePlan, Code> {
+function merged(
+  pair: Pair,
+  { one, two, convMap }: Readonly<Record<'one' | 'two' | 'convMap', ConvMap>>,
+  node: Node,
+  facts: Facts,
+  name: string,
+): Planned<MergePlan, Code> {
   const [between, result] = [facts.assumed(pair.middle), node.output && facts.assumed(node.output)];
   if (!between || !result) return undefined;
   const convShape = convMap === one ? between : result;
-  const macs = macsPerPosition({ ...composedGeometry(one, two), outputs: two.outputs, inputs: one.inputs }) * elementCount(result.slice(2));
+  const macs =
+    macsPerPosition({ ...composedGeometry(one, two), outputs: two.outputs, inputs: one.inputs }) *
+    elementCount(result.slice(2));
   const macsBefore = macsPerPosition(convMap) * elementCount(convShape.slice(2));
   if (macs > macsBefore) return refuse('dearer', { macs, macsBefore });
   const map = compose(one, two);

@@ -13,7 +13,7 @@ export const mergeCasts = defineLocalPass({
 enough bits, float16 and bfloat16 to float32), the second Cast can read the input of the first. Casts through a narrower
 type round or wrap, and stay.`,
   options: {},
-  declines: { 'narrowing': 'The Cast before it from {from} to {to} may change values.' },
+  declines: { narrowing: 'The Cast before it from {from} to {to} may change values.' },
   stats: { merged: 'Casts merged' },
   roots: ['Cast'],
   rewrite(node, ctx) {
@@ -36,7 +36,9 @@ type round or wrap, and stay.`,
 const PRECISION: Partial<Record<DType, number>> = { float16: 11, bfloat16: 8, float32: 24, float64: 53 };
 
 const WIDER_FLOATS: Partial<Record<DType, readonly DType[]>> = {
-  float16: ['float32', 'float64'], bfloat16: ['float32', 'float64'], float32: ['float64'],
+  float16: ['float32', 'float64'],
+  bfloat16: ['float32', 'float64'],
+  float32: ['float64'],
 };
 
 /** Every value of `from` is a value of `to`. */
@@ -49,5 +51,7 @@ function holdsAll(to: DType, from: DType): boolean {
   if (source.kind === 'float') return WIDER_FLOATS[from]?.includes(to) ?? false;
   const bits = source.kind === 'int' ? source.bits - 1 : source.bits;
   if (target.kind === 'float') return bits <= precision;
-  return target.kind === 'int' ? bits <= target.bits - 1 : target.kind === 'uint' && source.kind === 'uint' && source.bits <= target.bits;
+  return target.kind === 'int'
+    ? bits <= target.bits - 1
+    : target.kind === 'uint' && source.kind === 'uint' && source.bits <= target.bits;
 }

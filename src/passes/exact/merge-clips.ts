@@ -22,7 +22,7 @@ runtime's Sigmoid may round to a little more than 1). Equal for all numbers; wha
 depends on the operator.`,
   options: {},
   declines: {
-    'shared': 'The clipping before it has other readers, so it would stay.',
+    shared: 'The clipping before it has other readers, so it would stay.',
     'graph-output': 'It changes nothing, but gives the output of a graph its name.',
   },
   stats: { merged: 'clippings merged', removed: 'clippings that change nothing removed' },
@@ -61,7 +61,9 @@ function replaceByClip(node: Node, source: Value, { low, high }: Interval, { fac
   } else {
     const dtype = (node.output && facts.of(node.output).dtype) ?? 'float32';
     const bound = (x: number, name: string): Value | undefined =>
-      (Number.isFinite(x) ? graphOf(node).addInitializer(Tensor.scalar(dtype, x), `${node.output?.name ?? 'clip'}_${name}`) : undefined);
+      Number.isFinite(x)
+        ? graphOf(node).addInitializer(Tensor.scalar(dtype, x), `${node.output?.name ?? 'clip'}_${name}`)
+        : undefined;
     replaceNode(node, { opType: 'Clip', inputs: [source, bound(low, 'min'), bound(high, 'max')] });
   }
 }

@@ -10,7 +10,7 @@ import { graphOf, removeDead, removeNode, replaceNode } from '../edit.js';
 import { defineLocalPass, type PassContext } from '../pass.js';
 
 const DECLINES = {
-  'shared': 'A Concat that it joins has other readers, so it would stay.',
+  shared: 'A Concat that it joins has other readers, so it would stay.',
   'graph-output': 'A part of the Split gives the output of a graph its name.',
 } as const;
 
@@ -40,10 +40,17 @@ function mergeInputs(node: Node, ctx: Context): boolean {
     const before = value?.producer;
     return before?.is('Concat') && axisIn(before, ctx.facts) === axis ? before : undefined;
   });
-  const own = inner.map((concat) => (concat?.output?.slots.size === 1 && !concat.output.isGraphOutput ? concat : undefined));
-  if (own.every((concat) => concat === undefined)) return inner.some((concat) => concat !== undefined) && ctx.decline(node, 'shared');
+  const own = inner.map((concat) =>
+    concat?.output?.slots.size === 1 && !concat.output.isGraphOutput ? concat : undefined,
+  );
+  if (own.every((concat) => concat === undefined))
+    return inner.some((concat) => concat !== undefined) && ctx.decline(node, 'shared');
   const { inputs } = node;
-  replaceNode(node, { opType: 'Concat', inputs: inputs.flatMap((value, i) => own[i]?.inputs ?? [value]), attributes: node.attributes });
+  replaceNode(node, {
+    opType: 'Concat',
+    inputs: inputs.flatMap((value, i) => own[i]?.inputs ?? [value]),
+    attributes: node.attributes,
+  });
   removeDead(inputs);
   ctx.count('merged', new Set(own.filter((concat) => concat !== undefined)).size);
   return true;
@@ -53,7 +60,7 @@ function mergeInputs(node: Node, ctx: Context): boolean {
 function axisIn(node: Node, facts: Facts): number {
   const axis = node.int('axis', node.opType === 'Split' ? 0 : 1);
   const rank = node.output && facts.of(node.output).shape?.length;
-  return rank === undefined ? axis : axisOf(axis, rank) ?? axis;
+  return rank === undefined ? axis : (axisOf(axis, rank) ?? axis);
 }
 
 function undoConcat(node: Node, ctx: Context): boolean {

@@ -5,13 +5,29 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { elementCount } from '../../tensor/tensor.js';
 import {
-  compose, composedGeometry, compositionWork, convMapOf, convTensors, macsPerPosition, replaceWithConv, type ConvMap, type ConvTensors,
+  compose,
+  composedGeometry,
+  compositionWork,
+  convMapOf,
+  convTensors,
+  macsPerPosition,
+  replaceWithConv,
+  type ConvMap,
+  type ConvTensors,
 } from '../conv-map.js';
 import { removeNode } from '../edit.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
 
-type Code = 'shared-output' | 'weights-not-constant' | 'bias-not-constant' | 'padded' | 'padded-bias' | 'dearer' | 'too-large' | 'out-of-range';
+type Code =
+  | 'shared-output'
+  | 'weights-not-constant'
+  | 'bias-not-constant'
+  | 'padded'
+  | 'padded-bias'
+  | 'dearer'
+  | 'too-large'
+  | 'out-of-range';
 
 interface MergePlan {
   readonly first: Node;
@@ -39,9 +55,10 @@ Only pairs are merged whose multiply-accumulates and weights do not grow.`,
     'shared-output': 'The value between the two is also read by others, or is an output of the graph.',
     'weights-not-constant': 'The weights of one of the two are not constant.',
     'bias-not-constant': 'The bias of one of the two is not constant.',
-    'padded': 'The second pads a result of the first that is not zero there.',
+    padded: 'The second pads a result of the first that is not zero there.',
     'padded-bias': 'The second pads with zeros where the bias of the first would stand.',
-    'dearer': 'One convolution would take {macs} multiply-accumulates and {weights} weights instead of {macsBefore} and {weightsBefore}.',
+    dearer:
+      'One convolution would take {macs} multiply-accumulates and {weights} weights instead of {macsBefore} and {weightsBefore}.',
     'too-large': 'Multiplying the kernels would take {work} multiplications.',
     'out-of-range': 'A merged weight does not fit the element type.',
   },
@@ -78,14 +95,23 @@ function planMerge(node: Node, facts: Facts, maxWork: number): Planned<MergePlan
   return isRefusal(tensors) ? tensors : { first: producer, data, map, tensors };
 }
 
-function paddingRefusal(first: ConvMap, second: ConvMap): ReturnType<typeof refuse<'padded' | 'padded-bias'>> | undefined {
+function paddingRefusal(
+  first: ConvMap,
+  second: ConvMap,
+): ReturnType<typeof refuse<'padded' | 'padded-bias'>> | undefined {
   const padded = second.kernel.map((_, i) => (second.begins[i] ?? 0) > 0 || (second.ends[i] ?? 0) > 0);
   if (!padded.includes(true)) return undefined;
   if (first.kernel.some((k, i) => padded[i] && k > 1)) return refuse('padded');
   return first.bias?.some((b) => b !== 0) ? refuse('padded-bias') : undefined;
 }
 
-function costRefusal(first: ConvMap, second: ConvMap, middle: Value, node: Node, facts: Facts): ReturnType<typeof refuse<'dearer'>> | undefined {
+function costRefusal(
+  first: ConvMap,
+  second: ConvMap,
+  middle: Value,
+  node: Node,
+  facts: Facts,
+): ReturnType<typeof refuse<'dearer'>> | undefined {
   const [between, result] = [facts.assumed(middle), node.output && facts.assumed(node.output)];
   const merged = { ...composedGeometry(first, second), outputs: second.outputs, inputs: first.inputs };
   const positions = (shape: readonly number[] | undefined): number => elementCount(shape?.slice(2) ?? []);

@@ -11,7 +11,8 @@ import { nodeKey } from '../node-key.js';
 import { defineGlobalPass, type PassContext } from '../pass.js';
 
 const DECLINES = {
-  'graph-output': 'It computes the same as {other}, but gives an output of a graph its name, which the other cannot take over.',
+  'graph-output':
+    'It computes the same as {other}, but gives an output of a graph its name, which the other cannot take over.',
 } as const;
 
 type Context = PassContext<OptionTable, typeof DECLINES>;
@@ -57,7 +58,9 @@ function mergeEqual(group: readonly Value[], ctx: Context): void {
     const { graph, constant } = value;
     if (!graph || !constant) continue;
     const key = constant.fingerprint();
-    const first = scopesOf(graph).map((scope) => kept.get(scope)?.get(key)).find((found) => found !== undefined);
+    const first = scopesOf(graph)
+      .map((scope) => kept.get(scope)?.get(key))
+      .find((found) => found !== undefined);
     if (!first) {
       kept.set(graph, (kept.get(graph) ?? new Map<string, Value>()).set(key, value));
     } else if (!value.isUnused && ctx.permit(value)) {
@@ -97,7 +100,8 @@ function merge(node: Node, first: Node, ctx: Context): boolean {
     const other = first.outputs[slot];
     return value && other && !value.isUnused ? [[value, other]] : [];
   });
-  if (!pairs.every(([value, other]) => canReplace(value, other))) return ctx.decline(node, 'graph-output', { other: first.label });
+  if (!pairs.every(([value, other]) => canReplace(value, other)))
+    return ctx.decline(node, 'graph-output', { other: first.label });
   if (!ctx.permit(node)) return false;
   for (const [value, other] of pairs) graphOf(node).replaceUses(value, other);
   removeNode(node);

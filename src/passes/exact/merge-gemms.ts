@@ -31,7 +31,7 @@ K (M + N) through a width of K, so the merge pays exactly when M N does not exce
     'shared-output': 'The value between the two is also read by others, or is an output of the graph.',
     'weights-not-constant': 'The weights of one of the two are not constant.',
     'bias-not-constant': 'The bias of one of the two is no constant with one number per output.',
-    'dearer': 'One product would have {weights} weights instead of {before}.',
+    dearer: 'One product would have {weights} weights instead of {before}.',
     'too-large': 'Multiplying the weights would take {work} multiplications.',
     'out-of-range': 'A merged weight does not fit the element type.',
   },
@@ -44,11 +44,19 @@ K (M + N) through a width of K, so the merge pays exactly when M N does not exce
     const { first, weights, bias } = plan;
     const graph = graphOf(node);
     const name = node.inputs[1]?.name ?? 'gemm';
-    const inputs = [first.data, graph.addInitializer(weights, name), bias && graph.addInitializer(bias, `${name}_bias`)];
+    const inputs = [
+      first.data,
+      graph.addInitializer(weights, name),
+      bias && graph.addInitializer(bias, `${name}_bias`),
+    ];
     const matmul = bias === undefined && first.op === 'MatMul';
     const transA = first.op === 'Gemm' ? first.node.attribute('transA') : undefined;
     const alpha = first.op === 'Gemm' ? first.node.float('alpha', 1) : 1;
-    replaceNode(node, { opType: matmul ? 'MatMul' : 'Gemm', inputs, attributes: matmul ? {} : { transA, alpha: alpha === 1 ? undefined : floatAttr(alpha) } });
+    replaceNode(node, {
+      opType: matmul ? 'MatMul' : 'Gemm',
+      inputs,
+      attributes: matmul ? {} : { transA, alpha: alpha === 1 ? undefined : floatAttr(alpha) },
+    });
     removeNode(first.node);
     ctx.count('merged');
     return true;
@@ -58,12 +66,24 @@ K (M + N) through a width of K, so the merge pays exactly when M N does not exce
 function planMerge(node: Node, facts: Facts, maxWork: number): Planned<MergePlan, Code> {
   const middle = node.inputs[0];
   const producer = middle?.producer;
-  if (!middle || !producer || !['Gemm', 'MatMul'].includes(producer.opType) || producer.graph !== node.graph || node.int('transA', 0) !== 0) return undefined;
+  if (
+    !middle ||
+    !producer ||
+    !['Gemm', 'MatMul'].includes(producer.opType) ||
+    producer.graph !== node.graph ||
+    node.int('transA', 0) !== 0
+  )
+    return undefined;
   const [first, second] = [tensorLayerOf(producer, facts), tensorLayerOf(node, facts)];
   if (!first || !second) return undefined;
   if (isRefusal(first)) return first;
   if (isRefusal(second)) return second;
-  if (second.data !== middle || first.layout.outputs !== second.layout.inputs || first.weights.dtype !== second.weights.dtype) return undefined;
+  if (
+    second.data !== middle ||
+    first.layout.outputs !== second.layout.inputs ||
+    first.weights.dtype !== second.weights.dtype
+  )
+    return undefined;
   // A product of more than two axes cannot take a bias.
   const hasBias = first.bias ?? second.bias;
   if (hasBias && first.outputAxis.rank !== 2) return undefined;
@@ -79,7 +99,9 @@ function multiplied(first: TensorLayer, second: TensorLayer): Planned<MergePlan,
   const { dtype } = second.weights;
   const [inputs, outputs] = [first.layout.inputs, second.layout.outputs];
   const scale = second.op === 'Gemm' ? second.node.float('alpha', 1) : 1;
-  const weights = foldedTensor(dtype, [inputs, outputs], [first.weights, second.weights], () => product(first, second, scale));
+  const weights = foldedTensor(dtype, [inputs, outputs], [first.weights, second.weights], () =>
+    product(first, second, scale),
+  );
   const bias = mergedBias(first, second, scale);
   const biasTensor = bias && foldedTensor(dtype, [outputs], [], () => bias);
   return weights && (!bias || biasTensor) ? { first, weights, bias: biasTensor } : refuse('out-of-range');

@@ -27,8 +27,8 @@ export const mergePads = defineLocalPass({
 cuts what the other Pad added, so these stay.`,
   options: {},
   declines: {
-    'shared': 'The Pad before it has other readers, so it would stay.',
-    'different': 'The two Pads differ in mode or constant, reflect, or cut.',
+    shared: 'The Pad before it has other readers, so it would stay.',
+    different: 'The two Pads differ in mode or constant, reflect, or cut.',
   },
   stats: { merged: 'Pads merged' },
   roots: ['Pad'],
@@ -57,7 +57,10 @@ function paddingOf(node: Node, facts: Facts): Padding | undefined {
   if (!Array.isArray(pads) || rank === undefined || value === undefined) return undefined;
   const given = node.inputs[3] ? intsOf(site, 'axes', 3) : 'absent';
   if (given === undefined) return undefined;
-  const axes = given === 'absent' ? Array.from({ length: rank }, (_, i) => i) : given.map((axis) => (axis < 0 ? axis + rank : axis));
+  const axes =
+    given === 'absent'
+      ? Array.from({ length: rank }, (_, i) => i)
+      : given.map((axis) => (axis < 0 ? axis + rank : axis));
   if (axesOf(axes, rank) === undefined || pads.length !== 2 * axes.length) return undefined;
   const full = Array<number>(2 * rank).fill(0);
   axes.forEach((axis, i) => {
@@ -74,9 +77,17 @@ function composes(inner: Padding, outer: Padding): boolean {
 
 function replacePad(node: Node, source: Value, { mode, pads, value }: Padding, facts: Facts): void {
   if (facts.site(node).opset < 11) {
-    replaceNode(node, { opType: 'Pad', inputs: [source], attributes: { mode: stringAttr(mode), pads: intsAttr(pads), value: floatAttr(value) } });
+    replaceNode(node, {
+      opType: 'Pad',
+      inputs: [source],
+      attributes: { mode: stringAttr(mode), pads: intsAttr(pads), value: floatAttr(value) },
+    });
     return;
   }
   const widths = graphOf(node).addInitializer(Tensor.int64s(pads), `${node.output?.name ?? 'pad'}_pads`);
-  replaceNode(node, { opType: 'Pad', inputs: [source, widths, node.inputs[2]], attributes: { mode: stringAttr(mode) } });
+  replaceNode(node, {
+    opType: 'Pad',
+    inputs: [source, widths, node.inputs[2]],
+    attributes: { mode: stringAttr(mode) },
+  });
 }

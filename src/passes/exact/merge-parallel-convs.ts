@@ -5,7 +5,14 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { graphOf, removeNode } from '../edit.js';
-import { parallelConvs, sameActivation, sameWindow, stackedFilters, stacks, type ParallelConv } from '../parallel-convs.js';
+import {
+  parallelConvs,
+  sameActivation,
+  sameWindow,
+  stackedFilters,
+  stacks,
+  type ParallelConv,
+} from '../parallel-convs.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
 
@@ -42,7 +49,7 @@ Convolutions with different kernels would have to be padded to the larger one, a
   declines: {
     'kernels-differ': 'The convolutions of this value have different kernels, strides, dilations or padding.',
     'activations-differ': 'The convolutions of this value are followed by different activations.',
-    'dearer': 'A Split of {width} channels costs more than the {saved} of {blocks} blocks of channels that it saves.',
+    dearer: 'A Split of {width} channels costs more than the {saved} of {blocks} blocks of channels that it saves.',
     'out-of-range': 'A weight does not fit the element type.',
   },
   stats: { stacked: 'convolutions stacked into a neighbour' },
@@ -78,7 +85,11 @@ function planStack(node: Node, facts: Facts): Planned<StackPlan, Code> {
 
 function aloneBecause(own: ParallelConv, all: readonly ParallelConv[]): Planned<StackPlan, Code> {
   const alike = all.filter((other) => sameWindow(own.geometry, other.geometry));
-  return refuse(alike.length > 1 && alike.some((other) => !sameActivation(own.activation, other.activation)) ? 'activations-differ' : 'kernels-differ');
+  return refuse(
+    alike.length > 1 && alike.some((other) => !sameActivation(own.activation, other.activation))
+      ? 'activations-differ'
+      : 'kernels-differ',
+  );
 }
 
 function withFilters(convs: readonly ParallelConv[], concat: Node | undefined): Planned<StackPlan, Code> {
@@ -87,7 +98,9 @@ function withFilters(convs: readonly ParallelConv[], concat: Node | undefined): 
 }
 
 /** The longest run of results that one Concat along the channels reads next to each other. */
-function concatRun(group: readonly ParallelConv[]): { readonly convs: readonly ParallelConv[]; readonly concat: Node } | undefined {
+function concatRun(
+  group: readonly ParallelConv[],
+): { readonly convs: readonly ParallelConv[]; readonly concat: Node } | undefined {
   for (const { result } of group) {
     const concat = result.soleConsumer;
     if (!concat?.is('Concat') || concat.int('axis', 0) !== 1 || concat.graph !== result.graph) continue;
@@ -109,13 +122,38 @@ function stack({ convs, weights, bias, concat }: StackPlan): void {
   const [leader] = convs;
   const data = leader?.layer.data;
   const name = leader?.layer.weight.name ?? 'conv';
-  const inputs = [data, graph.addInitializer(weights, `${name}_stacked`), bias && graph.addInitializer(bias, `${name}_stacked_bias`)];
-  const conv = graph.addNode({ opType: 'Conv', inputs, attributes: first.attributes, outputs: [`${leader?.layer.output.name ?? 'conv'}_stacked`] }, first);
+  const inputs = [
+    data,
+    graph.addInitializer(weights, `${name}_stacked`),
+    bias && graph.addInitializer(bias, `${name}_stacked_bias`),
+  ];
+  const conv = graph.addNode(
+    {
+      opType: 'Conv',
+      inputs,
+      attributes: first.attributes,
+      outputs: [`${leader?.layer.output.name ?? 'conv'}_stacked`],
+    },
+    first,
+  );
   const activation = leader?.activation;
   const last = activation
-    ? graph.addNode({ opType: activation.opType, inputs: [conv.output, ...activation.inputs.slice(1)], attributes: activation.attributes, outputs: [`${activation.output?.name ?? 'act'}_stacked`] }, first)
+    ? graph.addNode(
+        {
+          opType: activation.opType,
+          inputs: [conv.output, ...activation.inputs.slice(1)],
+          attributes: activation.attributes,
+          outputs: [`${activation.output?.name ?? 'act'}_stacked`],
+        },
+        first,
+      )
     : conv;
-  if (concat) joinInConcat(concat, convs.map(({ result }) => result), last);
+  if (concat)
+    joinInConcat(
+      concat,
+      convs.map(({ result }) => result),
+      last,
+    );
   else takeApart(first, last, convs);
   for (const { activation: gone, layer } of convs) {
     if (gone) removeNode(gone);
@@ -128,9 +166,22 @@ function joinInConcat(concat: Node, results: readonly Value[], last: Node): void
   const graph = graphOf(concat);
   const at = concat.inputs.indexOf(results[0]);
   const inputs = [...concat.inputs.slice(0, at), last.output, ...concat.inputs.slice(at + results.length)];
-  if (inputs.length > 1) graph.addNode({ opType: 'Concat', name: concat.name, inputs, attributes: concat.attributes, outputs: concat.outputs }, concat);
+  if (inputs.length > 1)
+    graph.addNode(
+      { opType: 'Concat', name: concat.name, inputs, attributes: concat.attributes, outputs: concat.outputs },
+      concat,
+    );
   else {
-    graph.addNode({ opType: last.opType, name: last.name, inputs: last.inputs, attributes: last.attributes, outputs: concat.outputs }, last);
+    graph.addNode(
+      {
+        opType: last.opType,
+        name: last.name,
+        inputs: last.inputs,
+        attributes: last.attributes,
+        outputs: concat.outputs,
+      },
+      last,
+    );
     graph.removeNode(last);
   }
   graph.removeNode(concat);
@@ -140,7 +191,9 @@ function takeApart(before: Node, last: Node, convs: readonly ParallelConv[]): vo
   const graph = graphOf(before);
   const sizes = convs.map(({ layer }) => layer.layout.outputs);
   const asInput = graph.model.opset >= 13;
-  const inputs = asInput ? [last.output, graph.addInitializer(Tensor.int64s(sizes), `${last.output?.name ?? 'split'}_sizes`)] : [last.output];
+  const inputs = asInput
+    ? [last.output, graph.addInitializer(Tensor.int64s(sizes), `${last.output?.name ?? 'split'}_sizes`)]
+    : [last.output];
   const attributes = { axis: intAttr(1), ...(asInput ? {} : { split: intsAttr(sizes) }) };
   graph.addNode({ opType: 'Split', inputs, attributes, outputs: convs.map(({ result }) => result) }, before);
 }

@@ -28,9 +28,9 @@ indices. One wide window compares K^2 numbers per result where the pair compared
 where that is less.`,
   options: {},
   declines: {
-    'shared': 'The MaxPool before it has other readers, so it would stay.',
-    'inexact': 'The two windows do not compose: gaps, a remainder at the border, rounding up, dilation or indices.',
-    'dearer': 'The merged window compares {merged} numbers per result, the pair {pair}.',
+    shared: 'The MaxPool before it has other readers, so it would stay.',
+    inexact: 'The two windows do not compose: gaps, a remainder at the border, rounding up, dilation or indices.',
+    dearer: 'The merged window compares {merged} numbers per result, the pair {pair}.',
   },
   stats: { merged: 'MaxPools merged' },
   roots: ['MaxPool'],
@@ -61,10 +61,14 @@ function windowsOf(node: Node): readonly Window[] | undefined {
   const autoPad = node.string('auto_pad', 'NOTSET');
   const isDilated = node.ints('dilations')?.some((dilation) => dilation !== 1) ?? false;
   const givesIndices = usedOutputs(node).some((value) => value !== node.output);
-  if (!kernel || isDilated || givesIndices || node.int('ceil_mode', 0) !== 0 || !['NOTSET', 'VALID'].includes(autoPad)) return undefined;
+  if (!kernel || isDilated || givesIndices || node.int('ceil_mode', 0) !== 0 || !['NOTSET', 'VALID'].includes(autoPad))
+    return undefined;
   const pads = autoPad === 'VALID' ? undefined : node.ints('pads');
   return kernel.map((size, i) => ({
-    kernel: size, stride: node.ints('strides')?.[i] ?? 1, begin: pads?.[i] ?? 0, end: pads?.[i + kernel.length] ?? 0,
+    kernel: size,
+    stride: node.ints('strides')?.[i] ?? 1,
+    begin: pads?.[i] ?? 0,
+    end: pads?.[i + kernel.length] ?? 0,
   }));
 }
 

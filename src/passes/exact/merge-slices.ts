@@ -12,7 +12,7 @@ import { defineLocalPass, type PassContext } from '../pass.js';
 import { clampRange, isWholeRange, readSlice, TO_THE_END, type SliceRange } from '../slice-range.js';
 
 const DECLINES = {
-  'shared': 'The Slice before it has other readers, so it would stay.',
+  shared: 'The Slice before it has other readers, so it would stay.',
   'same-axis': 'Both cut axis {axis}, in a way that is one cut only if the size of the axis is known.',
   'graph-output': 'It is a part of the Concat, but gives the output of a graph its name.',
 } as const;
@@ -47,7 +47,10 @@ goes.`,
 function positiveAxes(node: Node, facts: Facts): readonly SliceRange[] | undefined {
   const ranges = readSlice(facts.site(node));
   const rank = node.inputs[0] && facts.of(node.inputs[0]).shape?.length;
-  const positive = ranges?.map((range) => ({ ...range, axis: range.axis < 0 ? range.axis + (rank ?? Number.NaN) : range.axis }));
+  const positive = ranges?.map((range) => ({
+    ...range,
+    axis: range.axis < 0 ? range.axis + (rank ?? Number.NaN) : range.axis,
+  }));
   return positive?.every(({ axis }) => axis >= 0) ? positive : undefined;
 }
 
@@ -65,7 +68,12 @@ function mergeInto(node: Node, ranges: readonly SliceRange[], before: Node, ctx:
     merged.set(range.axis, both);
   }
   const { inputs } = node;
-  replaceSlice(node, source, [...merged.values()].sort((a, b) => a.axis - b.axis), ctx.facts);
+  replaceSlice(
+    node,
+    source,
+    [...merged.values()].sort((a, b) => a.axis - b.axis),
+    ctx.facts,
+  );
   removeDead(inputs);
   ctx.count('merged');
   return true;
@@ -100,7 +108,12 @@ function takePart(node: Node, ranges: readonly SliceRange[], concat: Node, ctx: 
     if (!bypass(node, part.value)) return ctx.decline(node, 'graph-output');
   } else {
     const cut = part.whole ? [] : [{ axis, start: part.start, end: part.end, step: 1 }];
-    replaceSlice(node, part.value, [...others, ...cut].sort((a, b) => a.axis - b.axis), ctx.facts);
+    replaceSlice(
+      node,
+      part.value,
+      [...others, ...cut].sort((a, b) => a.axis - b.axis),
+      ctx.facts,
+    );
   }
   removeDead(inputs);
   ctx.count('parts');
@@ -143,7 +156,11 @@ function replaceSlice(node: Node, source: Value, ranges: readonly SliceRange[], 
   }
   const graph = graphOf(node);
   const name = node.output?.name ?? 'slice';
-  const input = (key: keyof SliceRange, suffix: string): Value => graph.addInitializer(Tensor.int64s(list(key)), `${name}_${suffix}`);
+  const input = (key: keyof SliceRange, suffix: string): Value =>
+    graph.addInitializer(Tensor.int64s(list(key)), `${name}_${suffix}`);
   const steps = ranges.some(({ step }) => step !== 1) ? [input('step', 'steps')] : [];
-  replaceNode(node, { opType: 'Slice', inputs: [source, input('start', 'starts'), input('end', 'ends'), input('axis', 'axes'), ...steps] });
+  replaceNode(node, {
+    opType: 'Slice',
+    inputs: [source, input('start', 'starts'), input('end', 'ends'), input('axis', 'axes'), ...steps],
+  });
 }

@@ -6,7 +6,14 @@ import { sameDims, type Dim } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { bypass, removeDead, replaceNode } from '../edit.js';
-import { composePermutations, isIdentityPermutation, isReshaping, longAxes, permutationOf, permutationTo } from '../element-order.js';
+import {
+  composePermutations,
+  isIdentityPermutation,
+  isReshaping,
+  longAxes,
+  permutationOf,
+  permutationTo,
+} from '../element-order.js';
 import { defineLocalPass } from '../pass.js';
 
 /** What two nodes in a row amount to: a Transpose of `source`. */
@@ -25,19 +32,21 @@ export const mergeTransposes = defineLocalPass({
 Squeeze or Unsqueeze next to a Transpose that only adds, drops or moves axes of size 1 is taken into the permutation when
 the two together keep the rank (\`[N,C,1,W]\` transposed to \`[N,1,W,C]\`, then reshaped to \`[N,W,C,1]\`, is one permutation).`,
   options: {},
-  declines: { 'shared': 'The Transpose before it has other readers, so it would stay.' },
+  declines: { shared: 'The Transpose before it has other readers, so it would stay.' },
   stats: { merged: 'Transposes merged', removed: 'pairs of Transposes that undo each other removed' },
   roots: ['Transpose', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten'],
   rewrite(node, ctx) {
     const { facts } = ctx;
     const before = node.inputs[0]?.producer;
     if (node.domain !== '' || !before) return false;
-    const merged = node.opType === 'Transpose' ? aroundTranspose(node, before, facts) : reshapedTranspose(node, before, facts);
+    const merged =
+      node.opType === 'Transpose' ? aroundTranspose(node, before, facts) : reshapedTranspose(node, before, facts);
     if (merged === undefined) return false;
     if (isReshaping(node) && before.output?.soleConsumer !== node) return ctx.decline(node, 'shared');
     const { inputs } = node;
     const isUndone = isIdentityPermutation(merged.perm);
-    if (!isUndone) replaceNode(node, { opType: 'Transpose', inputs: [merged.source], attributes: { perm: intsAttr(merged.perm) } });
+    if (!isUndone)
+      replaceNode(node, { opType: 'Transpose', inputs: [merged.source], attributes: { perm: intsAttr(merged.perm) } });
     else if (!bypass(node, merged.source)) replaceNode(node, { opType: 'Identity', inputs: [merged.source] });
     removeDead(inputs);
     ctx.count(isUndone ? 'removed' : 'merged');
@@ -69,10 +78,21 @@ function reshapedTranspose(node: Node, before: Node, facts: Facts): Merged | und
   const shapes = shapesAround(before, node, facts);
   const between = before.output && facts.of(before.output).shape;
   if (!source || !perm || !shapes || !between || !sameDims(lengths(between), lengths(shapes.to))) return undefined;
-  return withSource(source, permutationTo(shapes.from, perm.filter((axis) => shapes.from[axis] !== 1), shapes.to));
+  return withSource(
+    source,
+    permutationTo(
+      shapes.from,
+      perm.filter((axis) => shapes.from[axis] !== 1),
+      shapes.to,
+    ),
+  );
 }
 
-function shapesAround(before: Node, node: Node, facts: Facts): { readonly from: readonly Dim[]; readonly to: readonly Dim[] } | undefined {
+function shapesAround(
+  before: Node,
+  node: Node,
+  facts: Facts,
+): { readonly from: readonly Dim[]; readonly to: readonly Dim[] } | undefined {
   const from = before.inputs[0] && facts.of(before.inputs[0]).shape;
   const to = node.output && facts.of(node.output).shape;
   return from && to ? { from, to } : undefined;

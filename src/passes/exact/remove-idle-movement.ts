@@ -21,11 +21,29 @@ with the identity permutation; Tile by 1; Pad by 0; Slice of the whole of every 
 \`tf_crop_and_resize\` mode); Split into one part; Concat of all parts of one Split in order; MaxPool with a window of 1 and
 stride 1; GlobalMaxPool of 1x1 maps; DepthToSpace and SpaceToDepth with blocks of 1.`,
   options: {},
-  declines: { 'graph-output': 'The node gives the output of a graph its name, and its input is an input, an initializer or another output.' },
+  declines: {
+    'graph-output':
+      'The node gives the output of a graph its name, and its input is an input, an initializer or another output.',
+  },
   stats: { removed: 'nodes that move nothing removed' },
   roots: [
-    'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Expand', 'Transpose', 'Tile', 'Pad', 'Slice', 'Resize', 'Upsample', 'Split', 'Concat',
-    'MaxPool', 'GlobalMaxPool', 'DepthToSpace', 'SpaceToDepth',
+    'Reshape',
+    'Flatten',
+    'Squeeze',
+    'Unsqueeze',
+    'Expand',
+    'Transpose',
+    'Tile',
+    'Pad',
+    'Slice',
+    'Resize',
+    'Upsample',
+    'Split',
+    'Concat',
+    'MaxPool',
+    'GlobalMaxPool',
+    'DepthToSpace',
+    'SpaceToDepth',
   ],
   rewrite(node, ctx) {
     if (node.domain !== '') return false;
@@ -47,27 +65,40 @@ const sameShape: IdleRule = (node, facts) => {
 const inOrder: IdleRule = (node) => (node.ints('perm')?.every((axis, i) => axis === i) ? node.inputs[0] : undefined);
 
 /** All elements of a list, given as attribute or input, are `element`. */
-const allAre = (attribute: string, index: number, element: number): IdleRule => (node, facts) => {
-  const list = intsOf(facts.site(node), attribute, index);
-  return list !== 'absent' && list?.every((item) => item === element) ? node.inputs[0] : undefined;
-};
+const allAre =
+  (attribute: string, index: number, element: number): IdleRule =>
+  (node, facts) => {
+    const list = intsOf(facts.site(node), attribute, index);
+    return list !== 'absent' && list?.every((item) => item === element) ? node.inputs[0] : undefined;
+  };
 
 const wholeSlice: IdleRule = (node, facts) => {
   const slice = readSlice(facts.site(node));
   const shape = node.inputs[0] && facts.of(node.inputs[0]).shape;
-  return slice?.every((range) => isWholeRange(range, shape?.[range.axis < 0 ? range.axis + shape.length : range.axis])) ? node.inputs[0] : undefined;
+  return slice?.every((range) => isWholeRange(range, shape?.[range.axis < 0 ? range.axis + shape.length : range.axis]))
+    ? node.inputs[0]
+    : undefined;
 };
 
 /** Modes in which a scale of 1 maps every output position to the same input position. */
-const ALIGNED: ReadonlySet<string> = new Set(['half_pixel', 'half_pixel_symmetric', 'pytorch_half_pixel', 'align_corners', 'asymmetric']);
+const ALIGNED: ReadonlySet<string> = new Set([
+  'half_pixel',
+  'half_pixel_symmetric',
+  'pytorch_half_pixel',
+  'align_corners',
+  'asymmetric',
+]);
 
 const byOne: IdleRule = (node, facts) => {
   const { opset } = facts.site(node);
   const mode = node.string('coordinate_transformation_mode', opset < 11 ? 'asymmetric' : 'half_pixel');
   if (!ALIGNED.has(mode)) return undefined;
-  const scales = node.opType === 'Upsample' && opset < 9 ? node.floats('scales') : scaleData(node, facts, opset < 11 ? 1 : 2);
+  const scales =
+    node.opType === 'Upsample' && opset < 9 ? node.floats('scales') : scaleData(node, facts, opset < 11 ? 1 : 2);
   if (scales?.length) return scales.every((scale) => scale === 1) ? node.inputs[0] : undefined;
-  return opset >= 11 && node.inputs[3] && node.string('keep_aspect_ratio_policy', 'stretch') === 'stretch' ? sameShape(node, facts) : undefined;
+  return opset >= 11 && node.inputs[3] && node.string('keep_aspect_ratio_policy', 'stretch') === 'stretch'
+    ? sameShape(node, facts)
+    : undefined;
 };
 
 function scaleData(node: Node, facts: Facts, index: number): readonly number[] | undefined {
@@ -91,8 +122,21 @@ const rejoined: IdleRule = (node, facts) => {
 const blocksOfOne: IdleRule = (node) => (node.int('blocksize', 0) === 1 ? node.inputs[0] : undefined);
 
 const RULES: Readonly<Record<string, IdleRule>> = {
-  Reshape: sameShape, Flatten: sameShape, Squeeze: sameShape, Unsqueeze: sameShape, Expand: sameShape,
-  Transpose: inOrder, Tile: allAre('', 1, 1), Pad: allAre('pads', 1, 0), Slice: wholeSlice,
-  Resize: byOne, Upsample: byOne, Split: onePart, Concat: rejoined,
-  MaxPool: windowOfOne, GlobalMaxPool: poolsOneElement, DepthToSpace: blocksOfOne, SpaceToDepth: blocksOfOne,
+  Reshape: sameShape,
+  Flatten: sameShape,
+  Squeeze: sameShape,
+  Unsqueeze: sameShape,
+  Expand: sameShape,
+  Transpose: inOrder,
+  Tile: allAre('', 1, 1),
+  Pad: allAre('pads', 1, 0),
+  Slice: wholeSlice,
+  Resize: byOne,
+  Upsample: byOne,
+  Split: onePart,
+  Concat: rejoined,
+  MaxPool: windowOfOne,
+  GlobalMaxPool: poolsOneElement,
+  DepthToSpace: blocksOfOne,
+  SpaceToDepth: blocksOfOne,
 };

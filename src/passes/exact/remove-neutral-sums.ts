@@ -14,7 +14,10 @@ export const removeNeutralSums = defineLocalPass({
 GlobalAveragePool of 1x1 maps; AveragePool with a window of 1, stride 1 and no padding. Each gives its input, except that
 -0 may come out as 0.`,
   options: {},
-  declines: { 'graph-output': 'The node gives the output of a graph its name, and its input is an input, an initializer or another output.' },
+  declines: {
+    'graph-output':
+      'The node gives the output of a graph its name, and its input is an input, an initializer or another output.',
+  },
   stats: { removed: 'sums of nothing removed' },
   roots: ['Add', 'ReduceSum', 'ReduceMean', 'ReduceProd', 'GlobalAveragePool', 'AveragePool'],
   rewrite(node, ctx) {
@@ -28,6 +31,10 @@ GlobalAveragePool of 1x1 maps; AveragePool with a window of 1, stride 1 and no p
 });
 
 const RULES: Readonly<Record<string, IdleRule>> = {
-  Add: neutralOperand(0, [0, 1]), ReduceSum: reducesNothing, ReduceMean: reducesNothing, ReduceProd: reducesNothing,
-  GlobalAveragePool: poolsOneElement, AveragePool: windowOfOne,
+  Add: neutralOperand(0, [0, 1]),
+  ReduceSum: reducesNothing,
+  ReduceMean: reducesNothing,
+  ReduceProd: reducesNothing,
+  GlobalAveragePool: poolsOneElement,
+  AveragePool: windowOfOne,
 };

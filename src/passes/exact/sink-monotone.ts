@@ -28,15 +28,36 @@ There the move would cost time, and the site is declined.`,
   rewrite(node, ctx) {
     const activation = node.inputs[0]?.producer;
     const data = activation?.inputs[0];
-    if (!node.is('MaxPool') || !activation || !data || activation.graph !== node.graph || !isMonotone(activation, ctx.facts)) return false;
+    if (
+      !node.is('MaxPool') ||
+      !activation ||
+      !data ||
+      activation.graph !== node.graph ||
+      !isMonotone(activation, ctx.facts)
+    )
+      return false;
     if (node.outputs[1] && !node.outputs[1].isUnused) return false;
     const details = { op: activation.opType };
     if (node.inputs[0]?.soleConsumer !== node) return ctx.decline(node, 'shared-output', details);
     if (isFusedByRuntime(activation)) return ctx.decline(node, 'fused-by-runtime', details);
     const [before, after] = [ctx.facts.assumed(data), node.output && ctx.facts.assumed(node.output)];
     if (!before || !after || elementCount(after) >= elementCount(before)) return ctx.decline(node, 'no-gain');
-    const pool = graphOf(node).addNode({ opType: 'MaxPool', name: node.name, inputs: [data], attributes: node.attributes, outputs: [`${data.name}_max`] }, node);
-    replaceNode(node, { opType: activation.opType, inputs: [pool.output, ...activation.inputs.slice(1)], attributes: activation.attributes, outputs: [node.output] });
+    const pool = graphOf(node).addNode(
+      {
+        opType: 'MaxPool',
+        name: node.name,
+        inputs: [data],
+        attributes: node.attributes,
+        outputs: [`${data.name}_max`],
+      },
+      node,
+    );
+    replaceNode(node, {
+      opType: activation.opType,
+      inputs: [pool.output, ...activation.inputs.slice(1)],
+      attributes: activation.attributes,
+      outputs: [node.output],
+    });
     removeNode(activation);
     ctx.count('sunk');
     return true;
@@ -47,5 +68,7 @@ There the move would cost time, and the site is declined.`,
 function isMonotone(node: Node, facts: Facts): boolean {
   const traits = facts.record(node)?.traits;
   const uniform = node.inputs.slice(1).every((value) => value === undefined || value.constant?.size === 1);
-  return traits?.elementwise === true && uniform && node.domain === '' && traits.nonDecreasing?.(facts.site(node)) === true;
+  return (
+    traits?.elementwise === true && uniform && node.domain === '' && traits.nonDecreasing?.(facts.site(node)) === true
+  );
 }

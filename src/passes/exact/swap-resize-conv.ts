@@ -33,8 +33,8 @@ stand by itself behind the Resize, so such sites are declined.`,
   options: {},
   declines: {
     'shared-output': 'The resized data is also read by others, or is an output of the graph.',
-    'dearer': '{reason}',
-    'sizes': 'The sizes given to the Resize are not constant, and hold the number of channels.',
+    dearer: '{reason}',
+    sizes: 'The sizes given to the Resize are not constant, and hold the number of channels.',
   },
   stats: { swapped: 'point convolutions moved in front of a Resize' },
   roots: ['Conv'],
@@ -44,8 +44,19 @@ stand by itself behind the Resize, so such sites are declined.`,
     if (isRefusal(plan)) return ctx.decline(node, plan.refused, plan.details);
     const graph = graphOf(node);
     const { resize, data, rest } = plan;
-    const inputs = rest.map((value) => (value instanceof Tensor ? graph.addInitializer(value, `${node.output?.name ?? 'resize'}_sizes`) : value));
-    const conv = graph.addNode({ opType: 'Conv', name: node.name, inputs: [data, ...node.inputs.slice(1)], attributes: node.attributes, outputs: [`${node.output?.name ?? 'conv'}_small`] }, node);
+    const inputs = rest.map((value) =>
+      value instanceof Tensor ? graph.addInitializer(value, `${node.output?.name ?? 'resize'}_sizes`) : value,
+    );
+    const conv = graph.addNode(
+      {
+        opType: 'Conv',
+        name: node.name,
+        inputs: [data, ...node.inputs.slice(1)],
+        attributes: node.attributes,
+        outputs: [`${node.output?.name ?? 'conv'}_small`],
+      },
+      node,
+    );
     replaceNode(node, { opType: resize.opType, inputs: [conv.output, ...inputs], attributes: resize.attributes });
     removeNode(resize);
     ctx.count('swapped');
@@ -60,10 +71,17 @@ function planSwap(node: Node, facts: Facts): Planned<SwapPlan, Code> {
   if (!middle || !data || !resize || resize.graph !== node.graph || !interpolates(resize, facts)) return undefined;
   const geometry = windowGeometry(node, facts);
   const [small, large, result] = [data, middle, node.output].map((value) => value && facts.assumed(value));
-  if (!geometry || !isPointwise(geometry) || !small || !large || !result || elementCount(large) <= elementCount(small)) return undefined;
+  if (!geometry || !isPointwise(geometry) || !small || !large || !result || elementCount(large) <= elementCount(small))
+    return undefined;
   if (middle.soleConsumer !== node) return refuse('shared-output');
-  if ((result[1] ?? 1) > (large[1] ?? 1)) return refuse('dearer', { reason: 'The Conv gives more channels than it reads, so the Resize would have more to do.' });
-  if (fusedActivation(node)) return refuse('dearer', { reason: 'The activation that runs inside the Conv would run by itself behind the Resize.' });
+  if ((result[1] ?? 1) > (large[1] ?? 1))
+    return refuse('dearer', {
+      reason: 'The Conv gives more channels than it reads, so the Resize would have more to do.',
+    });
+  if (fusedActivation(node))
+    return refuse('dearer', {
+      reason: 'The activation that runs inside the Conv would run by itself behind the Resize.',
+    });
   const rest = renewedSizes(resize, result[1] ?? 1, facts);
   return rest ? { resize, data, rest } : refuse('sizes');
 }
@@ -71,9 +89,19 @@ function planSwap(node: Node, facts: Facts): Planned<SwapPlan, Code> {
 /** Resize or Upsample along spatial axes, by means of neighbours. */
 function interpolates(resize: Node, facts: Facts): boolean {
   if (!resize.is('Resize') && !resize.is('Upsample')) return false;
-  if (!['nearest', 'linear'].includes(resize.string('mode', 'nearest')) || resize.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize') return false;
+  if (
+    !['nearest', 'linear'].includes(resize.string('mode', 'nearest')) ||
+    resize.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize'
+  )
+    return false;
   const [before, after] = [resize.inputs[0], resize.output].map((value) => value && facts.of(value).shape);
-  return before !== undefined && after !== undefined && resize.attribute('axes') === undefined && sameDim(before[0], after[0]) && sameDim(before[1], after[1]);
+  return (
+    before !== undefined &&
+    after !== undefined &&
+    resize.attribute('axes') === undefined &&
+    sameDim(before[0], after[0]) &&
+    sameDim(before[1], after[1])
+  );
 }
 
 function renewedSizes(resize: Node, channels: number, facts: Facts): (Value | Tensor | undefined)[] | undefined {

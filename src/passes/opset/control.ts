@@ -11,6 +11,11 @@ export const CONTROL: ChangeTable = {
   Multinomial: changes([22]),
   OptionalGetElement: changes([18]),
   OptionalHasElement: changes([18]),
-  RandomNormal: changes([22]), RandomNormalLike: changes([22]), RandomUniform: changes([22]), RandomUniformLike: changes([22]),
-  Scan: changes([11, 16, 19, 21, 23, 24, 25], { 9: { refuse: 'it ran the body for every sample of a batch, along axis 1, and no longer does' } }),
+  RandomNormal: changes([22]),
+  RandomNormalLike: changes([22]),
+  RandomUniform: changes([22]),
+  RandomUniformLike: changes([22]),
+  Scan: changes([11, 16, 19, 21, 23, 24, 25], {
+    9: { refuse: 'it ran the body for every sample of a batch, along axis 1, and no longer does' },
+  }),
 };

@@ -54,7 +54,12 @@ opset below ${OLDEST_OPSET} or above the wanted one.
 ONNX Runtime computes some operators by other kernels in newer opsets (average pooling since 19), so results may differ by
 rounding. Source: the operator schemas of ONNX (\`onnx.defs\`), version by version; each rule was compared on ONNX Runtime.`,
   options: {
-    version: int({ default: DEFAULT_VERSION, min: OLDEST_OPSET, max: NEWEST_OPSET, help: 'Operator set to convert to' }),
+    version: int({
+      default: DEFAULT_VERSION,
+      min: OLDEST_OPSET,
+      max: NEWEST_OPSET,
+      help: 'Operator set to convert to',
+    }),
   },
   declines: {},
   stats: { rewritten: 'nodes rewritten for a newer operator set' },
@@ -79,22 +84,31 @@ type Context = PassContext<typeof convertOpset.options, typeof convertOpset.decl
 function bodiesBelow(model: Model, version: number): Body[] {
   const main = model.opsets.get('');
   if (main !== undefined && main > version) {
-    throw new InputError('unsupported', `the model is written in opset ${main} and cannot be converted down to ${version}`, {
-      fix: `ask for opset ${main} or a newer one`,
-    });
+    throw new InputError(
+      'unsupported',
+      `the model is written in opset ${main} and cannot be converted down to ${version}`,
+      { fix: `ask for opset ${main} or a newer one` },
+    );
   }
   if (main !== undefined && main < version && model.outside.outputs.length > 0) {
-    throw new InputError('unsupported', 'the model holds training information (training_info), which is written in its opset too', {
-      fix: 'leave the opset as it is, or export the model for inference',
-    });
+    throw new InputError(
+      'unsupported',
+      'the model holds training information (training_info), which is written in its opset too',
+      { fix: 'leave the opset as it is, or export the model for inference' },
+    );
   }
-  const all = [{ graph: model.graph, from: main }, ...model.functions.map(({ graph, opsets }) => ({ graph, from: opsets.get('') }))];
+  const all = [
+    { graph: model.graph, from: main },
+    ...model.functions.map(({ graph, opsets }) => ({ graph, from: opsets.get('') })),
+  ];
   const bodies = all.filter((body): body is Body => body.from !== undefined && body.from < version);
   const oldest = bodies.find(({ from }) => from < OLDEST_OPSET);
   if (oldest) {
-    throw new InputError('unsupported', `opset ${oldest.from} cannot be converted: before ${OLDEST_OPSET}, operators broadcast by attributes`, {
-      at: { graph: oldest.graph.name }, fix: `export the model again in opset ${OLDEST_OPSET} or a newer one`,
-    });
+    throw new InputError(
+      'unsupported',
+      `opset ${oldest.from} cannot be converted: before ${OLDEST_OPSET}, operators broadcast by attributes`,
+      { at: { graph: oldest.graph.name }, fix: `export the model again in opset ${OLDEST_OPSET} or a newer one` },
+    );
   }
   return bodies;
 }
@@ -109,7 +123,8 @@ function requireKnownOperators(model: Model, bodies: readonly Body[], target: nu
   for (const { graph, from } of bodies) {
     for (const node of operatorsIn(model, graph)) {
       const [oldest] = versionsOf(node.opType) ?? [];
-      if (oldest === undefined || oldest.since > from) throw unknownOperator(node, { from, target, since: oldest?.since });
+      if (oldest === undefined || oldest.since > from)
+        throw unknownOperator(node, { from, target, since: oldest?.since });
       for (let version = from + 1; version <= target; version++) {
         const change = changeAt(node.opType, version);
         if (typeof change === 'object') throw refusal({ node, version }, change.refuse);
@@ -118,12 +133,16 @@ function requireKnownOperators(model: Model, bodies: readonly Body[], target: nu
   }
 }
 
-function unknownOperator(node: Node, { from, target, since }: { from: number; target: number; since: number | undefined }): InputError {
+function unknownOperator(
+  node: Node,
+  { from, target, since }: { from: number; target: number; since: number | undefined },
+): InputError {
   const reason = since === undefined ? 'ai.onnx has no such operator' : `ai.onnx has it since opset ${since} only`;
-  return new InputError('unsupported', `${node.opType} cannot be converted from opset ${from} to ${target}: ${reason}`, {
-    at: { node: node.label, ...(node.graph ? { graph: node.graph.name } : {}) },
-    fix: 'leave the opset as it is',
-  });
+  return new InputError(
+    'unsupported',
+    `${node.opType} cannot be converted from opset ${from} to ${target}: ${reason}`,
+    { at: { node: node.label, ...(node.graph ? { graph: node.graph.name } : {}) }, fix: 'leave the opset as it is' },
+  );
 }
 
 function convert(model: Model, bodies: readonly Body[], ctx: Context): void {
@@ -158,7 +177,9 @@ function raiseVersions(model: Model, bodies: readonly Body[], target: number): v
   const graphs = new Set(bodies.map(({ graph }) => graph));
   if (graphs.has(model.graph)) model.setOpsets(new Map(model.opsets).set('', target));
   if (model.functions.some(({ graph }) => graphs.has(graph))) {
-    model.setFunctions(model.functions.map((f) => (graphs.has(f.graph) ? { ...f, opsets: new Map(f.opsets).set('', target) } : f)));
+    model.setFunctions(
+      model.functions.map((f) => (graphs.has(f.graph) ? { ...f, opsets: new Map(f.opsets).set('', target) } : f)),
+    );
   }
   const minimum = MINIMUM_IR[target] ?? model.irVersion;
   if (model.irVersion < minimum) model.setIrVersion(minimum);

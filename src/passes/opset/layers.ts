@@ -7,8 +7,17 @@ import { DTYPES } from '../../tensor/dtype.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { graphOf, removeNode, replaceNode } from '../edit.js';
 import {
-  attributeToInput, changes, computeFlattened, constantInput, elementType, givenAttribute, outputOf, refusal, replaceInput,
-  type ChangeTable, type StepSite,
+  attributeToInput,
+  changes,
+  computeFlattened,
+  constantInput,
+  elementType,
+  givenAttribute,
+  outputOf,
+  refusal,
+  replaceInput,
+  type ChangeTable,
+  type StepSite,
 } from './step.js';
 
 /** BatchNormalization 9 normalizes per channel only. With `spatial = 0` (per element) the channels are the elements of a matrix. */
@@ -32,19 +41,26 @@ function normalizePerChannel(site: StepSite): void {
 function asVector(site: StepSite, value: Value): Value {
   if (value.constant) return constantInput(site, value.constant.reshaped([value.constant.size]), value.name);
   const shape = constantInput(site, Tensor.int64s([-1]), 'shape');
-  return outputOf(graphOf(site.node).addNode({ opType: 'Reshape', inputs: [value, shape], outputs: [`${value.name}_vector`] }, site.node));
+  return outputOf(
+    graphOf(site.node).addNode(
+      { opType: 'Reshape', inputs: [value, shape], outputs: [`${value.name}_vector`] },
+      site.node,
+    ),
+  );
 }
 
 /** BatchNormalization 14 enters training mode by an attribute. Before, having the outputs of that mode was enough, read or not. */
 function refuseTraining(site: StepSite): void {
-  if (site.node.outputs.length > 1) throw refusal(site, 'it has the outputs of the training mode, and so uses the statistics of the batch');
+  if (site.node.outputs.length > 1)
+    throw refusal(site, 'it has the outputs of the training mode, and so uses the statistics of the batch');
 }
 
 /** The mask of Dropout: not defined outside of training until opset 10 (ONNX Runtime: all false), all true since 12. */
 function dropMask(site: StepSite): void {
   const { node } = site;
   if (node.outputs.length < 2) return;
-  if (node.outputs[1] && !node.outputs[1].isUnused) throw refusal(site, 'its mask is used, which means something else there');
+  if (node.outputs[1] && !node.outputs[1].isUnused)
+    throw refusal(site, 'its mask is used, which means something else there');
   graphOf(node).setNodeOutputs(node, node.outputs.slice(0, 1));
 }
 
@@ -52,7 +68,9 @@ function dropMask(site: StepSite): void {
 function ratioToInput(site: StepSite): void {
   dropMask(site);
   if (givenAttribute(site, 'ratio') === undefined) return;
-  attributeToInput(site, 'ratio', 1, (ratio) => (ratio.kind === 'float' ? Tensor.scalar('float32', ratio.value) : undefined));
+  attributeToInput(site, 'ratio', 1, (ratio) =>
+    ratio.kind === 'float' ? Tensor.scalar('float32', ratio.value) : undefined,
+  );
 }
 
 /** GroupNormalization 21 scales per channel instead of per group, and computes in float32 unless `stash_type` says otherwise. */
@@ -61,15 +79,23 @@ function scalePerChannel(site: StepSite): void {
   const [input, scale, bias] = node.inputs;
   const channels = input && facts.of(input).shape?.[1];
   const groups = givenAttribute(site, 'num_groups');
-  if (!isStatic(channels) || groups?.kind !== 'int' || channels % groups.value !== 0) throw refusal(site, 'the number of channels is not known');
+  if (!isStatic(channels) || groups?.kind !== 'int' || channels % groups.value !== 0)
+    throw refusal(site, 'the number of channels is not known');
   const graph = graphOf(node);
-  for (const [index, parameter] of [[1, scale], [2, bias]] as const) {
+  for (const [index, parameter] of [
+    [1, scale],
+    [2, bias],
+  ] as const) {
     const tensor = parameter?.constant;
     const isPerGroup = tensor?.dims.length === 1 && tensor.size === groups.value;
     if (!parameter || !isPerGroup) throw refusal(site, 'its scale and bias are not constants, one number per group');
     const repeats = channels / groups.value;
     const compute = (): number[] => tensor.toNumbers().flatMap((number) => Array<number>(repeats).fill(number));
-    replaceInput(site, index, constantInput(site, Tensor.derived(tensor.dtype, [channels], [tensor], compute), parameter.name));
+    replaceInput(
+      site,
+      index,
+      constantInput(site, Tensor.derived(tensor.dtype, [channels], [tensor], compute), parameter.name),
+    );
   }
   const dtype = elementType(site, 0);
   if (dtype !== 'float32') graph.setAttribute(node, 'stash_type', intAttr(DTYPES[dtype].code));
@@ -94,8 +120,10 @@ function renameMode(site: StepSite): void {
 /** DFT 20: the axis becomes an input; its default was 1 and is -2. */
 function axisToInput(site: StepSite): void {
   const { node } = site;
-  if (node.attribute('axis') === undefined) graphOf(node).setInput(node, 2, constantInput(site, Tensor.scalar('int64', 1), 'axis'));
-  else attributeToInput(site, 'axis', 2, (axis) => (axis.kind === 'int' ? Tensor.scalar('int64', axis.value) : undefined));
+  if (node.attribute('axis') === undefined)
+    graphOf(node).setInput(node, 2, constantInput(site, Tensor.scalar('int64', 1), 'axis'));
+  else
+    attributeToInput(site, 'axis', 2, (axis) => (axis.kind === 'int' ? Tensor.scalar('int64', axis.value) : undefined));
 }
 
 /** Scatter was renamed in opset 11, when ScatterElements also got axes and indices counted from the end. */
@@ -118,7 +146,9 @@ export const LAYERS: ChangeTable = {
   Dropout: changes([13, 22], { 10: dropMask, 12: ratioToInput }),
   GRU: changes([14, 22]),
   Gemm: changes([9, 11, 13]),
-  GlobalAveragePool: changes([22]), GlobalLpPool: changes([22]), GlobalMaxPool: changes([22]),
+  GlobalAveragePool: changes([22]),
+  GlobalLpPool: changes([22]),
+  GlobalMaxPool: changes([22]),
   GridSample: changes([22], { 20: renameMode }),
   GroupNormalization: changes([], { 21: scalePerChannel }),
   InstanceNormalization: changes([22]),

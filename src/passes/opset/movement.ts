@@ -4,7 +4,16 @@ import type { Dim } from '../../ir/dim.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { graphOf, removeNode } from '../edit.js';
 import {
-  attributeToInput, changes, computeFlattened, elementType, givenAttribute, intVector, outputOf, type Change, type ChangeTable, type StepSite,
+  attributeToInput,
+  changes,
+  computeFlattened,
+  elementType,
+  givenAttribute,
+  intVector,
+  outputOf,
+  type Change,
+  type ChangeTable,
+  type StepSite,
 } from './step.js';
 
 /** A rule that makes integer lists inputs. */
@@ -18,7 +27,8 @@ function padsToInputs(site: StepSite): void {
   const value = givenAttribute(site, 'value');
   attributeToInput(site, 'pads', 1, (pads) => Tensor.int64s(pads.kind === 'ints' ? pads.value : []));
   if (value === undefined) return;
-  const isUsed = value.kind === 'float' && !Object.is(value.value, 0) && (mode?.kind !== 'string' || mode.value === 'constant');
+  const isUsed =
+    value.kind === 'float' && !Object.is(value.value, 0) && (mode?.kind !== 'string' || mode.value === 'constant');
   attributeToInput(site, 'value', 2, () => (isUsed ? Tensor.scalar(elementType(site, 0), value.value) : undefined));
 }
 
@@ -50,7 +60,9 @@ function softmaxAlongAxis(site: StepSite): void {
   computeFlattened(site, given, (matrix) => {
     const attributes = new Map(node.attributes).set('axis', intAttr(-1));
     const outputs = [`${node.output?.name ?? node.opType}_rows`];
-    return outputOf(graph.addNode({ opType: node.opType, name: node.name, inputs: [matrix], outputs, attributes }, node));
+    return outputOf(
+      graph.addNode({ opType: node.opType, name: node.name, inputs: [matrix], outputs, attributes }, node),
+    );
   });
   removeNode(node);
 }
@@ -61,7 +73,7 @@ function singleAxis(axis: number, shape: readonly Dim[] | undefined): number | u
   if (shape === undefined) return undefined;
   const first = axis < 0 ? axis + shape.length : axis;
   const wide = shape.flatMap((dim, i) => (i >= first && dim !== 1 ? [i] : []));
-  return wide.length > 1 ? undefined : wide[0] ?? shape.length - 1;
+  return wide.length > 1 ? undefined : (wide[0] ?? shape.length - 1);
 }
 
 const AXES_TO_INPUT = listsToInputs('axes');
@@ -72,25 +84,39 @@ const extremum = changes([11, 12, 13, 20], { 18: AXES_TO_INPUT });
 const softmax = changes([11], { 13: softmaxAlongAxis });
 
 export const MOVEMENT: ChangeTable = {
-  ArgMax: changes([11, 12, 13]), ArgMin: changes([11, 12, 13]),
+  ArgMax: changes([11, 12, 13]),
+  ArgMin: changes([11, 12, 13]),
   Compress: changes([11]),
   Concat: changes([11, 13]),
   CumSum: changes([14]),
   DepthToSpace: changes([11, 13]),
   Expand: changes([13]),
   Flatten: changes([9, 11, 13, 21, 23, 24, 25]),
-  Gather: changes([11, 13]), GatherElements: changes([13]), GatherND: changes([12, 13]),
-  Hardmax: softmax, LogSoftmax: softmax, Softmax: softmax,
+  Gather: changes([11, 13]),
+  GatherElements: changes([13]),
+  GatherND: changes([12, 13]),
+  Hardmax: softmax,
+  LogSoftmax: softmax,
+  Softmax: softmax,
   Identity: changes([13, 14, 16, 19, 21, 23, 24, 25]),
   NonZero: changes([13]),
   OneHot: changes([11]),
   Pad: changes([13, 18, 19, 21, 23, 24, 25], { 11: padsToInputs }),
-  ReduceL1: reduction, ReduceL2: reduction, ReduceLogSum: reduction, ReduceLogSumExp: reduction, ReduceMean: reduction,
-  ReduceProd: reduction, ReduceSumSquare: reduction, ReduceMax: extremum, ReduceMin: extremum,
+  ReduceL1: reduction,
+  ReduceL2: reduction,
+  ReduceLogSum: reduction,
+  ReduceLogSumExp: reduction,
+  ReduceMean: reduction,
+  ReduceProd: reduction,
+  ReduceSumSquare: reduction,
+  ReduceMax: extremum,
+  ReduceMin: extremum,
   ReduceSum: changes([11], { 13: AXES_TO_INPUT }),
   Reshape: changes([13, 14, 19, 21, 23, 24, 25]),
-  ScatterElements: changes([13, 16, 18]), ScatterND: changes([13, 16, 18]),
-  Shape: changes([13, 15, 19, 21, 23, 24, 25]), Size: changes([13, 19, 21, 23, 24, 25]),
+  ScatterElements: changes([13, 16, 18]),
+  ScatterND: changes([13, 16, 18]),
+  Shape: changes([13, 15, 19, 21, 23, 24, 25]),
+  Size: changes([13, 19, 21, 23, 24, 25]),
   Slice: changes([11, 13], { 10: listsToInputs('starts', 'ends', 'axes') }),
   SpaceToDepth: changes([13]),
   Split: changes([11], { 13: listsToInputs('split'), 18: countOutputs }),

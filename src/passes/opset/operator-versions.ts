@@ -39,8 +39,9 @@ export const OPERATOR_VERSIONS: Readonly<Record<string, string>> = {
   Compress: '9 11',
   Concat: '1 4 11:text 13:types',
   ConcatFromSequence: '11',
-  Constant: '1 9:types 11:+sparse_value 12:+value_float,+value_floats,+value_int,+value_ints,+value_string,+value_strings 13:types 19:types 21:types '
-    + '23:types 24:types 25:types',
+  Constant:
+    '1 9:types 11:+sparse_value 12:+value_float,+value_floats,+value_int,+value_ints,+value_string,+value_strings 13:types 19:types 21:types ' +
+    '23:types 24:types 25:types',
   ConstantOfShape: '9 20:types 21:types 23:types 24:types 25:types',
   Conv: '1 11 22:types',
   ConvInteger: '10',
@@ -130,7 +131,8 @@ export const OPERATOR_VERSIONS: Readonly<Record<string, string>> = {
   Pow: '1 7 12:types 13:types 15:types',
   QLinearConv: '10',
   QLinearMatMul: '10 21:types',
-  QuantizeLinear: '10 13:+axis 19:+saturate,types 21:+block_size,+output_dtype,types 23:+precision,types 24:types 25:types',
+  QuantizeLinear:
+    '10 13:+axis 19:+saturate,types 21:+block_size,+output_dtype,types 23:+precision,types 24:types 25:types',
   RMSNormalization: '23',
   RNN: '1 7 14:+layout 22:types',
   RandomNormal: '1 22:types',
@@ -152,15 +154,17 @@ export const OPERATOR_VERSIONS: Readonly<Record<string, string>> = {
   RegexFullMatch: '20',
   Relu: '1 6 13:types 14:types',
   Reshape: '1 5 13:types 14:+allowzero 19:types 21:types 23:types 24:types 25:types',
-  Resize: '10 11:+coordinate_transformation_mode,+cubic_coeff_a,+exclude_outside,+extrapolation_value,+nearest_mode,!scales?,!scales?,+sizes?,types '
-    + '13:types 18:+antialias,+axes,+keep_aspect_ratio_policy 19:text',
+  Resize:
+    '10 11:+coordinate_transformation_mode,+cubic_coeff_a,+exclude_outside,+extrapolation_value,+nearest_mode,!scales?,!scales?,+sizes?,types ' +
+    '13:types 18:+antialias,+axes,+keep_aspect_ratio_policy 19:text',
   ReverseSequence: '10',
   RoiAlign: '10 16:+coordinate_transformation_mode 22:types',
   RotaryEmbedding: '23',
   Round: '11 22:types',
   STFT: '17',
-  Scan: '8 9:-directions,+scan_input_axes,+scan_input_directions,+scan_output_axes,+scan_output_directions,!sequence_lens?,'
-    + '-initial_state_and_scan_inputs?,types 11 16:types 19:types 21:types 23:types 24:types 25:types',
+  Scan:
+    '8 9:-directions,+scan_input_axes,+scan_input_directions,+scan_output_axes,+scan_output_directions,!sequence_lens?,' +
+    '-initial_state_and_scan_inputs?,types 11 16:types 19:types 21:types 23:types 24:types 25:types',
   Scatter: '9 11:removed',
   ScatterElements: '11 13:types 16:+reduction 18:text',
   ScatterND: '11 13:types 16:+reduction 18:text',
@@ -213,5 +217,24 @@ export const OPERATOR_VERSIONS: Readonly<Record<string, string>> = {
 
 /** Least IR version that a model of an opset must have (ONNX versioning, table of releases). */
 export const MINIMUM_IR: Readonly<Record<number, number>> = {
-  7: 3, 8: 3, 9: 4, 10: 5, 11: 6, 12: 7, 13: 7, 14: 7, 15: 8, 16: 8, 17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13, 26: 13,
+  7: 3,
+  8: 3,
+  9: 4,
+  10: 5,
+  11: 6,
+  12: 7,
+  13: 7,
+  14: 7,
+  15: 8,
+  16: 8,
+  17: 8,
+  18: 8,
+  19: 9,
+  20: 9,
+  21: 10,
+  22: 10,
+  23: 11,
+  24: 12,
+  25: 13,
+  26: 13,
 };

@@ -5,7 +5,16 @@ import type { Value } from '../../ir/value.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { knownNumbers } from '../constants.js';
 import { graphOf, replaceNode } from '../edit.js';
-import { attributeToInput, changes, constantInput, givenAttribute, refusal, replaceInput, type ChangeTable, type StepSite } from './step.js';
+import {
+  attributeToInput,
+  changes,
+  constantInput,
+  givenAttribute,
+  refusal,
+  replaceInput,
+  type ChangeTable,
+  type StepSite,
+} from './step.js';
 
 /** Upsample 9: the scales become an input. */
 function scalesToInput(site: StepSite): void {
@@ -25,20 +34,27 @@ function nameCoordinates(site: StepSite): void {
   const graph = graphOf(node);
   const mode = givenAttribute(site, 'mode');
   const scales = node.inputs[1];
-  if (mode?.kind !== 'string' || mode.value === 'nearest') graph.setAttribute(node, 'nearest_mode', stringAttr(nearestMode(site)));
+  if (mode?.kind !== 'string' || mode.value === 'nearest')
+    graph.setAttribute(node, 'nearest_mode', stringAttr(nearestMode(site)));
   graph.setAttribute(node, 'coordinate_transformation_mode', stringAttr('asymmetric'));
   // Optional since 13.
-  graph.setInput(node, 1, site.target < 13 ? constantInput(site, Tensor.fromNumbers('float32', [0], []), 'roi') : undefined);
+  graph.setInput(
+    node,
+    1,
+    site.target < 13 ? constantInput(site, Tensor.fromNumbers('float32', [0], []), 'roi') : undefined,
+  );
   graph.setInput(node, 2, scales);
 }
 
 function nearestMode(site: StepSite): 'floor' | 'ceil' {
   if (site.enlarging.has(site.node)) return 'floor';
   const scales = knownNumbers(site.facts, site.node.inputs[1]) ?? site.node.inputs[1]?.constant?.toNumbers();
-  if (scales === undefined) throw refusal(site, 'its scales are not known, and it rounds otherwise where it shrinks than where it enlarges');
+  if (scales === undefined)
+    throw refusal(site, 'its scales are not known, and it rounds otherwise where it shrinks than where it enlarges');
   const shrinks = scales.some((scale) => scale < 1);
   const enlarges = scales.some((scale) => scale > 1);
-  if (shrinks && enlarges) throw refusal(site, 'it enlarges along one axis and shrinks along another, and rounds otherwise there');
+  if (shrinks && enlarges)
+    throw refusal(site, 'it enlarges along one axis and shrinks along another, and rounds otherwise there');
   return shrinks ? 'ceil' : 'floor';
 }
 
@@ -55,7 +71,8 @@ function leaveOutEmpty(site: StepSite): void {
   const mode = givenAttribute(site, 'mode');
   const rounding = givenAttribute(site, 'nearest_mode');
   const isNearest = mode?.kind !== 'string' || mode.value === 'nearest';
-  if (!isNearest || rounding?.kind !== 'string' || rounding.value !== 'floor') throw refusal(site, 'it has no mode "tf_half_pixel_for_nn" any more');
+  if (!isNearest || rounding?.kind !== 'string' || rounding.value !== 'floor')
+    throw refusal(site, 'it has no mode "tf_half_pixel_for_nn" any more');
   graph.setAttribute(node, 'coordinate_transformation_mode', stringAttr('half_pixel'));
   graph.setAttribute(node, 'nearest_mode', stringAttr('round_prefer_ceil'));
 }

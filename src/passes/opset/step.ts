@@ -50,16 +50,21 @@ export function changes(same: readonly number[], others: Changes = {}): Changes 
 
 /** The error for a node that stands in the way of the conversion. */
 export function refusal({ node, version }: Pick<StepSite, 'node' | 'version'>, reason: string): InputError {
-  return new InputError('unsupported', `${node.opType} cannot be converted from opset ${version - 1} to ${version}: ${reason}`, {
-    at: { node: node.label, ...(node.graph ? { graph: node.graph.name } : {}) },
-    fix: `ask for an opset below ${version}, or export the model again at the opset wanted`,
-  });
+  return new InputError(
+    'unsupported',
+    `${node.opType} cannot be converted from opset ${version - 1} to ${version}: ${reason}`,
+    {
+      at: { node: node.label, ...(node.graph ? { graph: node.graph.name } : {}) },
+      fix: `ask for an opset below ${version}, or export the model again at the opset wanted`,
+    },
+  );
 }
 
 /** The attribute as the node gives it. @throws InputError unsupported, in a function body that takes it from the caller */
 export function givenAttribute(site: StepSite, name: string): Attribute | undefined {
   const attribute = site.node.attribute(name);
-  if (attribute?.kind === 'reference') throw refusal(site, `its attribute "${name}" is given by the caller of the function it stands in`);
+  if (attribute?.kind === 'reference')
+    throw refusal(site, `its attribute "${name}" is given by the caller of the function it stands in`);
   return attribute;
 }
 
@@ -92,12 +97,20 @@ export function replaceInput({ node }: StepSite, index: number, value: Value | u
  * Makes the attribute `name` input `index`, as `toTensor` writes it; undefined leaves the input out. In a function body the
  * attribute may be the caller's: then a Constant node takes it over.
  */
-export function attributeToInput(site: StepSite, name: string, index: number, toTensor: (attribute: Attribute) => Tensor | undefined): void {
+export function attributeToInput(
+  site: StepSite,
+  name: string,
+  index: number,
+  toTensor: (attribute: Attribute) => Tensor | undefined,
+): void {
   const attribute = site.node.attribute(name);
   if (attribute === undefined) return;
   const graph = graphOf(site.node);
   const tensor = attribute.kind === 'reference' ? undefined : toTensor(attribute);
-  const value = attribute.kind === 'reference' ? callersConstant(site, name, attribute) : tensor && constantInput(site, tensor, name);
+  const value =
+    attribute.kind === 'reference'
+      ? callersConstant(site, name, attribute)
+      : tensor && constantInput(site, tensor, name);
   graph.setAttribute(site.node, name, undefined);
   if (value) graph.setInput(site.node, index, value);
 }
@@ -139,7 +152,10 @@ function rootOf(node: Node): Graph {
 }
 
 function constantNode(node: Node, form: string, attribute: Attribute, role: string): Value {
-  const made = graphOf(node).addNode({ opType: 'Constant', inputs: [], outputs: [role], attributes: { [form]: attribute } }, node);
+  const made = graphOf(node).addNode(
+    { opType: 'Constant', inputs: [], outputs: [role], attributes: { [form]: attribute } },
+    node,
+  );
   return outputOf(made);
 }
 
@@ -159,13 +175,16 @@ export function computeFlattened(site: StepSite, axis: Attribute | undefined, co
   const graph = graphOf(node);
   if (input === undefined) throw refusal(site, 'it has no input');
   const hint = node.output?.name ?? node.opType;
-  const matrix = outputOf(graph.addNode({ opType: 'Flatten', inputs: [input], outputs: [`${hint}_matrix`], attributes: { axis } }, node));
+  const matrix = outputOf(
+    graph.addNode({ opType: 'Flatten', inputs: [input], outputs: [`${hint}_matrix`], attributes: { axis } }, node),
+  );
   const { shape } = facts.of(input);
   const at = axis === undefined ? 1 : axis.kind === 'int' && axis.value >= 0 ? axis.value : undefined;
   const rows = shape && at !== undefined ? [productOf(shape.slice(0, at)), productOf(shape.slice(at))] : undefined;
   const target = shape && reshapeTarget(rows, shape);
   const result = compute(matrix);
-  const shapeValue = target ? constantInput(site, Tensor.int64s(target), 'shape')
+  const shapeValue = target
+    ? constantInput(site, Tensor.int64s(target), 'shape')
     : outputOf(graph.addNode({ opType: 'Shape', inputs: [input], outputs: [`${hint}_shape`] }, node));
   graph.addNode({ opType: 'Reshape', inputs: [result, shapeValue], outputs: node.outputs }, node);
 }
