@@ -1,176 +1,199 @@
-// Every flag of the command line, declared once: the parser, the help, docs/cli.md, the man page and the shell
-// completion are made from these records.
+// Every flag, declared once: the parser, the help, docs/cli.md, the man page and the shell completion are made from these
+// records and from those of command-specs.ts.
+
+/** Headings of the help, in its order. */
+export const FLAG_GROUPS = ['What to do', 'Files', 'Checking and timing', 'Output'] as const;
+export type FlagGroup = (typeof FLAG_GROUPS)[number];
+
+/** What shells offer as values. */
+export type Completion = 'files' | 'passes';
 
 export interface Flag {
-  /** Long name without dashes; `no-` in front declares the negative form of a flag that is on by default. */
+  /** Long name without dashes; `no-` in front declares the negative form of what is on by default. */
   readonly name: string;
   readonly short?: string;
+  readonly group: FlagGroup;
   /** Placeholder of the value: `PATH`. Absent for a switch. */
   readonly value?: string;
-  /** May be given several times; values are collected. */
+  /** May be given several times: values are collected, switches are counted. */
   readonly repeatable?: true;
   readonly choices?: readonly string[];
+  readonly completes?: Completion;
   /** Shown in the help; the command supplies it. */
   readonly default?: string;
   readonly help: string;
 }
 
-export const FLAGS = {
-  output: {
-    name: 'output',
-    short: 'o',
-    value: 'OUT',
-    help: 'where to write: a file, a folder (for several models), or - for stdout',
-    default: 'NAME.slim.onnx',
-  },
+const WHAT = {
   pass: {
     name: 'pass',
     short: 'p',
+    group: 'What to do',
     value: 'PASS[:OPT=VALUE,..]',
     repeatable: true,
-    help: 'run this pass (repeatable, in order) instead of the preset; see: mcompress passes',
+    completes: 'passes',
+    help: 'run this pass instead of the preset (repeatable, in order); see: mcompress passes',
   },
   recipe: {
     name: 'recipe',
+    group: 'What to do',
     value: 'FILE',
+    completes: 'files',
     help: 'read the passes from a recipe (JSON); mcompress.recipe.json in the working directory is read without asking',
   },
-  noRecipe: { name: 'no-recipe', help: 'do not look for mcompress.recipe.json' },
+  noRecipe: { name: 'no-recipe', group: 'What to do', help: 'do not look for mcompress.recipe.json' },
+  freeze: {
+    name: 'freeze',
+    group: 'What to do',
+    value: 'NAME:SHAPE',
+    repeatable: true,
+    help: 'fix the dimensions of an input in the model, as x:1x3x224x224',
+  },
+  opset: {
+    name: 'opset',
+    group: 'What to do',
+    value: 'N',
+    help: 'convert the model up to this version of the ONNX operator set',
+  },
+  keepOverridable: {
+    name: 'keep-overridable',
+    group: 'What to do',
+    help: 'initializers that are also graph inputs stay open to the caller (IR 3 style) instead of counting as constants',
+  },
+} as const satisfies Record<string, Flag>;
+
+const FILES = {
+  output: {
+    name: 'output',
+    short: 'o',
+    group: 'Files',
+    value: 'OUT',
+    completes: 'files',
+    default: 'NAME.slim.onnx',
+    help: 'where to write: a file, a folder (for several models), or - for stdout',
+  },
+  target: {
+    name: 'output',
+    short: 'o',
+    group: 'Files',
+    value: 'OUT',
+    completes: 'files',
+    default: '-',
+    help: 'where to write: a file, or - for stdout; a folder where there are several files',
+  },
   report: {
     name: 'report',
+    group: 'Files',
     value: 'FILE',
     repeatable: true,
-    help: 'write the report here (.json, .md or .html by its ending; repeatable)',
-    default: 'OUT.report.{html,md,json}',
+    completes: 'files',
+    help: 'write the report to FILE, in the form that its ending names: .json, .md or .html (repeatable)',
   },
-  noReport: { name: 'no-report', help: 'write no report files' },
-  noProfile: { name: 'no-profile', help: 'do not measure latency, load time, memory and time per layer' },
-  json: { name: 'json', help: 'print one JSON document to stdout and nothing else' },
+  noReport: { name: 'no-report', group: 'Files', help: 'write no report files; otherwise they stand beside OUT' },
+  externalData: {
+    name: 'external-data',
+    group: 'Files',
+    help: 'write weights to OUT.data beside the model (always done above 2 GB)',
+  },
+  force: { name: 'force', group: 'Files', help: 'allow the output to replace the input' },
+  dryRun: { name: 'dry-run', short: 'n', group: 'Files', help: 'do everything but write files' },
+} as const satisfies Record<string, Flag>;
+
+const MEASURING = {
   verify: {
     name: 'verify',
+    group: 'Checking and timing',
     value: 'WHEN',
     choices: ['off', 'end', 'each'],
     default: 'end',
     help: 'compare with the original on ONNX Runtime: at the end, after each pass, or not',
   },
+  noProfile: {
+    name: 'no-profile',
+    group: 'Checking and timing',
+    help: 'do not measure latency, load time, memory and time per layer',
+  },
   input: {
     name: 'input',
+    group: 'Checking and timing',
     value: 'NAME:SHAPE',
     repeatable: true,
-    help: 'size of an input for checking, costs and timing, as x:1x3x224x224 (the name may be left out when there is one input)',
+    help: 'size of an input for checking, costs and timing, as x:1x3x224x224 (a model with one input needs no NAME)',
   },
   feed: {
     name: 'feed',
+    group: 'Checking and timing',
     value: 'FILE|NAME=VALUE',
     repeatable: true,
+    completes: 'files',
     help: 'what to feed for checking and timing: an .npz file, name=file.npy, name=number, name=[1,2,3]',
   },
-  freeze: {
-    name: 'freeze',
-    value: 'NAME:SHAPE',
-    repeatable: true,
-    help: 'fix the dimensions of an input in the model, as x:1x3x224x224',
-  },
-  opset: { name: 'opset', value: 'N', help: 'convert the model up to this version of the ONNX operator set' },
   baseline: {
     name: 'baseline',
+    group: 'Checking and timing',
     value: 'REPORT.json',
+    completes: 'files',
     help: 'compare with an earlier report; exit 1 when size, MACs, memory or (beyond noise) latency got worse',
   },
-  strict: { name: 'strict', help: 'exit 1 when a rewrite had to be undone or the result could not be checked' },
-  threads: { name: 'threads', value: 'N', default: '1', help: 'threads of ONNX Runtime while timing' },
-  seed: { name: 'seed', value: 'N', default: '0', help: 'seed of everything random' },
-  dryRun: { name: 'dry-run', short: 'n', help: 'do everything but write the model and the reports' },
-  force: { name: 'force', help: 'allow the output to replace the input' },
-  keepOverridable: {
-    name: 'keep-overridable',
-    help: 'initializers that are also graph inputs stay open to the caller (IR 3 style) instead of counting as constants',
+  strict: {
+    name: 'strict',
+    group: 'Checking and timing',
+    help: 'exit 1 when a rewrite had to be undone or the result could not be checked',
   },
-  externalData: { name: 'external-data', help: 'write weights to OUT.data beside the model (always done above 2 GB)' },
-  weights: { name: 'weights', help: 'print all weights, not only their sizes' },
-  quiet: { name: 'quiet', short: 'q', help: 'print errors only' },
-  verbose: { name: 'verbose', short: 'v', help: 'print every decline' },
+  tolerance: {
+    name: 'tolerance',
+    group: 'Checking and timing',
+    value: 'X',
+    default: '1e-4',
+    help: 'largest error that counts as equal, relative to the scale of the output',
+  },
+  optimization: {
+    name: 'optimization',
+    group: 'Checking and timing',
+    value: 'LEVEL',
+    choices: ['disabled', 'basic', 'extended', 'layout', 'all'],
+    default: 'all',
+    help: 'graph optimization of ONNX Runtime',
+  },
+  latencyTable: {
+    name: 'latency-table',
+    group: 'Checking and timing',
+    value: 'FILE',
+    completes: 'files',
+    help: 'read the latencies of single layers from FILE and add what is missing, instead of in the cache of this machine',
+  },
+  threads: {
+    name: 'threads',
+    group: 'Checking and timing',
+    value: 'N',
+    default: '1',
+    help: 'threads of ONNX Runtime while timing',
+  },
+  seed: { name: 'seed', group: 'Checking and timing', value: 'N', default: '0', help: 'seed of everything random' },
+} as const satisfies Record<string, Flag>;
+
+const OUTPUT = {
+  weights: { name: 'weights', group: 'Output', help: 'print all weights, not only their sizes' },
+  top: { name: 'top', group: 'Output', value: 'N', default: '10', help: 'list the N dearest layers' },
+  json: { name: 'json', group: 'Output', help: 'print one JSON document to stdout and nothing else' },
+  verbose: {
+    name: 'verbose',
+    short: 'v',
+    group: 'Output',
+    repeatable: true,
+    help: 'print more: passes, declined sites, all layers and values; -vv: all sites, and how long each pass took',
+  },
+  quiet: { name: 'quiet', short: 'q', group: 'Output', help: 'print errors only' },
   color: {
     name: 'color',
+    group: 'Output',
     value: 'WHEN',
     choices: ['auto', 'always', 'never'],
     default: 'auto',
     help: 'colours; NO_COLOR and FORCE_COLOR are heeded',
   },
-  debug: { name: 'debug', help: 'print the stack of an error' },
+  debug: { name: 'debug', group: 'Output', help: 'print the stack of an error' },
 } as const satisfies Record<string, Flag>;
 
+export const FLAGS = { ...WHAT, ...FILES, ...MEASURING, ...OUTPUT };
 export type FlagKey = keyof typeof FLAGS;
-
-/** Flags that every command takes. */
-export const COMMON_FLAGS: readonly FlagKey[] = ['quiet', 'color', 'debug'];
-
-export interface CommandSpec {
-  readonly name: string;
-  /** One line, no full stop. */
-  readonly summary: string;
-  /** `MODEL...`; square brackets make it optional. */
-  readonly args: readonly { readonly name: string; readonly help: string }[];
-  readonly flags: readonly FlagKey[];
-  readonly examples: readonly { readonly command: string; readonly does: string }[];
-}
-
-export const COMMANDS = {
-  slim: {
-    name: 'slim',
-    summary: 'make a model smaller and faster without changing what it computes, and prove it',
-    args: [{ name: 'MODEL...', help: 'ONNX files, globs, or - for stdin' }],
-    flags: [
-      'output',
-      'pass',
-      'recipe',
-      'noRecipe',
-      'report',
-      'noReport',
-      'noProfile',
-      'json',
-      'verify',
-      'input',
-      'feed',
-      'freeze',
-      'opset',
-      'baseline',
-      'strict',
-      'threads',
-      'seed',
-      'dryRun',
-      'force',
-      'keepOverridable',
-      'externalData',
-      'verbose',
-    ],
-    examples: [
-      { command: 'mcompress slim model.onnx', does: 'writes model.slim.onnx and its report' },
-      {
-        command: 'mcompress slim model.onnx -o small.onnx --input x:1x3x480x640',
-        does: 'checks and times at this size',
-      },
-      {
-        command: 'mcompress slim models/*.onnx -o slimmed/',
-        does: 'several at once; one bad file does not stop the rest',
-      },
-      { command: 'mcompress slim model.onnx --baseline last.report.json', does: 'exits 1 when it got worse' },
-    ],
-  },
-  passes: {
-    name: 'passes',
-    summary: 'list the passes, or explain one',
-    args: [{ name: '[PASS]', help: 'a pass' }],
-    flags: ['json'],
-    examples: [{ command: 'mcompress passes fold-batch-norm', does: 'prints its options and conditions' }],
-  },
-  print: {
-    name: 'print',
-    summary: 'print a model as text',
-    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin' }],
-    flags: ['weights', 'json'],
-    examples: [{ command: 'mcompress print model.onnx | less', does: 'shows every node' }],
-  },
-} as const satisfies Record<string, CommandSpec>;
-
-export type CommandName = keyof typeof COMMANDS;

@@ -2,12 +2,9 @@
 import { AppError, InternalError, InterruptError } from '../base/errors.js';
 import { packageVersion } from '../base/version.js';
 import { parseCommandLine, type Parsed } from './program.js';
-import { Terminal } from './terminal.js';
+import { Terminal, type Verbosity } from './terminal.js';
 
-/**
- * Runs one command line (without node and script) and returns the exit status (docs/cli.md): 0 done, 1 gate not met,
- * 2 usage, 3 input, 4 defect, 130 interrupted.
- */
+/** Runs one command line (without node and script) and returns the exit status (statuses.ts). */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdout, stderr, env } = process;
   let terminal = new Terminal({ color: 'auto', verbosity: 'normal', env, stdout, stderr });
@@ -20,21 +17,24 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 4));
   try {
-    const parsed = parseCommandLine(argv, packageVersion(), (text) => void stdout.write(text));
+    const { width } = terminal;
+    const render = terminal.render.bind(terminal);
+    const write = (text: string): void => void stdout.write(text);
+    const parsed = parseCommandLine(argv, { version: packageVersion(), width, render, write });
     if (!parsed) return 0;
     debug = parsed.flags.debug === true;
     terminal = new Terminal({ color: colorChoice(parsed), verbosity: verbosity(parsed), env, stdout, stderr });
     const run = await parsed.load();
     return await run({ args: parsed.args, flags: parsed.flags, terminal, signal: abort.signal });
   } catch (error) {
-    return report(error, terminal, debug);
+    return report(error, terminal, debug ? 'with-stack' : 'message');
   } finally {
     terminal.stopSpinner();
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
   }
 }
 
-function report(error: unknown, terminal: Terminal, debug: boolean): number {
+function report(error: unknown, terminal: Terminal, detail: 'message' | 'with-stack'): number {
   if (error instanceof InterruptError) {
     terminal.note('interrupted: nothing was changed');
     return error.exitCode;
@@ -47,7 +47,7 @@ function report(error: unknown, terminal: Terminal, debug: boolean): number {
           fix: 'this is a defect of mcompress: please report it, with the output of --debug',
         });
   terminal.error(known);
-  if (debug) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  if (detail === 'with-stack') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   return known.exitCode;
 }
 
@@ -55,7 +55,9 @@ function colorChoice({ flags }: Parsed): 'auto' | 'always' | 'never' {
   return flags.color === 'always' || flags.color === 'never' ? flags.color : 'auto';
 }
 
-function verbosity({ flags }: Parsed): 'quiet' | 'normal' | 'verbose' {
+function verbosity({ flags }: Parsed): Verbosity {
   if (flags.quiet) return 'quiet';
-  return flags.verbose ? 'verbose' : 'normal';
+  const asked = flags.verbose ?? 0;
+  if (asked === 0) return 'normal';
+  return asked === 1 ? 'verbose' : 'most';
 }

@@ -2,13 +2,16 @@
 import { UsageError } from '../base/errors.js';
 import { FLAGS, type FlagKey } from './flags.js';
 
-/** Strings for flags with a value, string lists for repeatable ones, booleans for switches. */
+/** Strings for flags with a value, booleans for switches; lists and counts where they may be repeated. */
 export type FlagValues = { readonly [K in FlagKey]?: FlagValue<K> };
 type FlagValue<K extends FlagKey> = (typeof FLAGS)[K] extends { value: string }
-  ? (typeof FLAGS)[K] extends { repeatable: true }
+  ? Repeatable<K> extends true
     ? readonly string[]
     : string
-  : boolean;
+  : Repeatable<K> extends true
+    ? number
+    : boolean;
+type Repeatable<K extends FlagKey> = (typeof FLAGS)[K] extends { repeatable: true } ? true : false;
 
 /** A whole number of at least `min` from a flag. @throws UsageError bad-value */
 export function wholeNumber(flag: FlagKey, text: string | undefined, fallback: number, min = 0): number {

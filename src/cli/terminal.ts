@@ -2,11 +2,16 @@
 import { Chalk, type ChalkInstance, type ColorSupportLevel } from 'chalk';
 import type { Ora } from 'ora';
 import type { AppError } from '../base/errors.js';
-import type { Line, Style } from '../report/span.js';
+import { trimEnd, type Line, type Span, type Style } from '../report/span.js';
+
+/** How much is said: errors only, the summary, `-v`, `-vv`. */
+export type Verbosity = 'quiet' | 'normal' | 'verbose' | 'most';
+
+const DETAIL = { quiet: 0, normal: 0, verbose: 1, most: 2 } as const satisfies Record<Verbosity, number>;
 
 export interface TerminalOptions {
   readonly color: 'auto' | 'always' | 'never';
-  readonly verbosity: 'quiet' | 'normal' | 'verbose';
+  readonly verbosity: Verbosity;
   readonly env: NodeJS.ProcessEnv;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
@@ -38,21 +43,26 @@ export class Terminal {
     return this.#options.stdout.columns ?? 80;
   }
 
-  get verbosity(): TerminalOptions['verbosity'] {
+  get verbosity(): Verbosity {
     return this.#options.verbosity;
+  }
+
+  /** How often `-v` was given, as far as it matters. */
+  get detail(): 0 | 1 | 2 {
+    return DETAIL[this.#options.verbosity];
+  }
+
+  /** Styled lines as text for stdout. */
+  render(lines: readonly Line[]): string {
+    const paint = ({ text, style }: Span): string => (style ? STYLES[style](this.#out)(text) : text);
+    return lines.map((line) => `${trimEnd(line).map(paint).join('')}\n`).join('');
   }
 
   /** Styled lines of the result, on stdout. Nothing with `--quiet`. */
   print(lines: readonly Line[]): void {
     if (this.#options.verbosity === 'quiet') return;
     this.stopSpinner();
-    for (const line of lines)
-      this.#options.stdout.write(
-        `${line
-          .map(({ text, style }) => (style ? STYLES[style](this.#out)(text) : text))
-          .join('')
-          .trimEnd()}\n`,
-      );
+    this.#options.stdout.write(this.render(lines));
   }
 
   /** Bytes or text that is the result itself (a model, a JSON document), on stdout. */
@@ -93,15 +103,14 @@ export class Terminal {
     this.#options.stderr.write(`${lines.join('\n')}\n`);
   }
 
-  /** Shows what is being done: a spinner on a terminal, nothing elsewhere. */
+  /** Shows what is being done: a spinner on a terminal; elsewhere a line with `-v`, else nothing. */
   async progress(text: string): Promise<void> {
-    if (
-      this.#options.verbosity === 'quiet' ||
-      !this.#options.stderr.isTTY ||
-      this.#options.env['TERM'] === 'dumb' ||
-      this.#options.env['CI'] !== undefined
-    )
+    const { stderr, verbosity, env } = this.#options;
+    if (verbosity === 'quiet') return;
+    if (!stderr.isTTY || env['TERM'] === 'dumb' || env['CI'] !== undefined) {
+      if (this.detail > 0) this.note(text);
       return;
+    }
     if (!this.#spinner) {
       const { default: ora } = await import('ora');
       this.#spinner ??= ora({ stream: this.#options.stderr, discardStdin: false }).start();

@@ -1,0 +1,70 @@
+// Every command, declared once: arguments, flags, examples.
+import { FLAG_GROUPS, FLAGS, type Completion, type FlagKey } from './flags.js';
+
+export interface Argument {
+  /** `MODEL`, `MODEL...`; square brackets make it optional. */
+  readonly name: string;
+  readonly help: string;
+  readonly choices?: readonly string[];
+  readonly completes?: Completion;
+}
+
+export interface CommandSpec {
+  readonly name: string;
+  /** One line, no full stop. */
+  readonly summary: string;
+  readonly args: readonly Argument[];
+  /** Besides COMMON_FLAGS. */
+  readonly flags: readonly FlagKey[];
+  readonly examples: readonly { readonly command: string; readonly does: string }[];
+}
+
+/** Flags that every command takes. */
+const COMMON_FLAGS: readonly FlagKey[] = ['json', 'color', 'debug'];
+
+export const COMMANDS = {
+  slim: {
+    name: 'slim',
+    summary: 'make models smaller and faster without changing what they compute, and prove it',
+    args: [{ name: 'MODEL...', help: 'ONNX files, globs, or - for stdin', completes: 'files' }],
+    flags: [
+      ...(['pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...(['output', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
+      ...(['verify', 'noProfile', 'input', 'feed', 'baseline', 'strict', 'threads', 'seed'] as const),
+      ...(['verbose', 'quiet'] as const),
+    ],
+    examples: [
+      { command: 'mcompress slim model.onnx', does: 'writes model.slim.onnx and its report' },
+      {
+        command: 'mcompress slim model.onnx -o small.onnx --input x:1x3x480x640',
+        does: 'checks and times at this size',
+      },
+      { command: 'mcompress slim models/*.onnx -o slimmed/', does: 'several; one bad file does not stop the rest' },
+      { command: 'mcompress slim model.onnx --baseline last.report.json', does: 'exits 1 when it got worse' },
+    ],
+  },
+  passes: {
+    name: 'passes',
+    summary: 'list the passes, or explain one',
+    args: [{ name: '[PASS]', help: 'a pass', completes: 'passes' }],
+    flags: [],
+    examples: [{ command: 'mcompress passes fold-batch-norm', does: 'its conditions, options and counters' }],
+  },
+  print: {
+    name: 'print',
+    summary: 'print a model as text',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: ['weights'],
+    examples: [{ command: 'mcompress print model.onnx | less', does: 'every node' }],
+  },
+} as const satisfies Record<string, CommandSpec>;
+
+export type CommandName = keyof typeof COMMANDS;
+
+export const COMMAND_SPECS: readonly CommandSpec[] = Object.values(COMMANDS);
+
+/** All flags of a command in the order of the help. */
+export function flagsOf({ flags }: CommandSpec): FlagKey[] {
+  const keys = [...flags, ...COMMON_FLAGS];
+  return FLAG_GROUPS.flatMap((group) => keys.filter((key) => FLAGS[key].group === group));
+}
