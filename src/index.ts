@@ -1,5 +1,5 @@
 // The library. Everything here is documented in docs/library.md; what is not here may change without notice.
-export { slimFile, type SlimFileOptions, type SlimFileResult } from './slim-file.js';
+export { slimFile, type SlimFileOptions, type SlimFileResult } from './report/slim-file.js';
 export {
   AppError,
   GateError,

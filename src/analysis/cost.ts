@@ -2,8 +2,9 @@
 // among DeepRebirth's tensor and non-tensor layers. Symbols stand at the sizes that the facts assume.
 //
 // A node moves its inputs, weights and outputs once; one whose output shares the memory of its input moves nothing, and
-// one that reads only dims moves its output; If, Loop and Scan move what their bodies do. One run counts one branch of each If (the known one, else the dearer), a
-// Loop as often as its trip count says (once where that is unknown), a Scan once per step.
+// one that reads only dims moves its output; If, Loop and Scan move what their bodies do. One run counts one branch of
+// each If (the known one, else the dearer), a Loop as often as its trip count says (once where that is unknown), a Scan
+// once per step.
 import type { Graph } from '../ir/graph.js';
 import { nodesUnder, type Model } from '../ir/model.js';
 import type { Node } from '../ir/node.js';

@@ -34,6 +34,7 @@ export function symbolDim(name: string, least: 0 | 1 = 1): SymbolicDim {
   return { terms: [{ coefficient: 1, atoms: [{ kind: 'symbol', name, least, key }] }], key };
 }
 
+/** True for a number; false for a symbolic or unknown dimension. */
 export function isStatic(dim: Dim | undefined): dim is number {
   return typeof dim === 'number';
 }
@@ -44,6 +45,7 @@ export function sameDim(a: Dim | undefined, b: Dim | undefined): boolean {
   return a !== undefined && b !== undefined && a.key === b.key;
 }
 
+/** Both shapes are known, of one rank, and equal axis by axis for every value of the symbols. */
 export function sameDims(a: readonly Dim[] | undefined, b: readonly Dim[] | undefined): boolean {
   return a !== undefined && b !== undefined && a.length === b.length && a.every((dim, i) => sameDim(dim, b[i]));
 }
@@ -63,15 +65,18 @@ export function formatDim(dim: Dim): string {
   return typeof dim === 'number' ? String(dim) : dim.key;
 }
 
+/** a + b. */
 export function addDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a + b;
   return fromTerms([...termsOf(a), ...termsOf(b)]);
 }
 
+/** a - b. */
 export function subDims(a: Dim, b: Dim): Dim {
   return addDims(a, mulDims(b, -1));
 }
 
+/** a b, multiplied out. */
 export function mulDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return a * b;
   const products = termsOf(a).flatMap((x) =>
@@ -80,6 +85,7 @@ export function mulDims(a: Dim, b: Dim): Dim {
   return fromTerms(products);
 }
 
+/** The product of all `dims`: 1 for none, the element count of a shape. */
 export function productOf(dims: readonly Dim[]): Dim {
   return dims.reduce<Dim>((product, dim) => mulDims(product, dim), 1);
 }
@@ -137,12 +143,14 @@ export function divideExactly(a: Dim, b: Dim): Dim | undefined {
   return fromTerms(quotients);
 }
 
+/** min(a, b), which is one of them where bounds decide. */
 export function minDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return Math.min(a, b);
   if (isAtLeast(a, b)) return b;
   return isAtLeast(b, a) ? a : operation('min', a, b);
 }
 
+/** max(a, b), which is one of them where bounds decide. */
 export function maxDims(a: Dim, b: Dim): Dim {
   if (typeof a === 'number' && typeof b === 'number') return Math.max(a, b);
   if (isAtLeast(a, b)) return a;

@@ -4,21 +4,11 @@
 import { invariant } from '../base/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { subgraphsOf, type Attribute } from './attribute.js';
+import { adoption, addSlots, countOutput, linkNode, linkValue, unlinkNode, unlinkValue, writable } from './links.js';
 import type { Model } from './model.js';
 import { Node } from './node.js';
+import { attributeMap, trimmed, type NodeSpec } from './node-spec.js';
 import { Value, type Initializer, type ValueType } from './value.js';
-import { addSlots, countOutput, linkNode, linkValue, unlinkNode, unlinkValue, writable } from './links.js';
-
-/** What `addNode` needs. `outputs`: a string is a name hint for a new value (made unique), a Value is taken over. */
-export interface NodeSpec {
-  readonly opType: string;
-  readonly domain?: string;
-  readonly overload?: string;
-  readonly name?: string;
-  readonly inputs: readonly (Value | undefined)[];
-  readonly outputs: readonly (Value | string | undefined)[];
-  readonly attributes?: Readonly<Record<string, Attribute | undefined>> | ReadonlyMap<string, Attribute>;
-}
 
 export class Graph {
   readonly model: Model;
@@ -388,20 +378,6 @@ export class Graph {
 const parameterCount = (initializer: Initializer | undefined): number =>
   initializer?.kind === 'dense' ? initializer.tensor.size : 0;
 
-/** Makes `node` the owner of `graphs`, and back. A graph that goes from one node to another is then not cleared with the first. */
-function adoption(graphs: readonly Graph[], node: Node): { redo(): void; undo(): void } {
-  const owners = graphs.map((graph) => graph.owner);
-  return {
-    redo: () => {
-      for (const graph of graphs) writable(graph).owner = node;
-    },
-    undo: () =>
-      graphs.forEach((graph, i) => {
-        writable(graph).owner = owners[i];
-      }),
-  };
-}
-
 /** Whether `replaceUses(from, to)` keeps the signature of every graph. */
 export function canReplace(from: Value, to: Value): boolean {
   if (from === to) return false;
@@ -413,18 +389,5 @@ export function canReplace(from: Value, to: Value): boolean {
     to.graph === from.graph &&
     !to.isGraphOutput &&
     from.outputOf.get(from.graph as Graph) === 1
-  );
-}
-
-function trimmed(inputs: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
-  let length = inputs.length;
-  while (length > 0 && inputs[length - 1] === undefined) length--;
-  return length === inputs.length ? inputs : inputs.slice(0, length);
-}
-
-function attributeMap(attributes: NodeSpec['attributes']): ReadonlyMap<string, Attribute> {
-  if (attributes instanceof Map) return attributes;
-  return new Map(
-    Object.entries(attributes ?? {}).filter((entry): entry is [string, Attribute] => entry[1] !== undefined),
   );
 }

@@ -21,6 +21,7 @@ export function addSlots(node: Node, sign: 1 | -1): void {
   }
 }
 
+/** Counts (sign 1) or uncounts (sign -1) `value` as an output of `graph`. */
 export function countOutput(value: Value, graph: Graph, sign: 1 | -1): void {
   if (value.outputOf.size === 0) writable(value).outputOf = new Map();
   count(value.outputOf as Map<Graph, number>, graph, sign);
@@ -38,6 +39,7 @@ export function linkValue(value: Value, graph: Graph): void {
   graph.model.names.take(value.name);
 }
 
+/** Takes `value` out of its scope and gives its name back. */
 export function unlinkValue(value: Value): void {
   value.graph?.model.names.release(value.name);
   writable(value).graph = undefined;
@@ -62,6 +64,7 @@ export function linkNode(graph: Graph, node: Node, anchor: Node | undefined): vo
   if (entry.order <= low || (anchor && entry.order >= anchor.order)) renumber(graph);
 }
 
+/** Takes `node` out of the list of its graph; its inputs and outputs stay as they are. */
 export function unlinkNode(node: Node): void {
   const graph = node.graph;
   if (graph === undefined) return;
@@ -81,4 +84,21 @@ export function unlinkNode(node: Node): void {
 function renumber(graph: Graph): void {
   let order = 0;
   for (let node = graph.first; node !== undefined; node = node.next) writable(node).order = ++order;
+}
+
+/**
+ * Makes `node` the owner of `graphs`, and back. A graph that goes from one node to another is then not cleared with the
+ * first.
+ */
+export function adoption(graphs: readonly Graph[], node: Node): { redo(): void; undo(): void } {
+  const owners = graphs.map((graph) => graph.owner);
+  return {
+    redo: () => {
+      for (const graph of graphs) writable(graph).owner = node;
+    },
+    undo: () =>
+      graphs.forEach((graph, i) => {
+        writable(graph).owner = owners[i];
+      }),
+  };
 }

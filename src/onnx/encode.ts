@@ -1,9 +1,8 @@
 // The IR to model bytes: everything that is as in the file it came from is taken from there, byte for byte.
 import { InputError } from '../base/errors.js';
 import type { LocalFunction, Model } from '../ir/model.js';
-import type { Value } from '../ir/value.js';
 import { decodeOpset } from './decode-header.js';
-import type { OnnxDocument } from './document.js';
+import type { GraphRecord, OnnxDocument } from './document.js';
 import { encodeContext, type EncodeContext, type TensorPlacement } from './encode-context.js';
 import { encodeGraph, encodeNodes, encodeTypes, patchedGroups, type Group } from './encode-graph.js';
 import { encodeAttributes } from './encode-node.js';
@@ -136,47 +135,9 @@ function encodeFunction(
     source && parts
       ? new Map(parts(FUNCTION.opsetImport).map((field) => [decodeOpset(source, field)[0], field]))
       : undefined;
-  const text = (contents: Uint8Array, isKept: boolean): Group => ({ rope: new Rope().push(contents), isKept });
-  const names = (values: readonly Value[]): string[] => values.map((value) => value.name);
-  const isSame = (now: readonly string[], before: readonly string[] | undefined): boolean =>
-    now.length === before?.length && now.every((name, i) => name === before[i]);
-  const { name, domain, overload, attributeNames, graph } = f;
-  const input = names(graph.inputs);
-  const output = names(graph.outputs);
-  const groups: readonly (readonly [number, Group])[] = [
-    [FUNCTION.name, text(fieldsOf.function({ name }), name === original?.name)],
-    [FUNCTION.domain, text(fieldsOf.function({ domain }), domain === original?.domain)],
-    [
-      FUNCTION.overload,
-      text(
-        overload === '' ? new Uint8Array() : textField(FUNCTION.overload, overload),
-        overload === original?.overload,
-      ),
-    ],
-    [
-      FUNCTION.input,
-      text(
-        fieldsOf.function({ input }),
-        isSame(
-          input,
-          record?.inputs.map((entry) => entry.name),
-        ),
-      ),
-    ],
-    [
-      FUNCTION.output,
-      text(
-        fieldsOf.function({ output }),
-        isSame(
-          output,
-          record?.outputs.map((entry) => entry.name),
-        ),
-      ),
-    ],
-    [
-      FUNCTION.attribute,
-      text(fieldsOf.function({ attribute: [...attributeNames] }), isSame(attributeNames, original?.attributeNames)),
-    ],
+  const groups: readonly FieldGroup[] = [
+    ...functionNames(f, original),
+    ...functionSignature(f, original, record),
     [
       FUNCTION.attributeProto,
       encodeAttributes(
@@ -187,14 +148,54 @@ function encodeFunction(
         (inner) => encodeGraph(context, inner),
       ),
     ],
-    [FUNCTION.node, encodeNodes(context, FUNCTION.node, graph, record)],
-    [FUNCTION.valueInfo, encodeTypes(context, FUNCTION.valueInfo, graph, record)],
+    [FUNCTION.node, encodeNodes(context, FUNCTION.node, f.graph, record)],
+    [FUNCTION.valueInfo, encodeTypes(context, FUNCTION.valueInfo, f.graph, record)],
     [FUNCTION.opsetImport, encodeOpsets(context, FUNCTION.opsetImport, f.opsets, opsetFields)],
   ];
   if (source && record && original) return patchedGroups(source, record.field, groups);
   const rope = new Rope();
   for (const [, group] of groups) rope.append(group.rope);
   return rope;
+}
+
+type FieldGroup = readonly [field: number, group: Group];
+
+/** What calls find the function by. */
+function functionNames({ name, domain, overload }: LocalFunction, original: LocalFunction | undefined): FieldGroup[] {
+  const overloadField = overload === '' ? new Uint8Array() : textField(FUNCTION.overload, overload);
+  return [
+    [FUNCTION.name, fieldGroup(fieldsOf.function({ name }), name, original?.name)],
+    [FUNCTION.domain, fieldGroup(fieldsOf.function({ domain }), domain, original?.domain)],
+    [FUNCTION.overload, fieldGroup(overloadField, overload, original?.overload)],
+  ];
+}
+
+/** Names of the inputs, outputs and attributes that a call may give. */
+function functionSignature(
+  { graph, attributeNames }: LocalFunction,
+  original: LocalFunction | undefined,
+  record: GraphRecord | undefined,
+): FieldGroup[] {
+  const input = graph.inputs.map((value) => value.name);
+  const output = graph.outputs.map((value) => value.name);
+  const attribute = [...attributeNames];
+  return [
+    [FUNCTION.input, fieldGroup(fieldsOf.function({ input }), input, namesOf(record?.inputs))],
+    [FUNCTION.output, fieldGroup(fieldsOf.function({ output }), output, namesOf(record?.outputs))],
+    [FUNCTION.attribute, fieldGroup(fieldsOf.function({ attribute }), attribute, original?.attributeNames)],
+  ];
+}
+
+const namesOf = (entries: readonly { readonly name: string }[] | undefined): string[] | undefined =>
+  entries?.map((entry) => entry.name);
+
+/** Fields that say `now`; kept when the file said the same. */
+function fieldGroup<T extends string | readonly string[]>(contents: Uint8Array, now: T, before: T | undefined): Group {
+  const isKept =
+    typeof now === 'string' || typeof before !== 'object'
+      ? now === before
+      : now.length === before.length && now.every((name, i) => name === before[i]);
+  return { rope: new Rope().push(contents), isKept };
 }
 
 /** The error for a model that needs external data. */

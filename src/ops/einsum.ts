@@ -51,6 +51,7 @@ function implicitOutput(left: string): string {
   return (left.includes(ELLIPSIS) ? ELLIPSIS : '') + once.join('');
 }
 
+/** Output shape of Einsum; undefined when the equation does not fit the inputs or a size is unknown. */
 export function einsumShape(site: OpSite): Dims | undefined {
   const read = readEquation(site);
   if (read === undefined) return undefined;

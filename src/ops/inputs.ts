@@ -4,14 +4,16 @@ import { dtypeFromCode, type DType } from '../tensor/dtype.js';
 import type { OpSite, ValueInfo } from './record.js';
 
 /** Nothing is known. */
-export const UNKNOWN: ValueInfo = {};
+export const UNKNOWN: ValueInfo = Object.freeze({});
 
 export type Dims = readonly Dim[];
 
+/** Shape of input `index`. */
 export function shapeOf(site: OpSite, index: number): Dims | undefined {
   return site.input(index)?.shape;
 }
 
+/** Element type of input `index`. */
 export function dtypeOf(site: OpSite, index: number): DType | undefined {
   return site.input(index)?.dtype;
 }

@@ -18,6 +18,7 @@ export function poolShape(site: OpSite, index = 0): Dims | undefined {
   return spatial && [batch, channels, ...spatial];
 }
 
+/** Batch and channels stay, every spatial axis becomes 1. */
 export function globalPoolShape(shape: Dims | undefined): Dims | undefined {
   return shape?.map((dim, axis): Dim => (axis < 2 ? dim : 1));
 }

@@ -36,8 +36,9 @@ export function extentOf(kernel: Dim, dilation: number): Dim {
 
 /**
  * Output sizes of a window moved over `spatial`. Symbolic sizes are taken to hold a whole window; of numbers that do
- * not, the quotient is cut off at the point, as the runtime does: a pool of 2 over 1 element gives 1. With `ceil`, a last window that would begin in the end padding is
- * dropped, as ONNX Runtime and ONNX (opset 22) do: then there are at most ceil((in + begin)/s) windows.
+ * not, the quotient is cut off at the point, as the runtime does: a pool of 2 over 1 element gives 1. With `ceil`, a
+ * last window that would begin in the end padding is dropped, as ONNX Runtime and ONNX (opset 22) do: then there are at
+ * most ceil((in + begin)/s) windows.
  */
 export function windowOutput(
   spatial: Dims,

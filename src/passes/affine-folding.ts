@@ -4,7 +4,7 @@ import type { Facts } from '../analysis/facts.js';
 import { canReplace } from '../ir/graph.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
-import { compressed, mayCross, pathStep, repeated, type CrossEdit, type PathStep } from './affine-path.js';
+import { compressed, dataInput, mayCross, pathStep, repeated, type CrossEdit, type PathStep } from './affine-path.js';
 import {
   affineOf,
   isFiniteAffine,
@@ -43,8 +43,9 @@ export const FOLDING_DECLINES = {
   'not-per-channel': 'The constant varies along more than the channels of the {layer}.',
   'out-of-range': 'A folded number does not fit the element type of the weights.',
   'no-bias': 'The {layer} has no bias to take up the shift.',
-  'padded-shift': `The {layer} pads with zeros, which a shift in front would turn into other numbers. Leaving it moves {leave} elements;
-a padding by a constant moves {pad}, a map of biases {map} with {mapBytes} bytes more, a channel of ones {ones} with {onesMacs} more multiplications.`,
+  'padded-shift': `The {layer} pads with zeros, which a shift in front would turn into other numbers.
+Leaving it moves {leave} elements; a padding by a constant moves {pad}, a map of biases {map} with {mapBytes} bytes more,
+a channel of ones {ones} with {onesMacs} more multiplications.`,
   'transposed-shift':
     'A shift in front of the {layer} is not the same for all its outputs: its windows overlap unevenly at the border.',
 } as const;
@@ -127,7 +128,7 @@ function layerAbove(affine: AffineNode, facts: Facts): Planned<LayerFound, Code>
       return isLayer && nodes.length === 0 ? sharedOutput(producer, value) : undefined;
     if (isLayer) return alongPath(producer, nodes, facts);
     nodes.unshift(producer);
-    const [data] = producer.inputs;
+    const data = dataInput(producer);
     if (data === undefined) return undefined;
     value = data;
   }
@@ -195,6 +196,8 @@ function twinsOf(layer: TensorLayer, map: ChannelAffine, facts: Facts): Twin[] |
     if (
       !other ||
       isRefusal(other) ||
+      // A weight of another graph could not be seen from here.
+      node.graph !== layer.node.graph ||
       other.op !== layer.op ||
       other.weight !== layer.weight ||
       layer.weight.slots.get(node) !== 1
@@ -245,7 +248,7 @@ interface Absorption {
 /** Into all layers that read the result. */
 function planBefore(affine: AffineNode, facts: Facts): Planned<FoldPlan, Code> {
   const { output, data } = affine;
-  if (output.isGraphOutput || output.slots.size === 0) return undefined;
+  if (output.isGraphOutput || output.slots.size === 0 || !keepsShape(affine, facts)) return undefined;
   const absorptions: Absorption[] = [];
   for (const consumer of output.consumers()) {
     const absorbed =
@@ -280,6 +283,18 @@ function planBefore(affine: AffineNode, facts: Facts): Planned<FoldPlan, Code> {
   };
 }
 
+/** The constant does not make the data larger: a [2, 1, 1] turns one channel into two, which no weights can do. */
+function keepsShape({ node, data, constants }: AffineNode, facts: Facts): boolean {
+  const { shape } = facts.of(data);
+  const fits = (dims: readonly number[]): boolean =>
+    dims.length <= 1 && (dims[0] ?? 1) === 1
+      ? true
+      : shape !== undefined &&
+        dims.length <= shape.length &&
+        dims.every((dim, i) => dim === 1 || dim === shape[shape.length - dims.length + i]);
+  return node.is('BatchNormalization') || constants.every((value) => fits(value.constant?.dims ?? []));
+}
+
 function absorbInto(affine: AffineNode, consumer: Node, facts: Facts): Planned<Absorption, Code> {
   const nodes: Node[] = [];
   let [value, node] = [affine.output, consumer];
@@ -287,7 +302,7 @@ function absorbInto(affine: AffineNode, consumer: Node, facts: Facts): Planned<A
     const next = node.output?.soleConsumer;
     if (
       !mayCross(node) ||
-      node.inputs[0] !== value ||
+      dataInput(node) !== value ||
       node.output === undefined ||
       next === undefined ||
       next.graph !== node.graph ||

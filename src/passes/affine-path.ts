@@ -5,6 +5,7 @@ import type { Facts } from '../analysis/facts.js';
 import { floatAttr } from '../ir/attribute.js';
 import { isStatic, productOf, sameDim, type Dim } from '../ir/dim.js';
 import type { Node } from '../ir/node.js';
+import type { Value } from '../ir/value.js';
 import { Tensor } from '../tensor/tensor.js';
 import { isPureScale, readAffine, type ChannelAffine, type ChannelAxis } from './channel-affine.js';
 import { knownNumbers } from './constants.js';
@@ -31,7 +32,6 @@ export interface PathStep {
 type StepReader = (node: Node, axis: ChannelAxis, facts: Facts) => PathStep | undefined;
 
 const nothing: CrossEdit = () => undefined;
-const when = (condition: boolean): CrossEdit | undefined => (condition ? nothing : undefined);
 const growing = ({ scale }: ChannelAffine): boolean => scale.every((a) => a > 0);
 const keeps = (axis: ChannelAxis, cross: PathStep['cross']): PathStep => ({ axis, repeat: 1, cross });
 
@@ -57,7 +57,13 @@ const STEPS: Readonly<Record<string, StepReader>> = {
 
 /** Whether `node` is of an operator that may be crossed. */
 export function mayCross(node: Node): boolean {
-  return node.domain === '' && STEPS[node.opType] !== undefined && node.inputs[0] !== undefined;
+  return node.domain === '' && STEPS[node.opType] !== undefined && dataInput(node) !== undefined;
+}
+
+/** What a node on the way maps: its first input, or the second of a sum whose first is a constant. */
+export function dataInput(node: Node): Value | undefined {
+  const [first, second] = node.inputs;
+  return node.opType === 'Add' && first?.constant !== undefined && second?.constant === undefined ? second : first;
 }
 
 /** `node` as a step for a map along `axis` of its first input; undefined when it mixes channels. */
@@ -68,13 +74,15 @@ export function pathStep(node: Node, axis: ChannelAxis, facts: Facts): PathStep 
 /** f(s x) = s f(x) for s > 0, elementwise. */
 function homogeneous(node: Node, axis: ChannelAxis): PathStep | undefined {
   if (node.inputs.slice(1).some((value) => value?.constant === undefined)) return undefined;
-  return keeps(axis, (affine) => when(isPureScale(affine) && growing(affine)));
+  return keeps(axis, (affine) => (isPureScale(affine) && growing(affine) ? nothing : undefined));
 }
 
 /** max commutes with every increasing map; padding of MaxPool is never chosen. */
 function maximum(node: Node, axis: ChannelAxis): PathStep | undefined {
   const indices = node.outputs[1];
-  return indices === undefined || indices.isUnused ? keeps(axis, (affine) => when(growing(affine))) : undefined;
+  return indices === undefined || indices.isUnused
+    ? keeps(axis, (affine) => (growing(affine) ? nothing : undefined))
+    : undefined;
 }
 
 /** A shift keeps its size only where every window divides by the elements it really covers. */
@@ -83,7 +91,7 @@ function averagePool(node: Node, axis: ChannelAxis, facts: Facts): PathStep {
   const trueMean =
     node.int('count_include_pad', 0) === 0 ||
     (node.int('ceil_mode', 0) === 0 && geometry !== undefined && isUnpadded(geometry));
-  return keeps(axis, (affine) => when(trueMean || isPureScale(affine)));
+  return keeps(axis, (affine) => (trueMean || isPureScale(affine) ? nothing : undefined));
 }
 
 function reduceMean(node: Node, axis: ChannelAxis, facts: Facts): PathStep | undefined {
@@ -182,7 +190,7 @@ function shifted(node: Node, axis: ChannelAxis): PathStep | undefined {
   const inner = read.along(axis);
   const index = node.inputs.findIndex((value) => value?.constant !== undefined);
   const constant = node.inputs[index]?.constant;
-  if (inner === undefined || constant === undefined || index !== 1) return undefined;
+  if (inner === undefined || constant === undefined || (index === 0 && node.opType === 'Sub')) return undefined;
   const sign = node.opType === 'Sub' ? -1 : 1;
   return keeps(axis, (affine, direction) => {
     if (!isPureScale(affine)) return undefined;

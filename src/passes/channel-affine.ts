@@ -93,6 +93,7 @@ export function isPureScale({ shift }: ChannelAffine): boolean {
   return shift.every((c) => c === 0);
 }
 
+/** The map only adds: every scale is 1. */
 export function isPureShift({ scale }: ChannelAffine): boolean {
   return scale.every((a) => a === 1);
 }

@@ -36,6 +36,7 @@ export function extents({ kernel, dilations }: Pick<WindowGeometry, 'kernel' | '
   return kernel.map((k, i) => (k - 1) * (dilations[i] ?? 1) + 1);
 }
 
+/** No axis is padded (negative padding, which crops, counts as padding). */
 export function isUnpadded({ begins, ends }: WindowGeometry): boolean {
   return [...begins, ...ends].every((pad) => pad === 0);
 }
@@ -45,6 +46,7 @@ export function isPointwise(geometry: WindowGeometry): boolean {
   return isUnpadded(geometry) && isPointKernel(geometry) && geometry.strides.every((s) => s === 1);
 }
 
+/** The kernel is 1 along every spatial axis. */
 export function isPointKernel({ kernel }: WindowGeometry): boolean {
   return kernel.every((k) => k === 1);
 }

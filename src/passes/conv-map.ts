@@ -109,6 +109,7 @@ export function composedGeometry(first: ConvMap, second: ConvMap): WindowGeometr
   };
 }
 
+/** `second` after `first` as one map; its numbers are computed when they are asked for. */
 export function compose(first: ConvMap, second: ConvMap): ConvMap {
   const geometry = composedGeometry(first, second);
   return {
@@ -205,6 +206,7 @@ export function unravel(flat: number, sizes: readonly number[]): number[] {
   return index;
 }
 
+/** Greatest common divisor of two non-negative integers. */
 export function gcd(a: number, b: number): number {
   return b === 0 ? a : gcd(b, a % b);
 }
@@ -240,6 +242,7 @@ export function replaceWithConv(
   return replaceNode(node, { opType: 'Conv', inputs, attributes: convAttributes(map) });
 }
 
+/** Attributes of a Conv of this geometry, without those at their defaults. */
 export function convAttributes({
   kernel,
   strides,

@@ -1,5 +1,6 @@
 // The few edits that most rewrites are made of, over the mutators of the IR.
-import { canReplace, type Graph, type NodeSpec } from '../ir/graph.js';
+import { canReplace, type Graph } from '../ir/graph.js';
+import type { NodeSpec } from '../ir/node-spec.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import type { Tensor } from '../tensor/tensor.js';

@@ -14,10 +14,12 @@ const MAX_DEPTH = 8;
 /** Numbers that a file gives rounded to float32 (or less digits) count as equal within this part of their size. */
 const CLOSE = 2e-6;
 
+/** Equal up to the rounding of float32 constants (2e-6 relative, and absolute near zero). */
 export function isClose(a: number | undefined, b: number): boolean {
   return a !== undefined && Math.abs(a - b) <= CLOSE * Math.max(Math.abs(b), 1e-3);
 }
 
+/** `a` is known and has the coefficients of `b`, up to rounding; missing ones are zero. */
 export function sameCoefficients(a: Polynomial | undefined, b: Polynomial): boolean {
   return a !== undefined && a.length <= b.length && b.every((c, i) => isClose(a[i] ?? 0, c));
 }

@@ -23,6 +23,7 @@ export function isFoldable(dtype: DType): boolean {
   return RANGES[dtype] !== undefined;
 }
 
+/** Largest relative error of one rounding to `dtype`; 1 for types that are not floats. */
 export function unitRoundoff(dtype: DType): number {
   return UNIT_ROUNDOFF[dtype] ?? 1;
 }
@@ -42,9 +43,8 @@ export function foldedTensor(
   if (range === undefined) return undefined;
   const numbers = compute();
   let largest = 0;
-  // oxlint-disable-next-line typescript/prefer-for-of
-  for (let i = 0; i < numbers.length; i++) {
-    const magnitude = Math.abs(numbers[i] ?? 0);
+  for (const number of numbers) {
+    const magnitude = Math.abs(number);
     if (!(magnitude <= range.max)) return undefined;
     if (magnitude > largest) largest = magnitude;
   }

@@ -36,6 +36,7 @@ export function normalizationAt(
   return { ...core, scale: scaling?.tensor, bias: biasing?.tensor, last, nodes };
 }
 
+/** Nothing outside reads a value between the first and the last node. */
 export function isOwnedNormalization({ nodes, last }: Normalization): boolean {
   return areOwned(nodes, last);
 }

@@ -47,12 +47,14 @@ export function stacks(a: ParallelConv, b: ParallelConv): boolean {
   );
 }
 
+/** Same kernel, strides, dilations and padding on every axis. */
 export function sameWindow(a: WindowGeometry, b: WindowGeometry): boolean {
   return (['kernel', 'strides', 'dilations', 'begins', 'ends'] as const).every(
     (key) => a[key].length === b[key].length && a[key].every((n, i) => n === b[key][i]),
   );
 }
 
+/** Both are absent, or the same operator with equal attributes and equal constants. */
 export function sameActivation(a: Node | undefined, b: Node | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   if (a.opType !== b.opType || a.inputs.length !== b.inputs.length || a.attributes.size !== b.attributes.size)

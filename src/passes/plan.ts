@@ -10,10 +10,12 @@ export interface Refusal<C extends string> {
 
 export type Planned<T, C extends string> = T | Refusal<C> | undefined;
 
+/** A refusal with its decline code and the figures of its message. */
 export function refuse<const C extends string>(code: C, details: DeclineDetails = {}): Refusal<C> {
   return { refused: code, details };
 }
 
+/** Tells a refusal from a plan. */
 export function isRefusal<T extends object, C extends string>(planned: T | Refusal<C>): planned is Refusal<C> {
   return 'refused' in planned;
 }

@@ -52,7 +52,6 @@ export function tensorLayerOf(node: Node, facts: Facts): Planned<TensorLayer, La
   const weights = weight.constant;
   if (op === 'MatMul' && weights === undefined) return undefined;
   if (weights === undefined || !isFoldable(weights.dtype)) return refuse('weights-not-constant');
-  // oxlint-disable-next-line no-shadow
   const layout = layoutOf(node, op, weights);
   const rank = op === 'MatMul' ? facts.of(data).shape?.length : weights.dims.length;
   if (layout === undefined) return undefined;
@@ -76,7 +75,6 @@ export function tensorLayerOf(node: Node, facts: Facts): Planned<TensorLayer, La
   };
 }
 
-// oxlint-disable-next-line no-shadow
 function biasOf(value: Value, layout: WeightLayout, axis: ChannelAxis): Float64Array | undefined {
   const tensor = value.constant;
   if (tensor === undefined || !isFoldable(tensor.dtype)) return undefined;
@@ -94,7 +92,7 @@ export function layoutOf(node: Node, op: TensorLayerOp, { dims, size }: Tensor):
     if (dims.length !== 2 || (op === 'Gemm' && (node.graph?.model.opset ?? 0) < 7)) return undefined;
     const byOutput = op === 'Gemm' && node.int('transB', 0) !== 0;
     const [outputs, inputs] = byOutput ? [first, second] : [second, first];
-    return layout(
+    return weightLayout(
       1,
       outputs,
       inputs,
@@ -107,19 +105,19 @@ export function layoutOf(node: Node, op: TensorLayerOp, { dims, size }: Tensor):
   const kernel = size / (first * second);
   if (first % groups !== 0) return undefined;
   if (op === 'Conv')
-    return layout(groups, first, second * groups, kernel, {
+    return weightLayout(groups, first, second * groups, kernel, {
       group: (first / groups) * second * kernel,
       output: second * kernel,
       input: kernel,
     });
-  return layout(groups, second * groups, first, kernel, {
+  return weightLayout(groups, second * groups, first, kernel, {
     group: (first / groups) * second * kernel,
     output: kernel,
     input: second * kernel,
   });
 }
 
-function layout(
+function weightLayout(
   groups: number,
   outputs: number,
   inputs: number,
@@ -222,7 +220,8 @@ function scaledWeights(
 function withBias(layer: TensorLayer, numbers: Float64Array): LayerWeights | undefined {
   const before = layer.bias;
   if (numbers.every((b, o) => b === (before?.[o] ?? 0))) return {};
-  if (layer.op === 'MatMul' && layer.outputAxis.rank !== 2) return undefined;
+  // A Gemm takes matrices only; before opset 7 it aligned its bias by an attribute.
+  if (layer.op === 'MatMul' && (layer.outputAxis.rank !== 2 || (layer.node.graph?.model.opset ?? 0) < 7)) return undefined;
   const { dtype } = layer.weights;
   const bias = foldedTensor(dtype, [numbers.length], [], () => numbers);
   return bias && { bias };

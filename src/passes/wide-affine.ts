@@ -111,6 +111,7 @@ function strides(dims: readonly number[], result: readonly number[]): number[] {
   return steps;
 }
 
+/** Every number is `number`. */
 export function allAre({ numbers }: WideNumbers, number: number): boolean {
   return numbers.every((x) => x === number);
 }

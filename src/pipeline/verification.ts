@@ -6,8 +6,6 @@ import { findFeeds, type FeedSample, type FeedSearch, type FeedSearchOptions } f
 import type { RuntimeHost } from '../runtime/host.js';
 import type { ModelSource } from '../runtime/model-source.js';
 
-export type { FeedSample } from '../runtime/find-feeds.js';
-
 /** How one candidate compares with the original. */
 export interface CheckResult {
   readonly agrees: boolean;
@@ -96,5 +94,7 @@ const WORDS = {
 
 function describe(worst: OutputAgreement | undefined): string {
   if (!worst) return 'no output could be compared';
-  return `output "${worst.name}" ${WORDS[worst.reason ?? 'values']}${Number.isFinite(worst.relativeError) ? ` (error ${worst.relativeError.toExponential(1)} of its scale)` : ''}`;
+  const size = worst.relativeError;
+  const error = Number.isFinite(size) ? ` (error ${size.toExponential(1)} of its scale)` : '';
+  return `output "${worst.name}" ${WORDS[worst.reason ?? 'values']}${error}`;
 }

@@ -5,9 +5,12 @@ import type { LayerFigures } from '../pipeline/model-facts.js';
 import { findPass } from '../passes/registry.js';
 import { formatPass, matchingPreset, recipeDocument, type Recipe } from '../pipeline/recipe.js';
 import type { Checked, Side, SlimOutcome, SlimRequest } from '../pipeline/slim.js';
+import type { TimedPair } from '../pipeline/measure.js';
+import { isSlower, type Rejected } from '../pipeline/speed-gate.js';
 import type { TimingComparison } from '../runtime/latency.js';
 import { describeMachine, machineFingerprint } from '../runtime/machine.js';
 import type { Figures, FileFacts, LayerFacts, Machine, Share, Timing, Versions } from './facts.js';
+import { change, interval } from './format.js';
 import type { DeclineReport, LayerReport, PassReport, SlimReport, Verification } from './report.js';
 import type { JsonValue } from './shape.js';
 
@@ -33,7 +36,7 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
     threads: request.threads,
     createdAt: undefined,
     elapsedMs,
-    warnings: [],
+    warnings: speedWarnings(outcome),
   };
 }
 
@@ -140,8 +143,8 @@ function verification(checked: Checked): Verification {
   };
 }
 
-function passReports({ log, checked }: SlimOutcome): PassReport[] {
-  return [...log.tallies].map(([name, tally]): PassReport => {
+function passReports({ log, checked, rejected }: SlimOutcome): PassReport[] {
+  const ran = [...log.tallies].map(([name, tally]): PassReport => {
     const pass = findPass(name);
     const wrong = checked.undone.filter(({ rewrite }) => rewrite.pass === name);
     return {
@@ -157,6 +160,39 @@ function passReports({ log, checked }: SlimOutcome): PassReport[] {
       ms: tally.milliseconds,
     };
   });
+  return [...ran, ...rejected.map(rejectedReport)];
+}
+
+/** The row of a pass that was left out: it changed nothing in the end. */
+function rejectedReport({ pass, timing: pair }: Rejected): PassReport {
+  return {
+    pass,
+    exactness: findPass(pass)?.exactness ?? 'lossy',
+    outcome: 'rejected',
+    reason: slowerBy(pair),
+    sites: 0,
+    nodesRemoved: 0,
+    parametersDelta: 0,
+    macsDelta: undefined,
+    stats: [],
+    ms: 0,
+  };
+}
+
+/** `runs 4 % slower (95 %: +3 … +6 %)` */
+function slowerBy({ latency, load }: TimedPair): string {
+  const [does, comparison] = latency.verdict === 'slower' ? ['runs', latency] : ['loads', load];
+  const { value, ...ratio } = comparison[comparison.decidedBy];
+  return `the model ${does} ${change(1, value).replace('+', '')} slower with it (${interval(ratio)})`;
+}
+
+function speedWarnings({ log, rejected, measurement }: SlimOutcome): string[] {
+  return [
+    ...rejected.map(({ pass, timing: pair }) => `${pass} was left out: ${slowerBy(pair)}`),
+    ...(measurement && log.rewrites.length > 0 && isSlower(measurement)
+      ? ['the model is slower than the original, with nothing left in it but what was asked for']
+      : []),
+  ];
 }
 
 /** Equal reasons of one pass are one line with a count. */

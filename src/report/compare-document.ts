@@ -11,6 +11,7 @@ import {
   warningBlocks,
   type BlockCell,
   type Document,
+  type Section,
 } from './document.js';
 import { figureRows, type Tone } from './figures.js';
 import { figure, given, plural, scientific } from './format.js';
@@ -30,6 +31,35 @@ function differenceCells({ worstRelative, worstAbsolute, note }: Difference, tol
   return [beyond ? toned(relative, 'bad') : relative, given(worstAbsolute, scientific), note ?? ''];
 }
 
+function differenceSections({ outputs, values, tolerance }: CompareReport): Section[] {
+  const errors = [right('relative'), right('absolute', 2), left('remark')];
+  return [
+    ...section(
+      'Outputs',
+      tableBlock(
+        'Worst difference over all feeds',
+        'open',
+        [left('output'), ...errors],
+        outputs.map((output) => [name(output.name), ...differenceCells(output, tolerance)]),
+      ),
+    ),
+    ...section(
+      'Node by node',
+      tableBlock(
+        'Values that both models have',
+        'folded',
+        [left('value'), left('node of A'), left('node of B'), ...errors],
+        values.map((value) => [
+          name(value.value),
+          name(value.nodeA),
+          name(value.nodeB),
+          ...differenceCells(value, tolerance),
+        ]),
+      ),
+    ),
+  ];
+}
+
 /** The document of a `compare` report. */
 export function compareDocument(report: CompareReport): Document {
   const { a, b, tolerance, firstDivergence: first, machine, versions } = report;
@@ -38,7 +68,6 @@ export function compareDocument(report: CompareReport): Document {
   const asked = `allowed ${scientific(tolerance)} of scale, ${plural(report.feeds, 'feed')}${given(report.feedKinds, (kinds) => ` (${kinds})`)}`;
   const error = report.verdict === 'not-comparable' ? '' : `worst ${scientific(worst)}, `;
   const detail = given(report.reason, (why) => `${why}; `) + error + asked;
-  const errors = [right('relative'), right('absolute', 2), left('remark')];
   const divergence =
     first &&
     `First beyond the tolerance: ${first.value}, made by ${first.nodeA} in A and ${first.nodeB} in B` +
@@ -51,29 +80,7 @@ export function compareDocument(report: CompareReport): Document {
       ...warningBlocks(report.warnings),
     ],
     sections: [
-      ...section(
-        'Outputs',
-        tableBlock(
-          'Worst difference over all feeds',
-          'open',
-          [left('output'), ...errors],
-          report.outputs.map((output) => [name(output.name), ...differenceCells(output, tolerance)]),
-        ),
-      ),
-      ...section(
-        'Node by node',
-        tableBlock(
-          'Values that both models have',
-          'folded',
-          [left('value'), left('node of A'), left('node of B'), ...errors],
-          report.values.map((value) => [
-            name(value.value),
-            name(value.nodeA),
-            name(value.nodeB),
-            ...differenceCells(value, tolerance),
-          ]),
-        ),
-      ),
+      ...differenceSections(report),
       ...section(
         'Figures',
         figureTable('A and B', figureRows(report.figures), ['A', 'B']),

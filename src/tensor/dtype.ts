@@ -64,10 +64,12 @@ export function isNumeric(dtype: DType): boolean {
   return kind !== 'string' && kind !== 'complex';
 }
 
+/** Floating point of any width (not complex). */
 export function isFloat(dtype: DType): boolean {
   return DTYPES[dtype].kind === 'float';
 }
 
+/** Signed or unsigned integer of any width (not bool). */
 export function isInteger(dtype: DType): boolean {
   const { kind } = DTYPES[dtype];
   return kind === 'int' || kind === 'uint';

@@ -5,18 +5,16 @@ import onnxProto, { type onnx as Onnx } from 'onnx-proto';
 export const { onnx } = onnxProto;
 
 /** An unsigned varint. */
-// oxlint-disable-next-line no-shadow
-export function varint(value: number | bigint): Buffer {
+export function varint(integer: number | bigint): Buffer {
   const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
+  let rest = BigInt.asUintN(64, BigInt(integer));
   for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
   bytes.push(Number(rest));
   return Buffer.from(bytes);
 }
 
-// oxlint-disable-next-line no-shadow
-export function varintField(number: number, value: number | bigint): Buffer {
-  return Buffer.concat([varint(number * 8), varint(value)]);
+export function varintField(number: number, integer: number | bigint): Buffer {
+  return Buffer.concat([varint(number * 8), varint(integer)]);
 }
 
 export function bytesField(number: number, ...contents: readonly (Uint8Array | string)[]): Buffer {
@@ -24,10 +22,9 @@ export function bytesField(number: number, ...contents: readonly (Uint8Array | s
   return Buffer.concat([varint(number * 8 + 2), varint(body.length), body]);
 }
 
-// oxlint-disable-next-line no-shadow
-export function fixed32Field(number: number, value: number): Buffer {
+export function fixed32Field(number: number, float: number): Buffer {
   const body = Buffer.alloc(4);
-  body.writeFloatLE(value);
+  body.writeFloatLE(float);
   return Buffer.concat([varint(number * 8 + 5), body]);
 }
 

@@ -156,14 +156,15 @@ describe('text', () => {
   });
 
   it('keeps every pair of bytes, and tells all of them apart', () => {
+    const changed: string[] = [];
     const texts = new Set<string>();
     for (let pair = 0; pair < 65536; pair++) {
       const bytes = Buffer.of(pair >> 8, pair & 255);
       const text = decodeText(bytes, 0, 2);
-      // oxlint-disable-next-line vitest/no-conditional-expect
-      if (!encodeText(text).equals(bytes)) expect(encodeText(text)).toEqual(bytes);
+      if (!encodeText(text).equals(bytes)) changed.push(pair.toString(16));
       texts.add(text);
     }
+    expect(changed).toEqual([]);
     expect(texts.size).toBe(65536);
   });
 });

@@ -5,7 +5,8 @@ import { parseModel } from '../../src/ir/text/parse.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import { NEWEST_OPSET } from '../../src/passes/opset/steps.js';
 import { toOpset } from './convert.js';
-import { OPSET_CASES, type OpsetCase } from './opset-cases.js';
+import type { OpsetCase } from './opset-case.js';
+import { OPSET_CASES } from './opset-cases.js';
 import { difference, feedsFor, runModel } from './run-model.js';
 
 const TARGETS = [10, 13, 15, 18, 21, NEWEST_OPSET];

@@ -29,14 +29,12 @@ const SPACE = /(?:\s|#[^\n]*)*/y;
 const TOKEN =
   /([A-Za-z_]\w*)|(-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|-inf\b)|"((?:[^"\\\n]|\\.)*)"|(=>|\.\.\.|[<>()[\]{},=:.?@*])/y;
 
+/** Reads `text` token by token. @throws InputError malformed, with line and column, from its methods */
 export function createLexer(text: string): Lexer {
   const tokens: Token[] = [];
   let at = 0;
-  const error = (message: string, token: Token = peek(), code: InputCode = 'malformed'): InputError => {
-    const lines = text.slice(0, token.at).split('\n');
-    const where = `line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}`;
-    return new InputError(code, `IR text, ${where}: ${message}`, { at: { offset: token.at } });
-  };
+  const error = (message: string, token: Token = peek(), code: InputCode = 'malformed'): InputError =>
+    new InputError(code, `IR text, ${placeOf(text, token.at)}: ${message}`, { at: { offset: token.at } });
   const scan = (): Token => {
     SPACE.lastIndex = at;
     SPACE.exec(text);
@@ -89,6 +87,11 @@ export function createLexer(text: string): Lexer {
     }
   };
   return { peek, next, take, expect, name, list, error };
+}
+
+function placeOf(text: string, offset: number): string {
+  const lines = text.slice(0, offset).split('\n');
+  return `line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}`;
 }
 
 /** A token as it is called in messages. */

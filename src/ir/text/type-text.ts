@@ -24,6 +24,7 @@ export function isTypeWord(word: string): boolean {
 /** A value's name as it is written. */
 export const valueName = (name: string): string => quoteName(name, isTypeWord);
 
+/** An element type as ONNX text spells it, such as `float` for float32. */
 export function formatDType(dtype: DType): string {
   return SPELLINGS[dtype] ?? dtype;
 }

@@ -52,9 +52,10 @@ export const fuseDepthToSpace = defineLocalPass({
   exactness: 'exact',
   needs: [],
   summary: 'Fuse Reshape, Transpose and Reshape to DepthToSpace or SpaceToDepth',
-  details: `Pixel shuffle is exported as a Reshape to six axes, a Transpose and a Reshape. \`[N, b, b, C, H, W]\` with \`perm = [0, 3, 4, 1, 5, 2]\` is
-DepthToSpace in mode DCR, \`[N, C, b, b, H, W]\` with \`[0, 1, 4, 2, 5, 3]\` in mode CRD (opset 11), \`[N, C, H, b, W, b]\` with
-\`[0, 3, 5, 1, 2, 4]\` is SpaceToDepth. ONNX Runtime runs the single operator in a half to an eighth of the time.`,
+  details: `Pixel shuffle is exported as a Reshape to six axes, a Transpose and a Reshape. \`[N, b, b, C, H, W]\` with
+\`perm = [0, 3, 4, 1, 5, 2]\` is DepthToSpace in mode DCR, \`[N, C, b, b, H, W]\` with \`[0, 1, 4, 2, 5, 3]\`
+in mode CRD (opset 11), \`[N, C, H, b, W, b]\` with \`[0, 3, 5, 1, 2, 4]\` is SpaceToDepth.
+ONNX Runtime runs the single operator in a half to an eighth of the time.`,
   options: {},
   declines: {
     'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',

@@ -28,8 +28,8 @@ export const fuseGelu = defineLocalPass({
   exactness: 'rounding',
   needs: [],
   summary: 'Fuse the pieces of Gelu where the operator set has it',
-  details: `\`Gelu(x) = x/2 (1 + erf(x/sqrt 2))\`, and with \`approximate = "tanh"\` it is \`x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))\` (Hendrycks
-and Gimpel, 2016). The factors of the product are collected and the argument is read as a polynomial in \`x\`, so the order in which
+  details: `\`Gelu(x) = x/2 (1 + erf(x/sqrt 2))\`, and with \`approximate = "tanh"\` it is \`x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))\` 
+(Hendrycks and Gimpel, 2016). The factors of the product are collected and the argument is read as a polynomial in \`x\`, so the order in which
 an exporter multiplies does not matter. Needs opset 20. ONNX Runtime fuses the first form by itself and not the second, which
 runs about twice as fast as one operator.`,
   options: {},

@@ -25,8 +25,8 @@ export const fuseGlobalAveragePool = defineLocalPass({
   exactness: 'rounding',
   needs: [],
   summary: 'Turn ReduceMean over all positions into GlobalAveragePool behind a convolution',
-  details: `\`ReduceMean\` over axes 2 and up with \`keepdims\` is \`GlobalAveragePool\`. The pool runs in the blocked layout that ONNX Runtime computes
-convolutions in, so that their output need not be reordered first, and it has an int8 version, which ReduceMean has not. By itself
+  details: `\`ReduceMean\` over axes 2 and up with \`keepdims\` is \`GlobalAveragePool\`. The pool runs in the blocked layout that ONNX Runtime
+computes convolutions in, so that their output need not be reordered first, and it has an int8 version, which ReduceMean has not. By itself
 ReduceMean is the faster one, so only means behind a convolution (with an activation, addition or pool between) are turned.`,
   options: {},
   declines: { 'not-behind-conv': 'It does not follow a convolution, and by itself ReduceMean is faster.' },

@@ -14,8 +14,8 @@ export const fuseHardSwish = defineLocalPass({
   exactness: 'rounding',
   needs: [],
   summary: 'Fuse the pieces of HardSwish',
-  details: `\`HardSwish(x) = x max(0, min(1, x/6 + 1/2))\`, exported as \`x Clip(x + 3, 0, 6) / 6\` with the constants in any place. The factors of the
-product are collected, the clipped one is read as \`clip(a x + b, 0, h)\`, and the constants must multiply to \`1/h\`. With
+  details: `\`HardSwish(x) = x max(0, min(1, x/6 + 1/2))\`, exported as \`x Clip(x + 3, 0, 6) / 6\` with the constants in any place. The factors
+of the product are collected, the clipped one is read as \`clip(a x + b, 0, h)\`, and the constants must multiply to \`1/h\`. With
 \`a/h = 1/6\` and \`b/h = 1/2\` it becomes HardSwish where the operator set has it (14). Otherwise it becomes
 \`Mul(x, HardSigmoid(x))\` with \`alpha = a/h\`, \`beta = b/h\`, two nodes for four. ONNX Runtime runs either form inside the convolution
 before it (measured: the convolution with the four pieces takes 1.1 to 1.6 times as long).`,

@@ -39,16 +39,13 @@ with a Reciprocal or a power. Without a scale a tensor of ones is made, for whic
 
 /** Normalization over the last axes; scale and bias have the dims of these axes, or those of the last of them. */
 function layerNormAt(node: Node, facts: Facts): Normalization | undefined {
-  // oxlint-disable-next-line prefer-const
-  let dims: number[] | undefined;
-  const fits = (tensor: Tensor): boolean => {
-    const inner = stripped(tensor.dims);
-    return dims !== undefined && inner.length === dims.length && inner.every((dim, i) => dim === dims?.[i]);
-  };
   const core = normalizationAt(node, facts, () => false);
   if (core === undefined || !core.axes.every((axis, i) => axis === core.rank - core.axes.length + i)) return undefined;
-  dims = normalizedDims(core, facts);
-  return normalizationAt(node, facts, fits);
+  const dims = normalizedDims(core, facts);
+  return normalizationAt(node, facts, (tensor) => {
+    const inner = stripped(tensor.dims);
+    return dims !== undefined && inner.length === dims.length && inner.every((dim, i) => dim === dims[i]);
+  });
 }
 
 /** Leading axes of 1 do not matter in a constant that broadcasts. */

@@ -29,8 +29,8 @@ export const fuseLeakyRelu = defineLocalPass({
   exactness: 'rounding',
   needs: [],
   summary: 'Fuse the pieces of LeakyRelu',
-  details: `\`LeakyRelu(x) = x\` for \`x >= 0\`, else \`a x\`. It is written \`Max(x, a x)\` with \`a <= 1\`, \`Where(x > 0, x, a x)\`, \`Relu(x) - a Relu(-x)\`, and a PRelu
-whose slopes are one number. The runtime runs LeakyRelu inside the convolution before it, and PRelu by itself.
+  details: `\`LeakyRelu(x) = x\` for \`x >= 0\`, else \`a x\`. It is written \`Max(x, a x)\` with \`a <= 1\`, \`Where(x > 0, x, a x)\`,
+\`Relu(x) - a Relu(-x)\`, and a PRelu whose slopes are one number. The runtime runs LeakyRelu inside the convolution before it, and PRelu by itself.
 
 With a slope per channel the pieces would be PRelu, which ONNX Runtime runs slower than them (3 times, release 1.31), so they stay.`,
   options: {},

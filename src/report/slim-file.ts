@@ -1,10 +1,10 @@
 // The library's main call: one model in, one model out, with the report as a value.
 import { basename, dirname, join } from 'node:path';
-import { UsageError } from './base/errors.js';
-import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from './pipeline/recipe.js';
-import { slim, type SlimRequest, type Verify } from './pipeline/slim.js';
-import { buildSlimReport } from './report/build-slim-report.js';
-import type { SlimReport } from './report/report.js';
+import { UsageError } from '../base/errors.js';
+import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
+import { slim, type SlimRequest, type Verify } from '../pipeline/slim.js';
+import { buildSlimReport } from './build-slim-report.js';
+import type { SlimReport } from './report.js';
 
 export interface SlimFileOptions {
   /** Where to write; default: beside the input as `<name>.slim.onnx`. Must differ from the input. */
