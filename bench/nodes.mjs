@@ -1,5 +1,5 @@
 // Bar: nodes after `mcompress slim`, subgraphs counted, at most the better of OnnxSlim and onnxsim on every model.
-//   MCOMPRESS_MODELS=folder[:folder] MCOMPRESS_PYTHON=python npm run bench -- nodes [--json FILE] [--peers-only] [NAME...]
+//   MCOMPRESS_PYTHON=python npm run bench -- nodes [--json FILE] [--peers-only] [MODEL FOLDER or NAME...]
 // The peers' results are kept in .cache/peers by file hash and versions. Exits with 1 when a bar is missed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

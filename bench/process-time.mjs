@@ -1,5 +1,5 @@
 // Bars for the whole process of `slim`: at most half of OnnxSlim's time on the median model; memory below 3 times the model plus 150 MB.
-//   MCOMPRESS_MODELS=folder[:folder] MCOMPRESS_PYTHON=python npm run bench -- process-time [--rounds N] [--json FILE] [NAME...]
+//   MCOMPRESS_PYTHON=python npm run bench -- process-time [--rounds N] [--json FILE] [MODEL FOLDER or NAME...]
 // With --verify off --no-profile --no-report; interleaved, in alternating order; wall and CPU time and peak memory of the child as
 // the system counted them. Exits with 1 when a bar is missed.
 import { spawnSync } from 'node:child_process';

@@ -1,8 +1,8 @@
 // Bars: `mcompress --help` under 0.2 s over an empty Node start; `inspect` of a 14 MB model, in a new process, under 0.6 s.
-//   [MCOMPRESS_MODELS=folder] npm run bench -- startup [--rounds N] [--json FILE] [NAME], NAME is a model (default: mobilenetv2)
+//   npm run bench -- startup [--rounds N] [--json FILE] [MODEL FOLDER or NAME], NAME is a model (default: mobilenetv2)
 // Interleaved; wall time from spawn to exit, median and spread. Exits with 1 when a bar is missed.
 import { spawnSync } from 'node:child_process';
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { listModels, root } from './models.mjs';
@@ -13,7 +13,8 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
 });
 const bin = join(root, 'bin/mcompress.js');
-const model = listModels(positionals.length > 0 ? positionals : ['mobilenetv2'])[0];
+const named = positionals.some((name) => !existsSync(name));
+const model = listModels(named ? positionals : [...positionals, 'mobilenetv2'])[0];
 
 /** Seconds from start to exit. */
 function time(args) {
@@ -25,7 +26,7 @@ function time(args) {
 }
 
 if (model === undefined) {
-  console.error('No such model: set MCOMPRESS_MODELS to a folder that holds one, or give part of a file name.');
+  console.error('No such model: give a folder that holds mobilenetv2-imagenet.onnx, or part of another file name.');
   process.exit(2);
 }
 const commands = {
