@@ -1,9 +1,6 @@
 // Tests that do not pass yet, by full name. They are left out of the run (and shown as skipped) until what they speak of
 // is done: each is listed in the changelog under "Known defects". The list may only shrink.
 export const OPEN_CASES: readonly string[] = [
-  'conv1d-net.onnx agrees with the runtime',
-  'data in other fields float_data holds floats and complex64',
-  'data in other fields large varint data is converted when it is read',
   'has a case where it fires',
   'has a case for every code it declines with, and no other',
   '07-declines.txt',
