@@ -104,6 +104,7 @@ function decodeSource(source: TensorSource, file: Buffer, options: DecodeOptions
     header: decodeHeader(source, of),
     weightInputs,
     hasExternalData: [...tensors.values()].some((tensor) => tensor.isExternal),
+    externalFiles: source.folder?.locations ?? [],
     hasTraining: of(MODEL.trainingInfo).length > 0,
     records: { source, file, graphs, nodes, attributes, tensors, values, model: { irVersion, functions, opsetFields } },
   };

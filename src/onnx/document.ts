@@ -26,6 +26,8 @@ export interface OnnxDocument {
   readonly header: OnnxHeader;
   /** Some tensors stand in other files. */
   readonly hasExternalData: boolean;
+  /** These files, as the model names them. */
+  readonly externalFiles: readonly string[];
   /** The file holds training_info. The values it names are outputs of `Model.outside`, so that passes keep them. */
   readonly hasTraining: boolean;
   /** Weights that the file lists as graph inputs too, as IR versions before 4 demand, and that the model holds as constants. */

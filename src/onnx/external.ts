@@ -57,6 +57,11 @@ export class ExternalFolder {
     return bytes;
   }
 
+  /** Locations of the files that tensors were found in. */
+  get locations(): string[] {
+    return [...this.#files.keys()];
+  }
+
   #file(location: string, at: ErrorPlace): ExternalFile {
     const known = this.#files.get(location);
     if (known) return known;

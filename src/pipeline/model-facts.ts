@@ -37,6 +37,8 @@ export interface LayerFigures {
   readonly shape: readonly (number | string)[] | undefined;
   /** Undefined when a size or the operator is unknown. */
   readonly macs: number | undefined;
+  /** Bytes of inputs, weights and outputs of one execution; undefined like `macs`. */
+  readonly bytesMoved: number | undefined;
   readonly parameters: number;
 }
 
@@ -61,7 +63,7 @@ export function figuresOf(model: Model, sizes: ReadonlyMap<string, number>): Mod
 }
 
 function layerFigures(
-  { node, kind, macs, parameters, counted }: NodeCost,
+  { node, kind, macs, parameters, counted, weightBytes, activationBytes }: NodeCost,
   of: ReturnType<typeof createFacts>['of'],
 ): LayerFigures {
   const shape = node.output && of(node.output).shape;
@@ -72,6 +74,7 @@ function layerFigures(
     kind: kind === 'tensor' ? 'tensor' : 'non-tensor',
     shape: shape?.map((dim) => (isStatic(dim) ? dim : formatDim(dim))),
     macs: counted ? macs : undefined,
+    bytesMoved: counted ? weightBytes + activationBytes : undefined,
     parameters,
   };
 }

@@ -1,18 +1,17 @@
 // The report value of a run of `slim`, from what the pipeline hands back.
-import { packageVersion } from '../base/version.js';
 import type { LayerTimes } from '../pipeline/layer-times.js';
-import type { LayerFigures } from '../pipeline/model-facts.js';
 import { findPass } from '../passes/registry.js';
 import { formatPass, matchingPreset, recipeDocument, type Recipe } from '../pipeline/recipe.js';
 import type { Checked, Side, SlimOutcome, SlimRequest } from '../pipeline/slim.js';
 import type { TimedPair } from '../pipeline/measure.js';
 import { isSlower, type Rejected } from '../pipeline/speed-gate.js';
 import type { TimingComparison } from '../runtime/latency.js';
-import { describeMachine, machineFingerprint } from '../runtime/machine.js';
-import type { Figures, FileFacts, LayerFacts, Machine, Share, Timing, Versions } from './facts.js';
+import type { Figures, FileFacts, LayerFacts, Share, Timing } from './facts.js';
 import { change, interval } from './format.js';
+import { layerFacts } from './layer-facts.js';
 import type { DeclineReport, LayerReport, PassReport, SlimReport, Verification } from './report.js';
 import type { JsonValue } from './shape.js';
+import { surroundings } from './surroundings.js';
 
 /** `elapsedMs`: duration of the run so far. */
 export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elapsedMs: number): SlimReport {
@@ -37,21 +36,6 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
     createdAt: undefined,
     elapsedMs,
     warnings: speedWarnings(outcome),
-  };
-}
-
-/** Machine and versions, for every kind of report. */
-export function surroundings(): { readonly machine: Machine; readonly versions: Versions } {
-  const machine = describeMachine();
-  return {
-    machine: {
-      fingerprint: machineFingerprint(machine),
-      cpu: machine.cpu,
-      cores: machine.cores,
-      memoryBytes: machine.memory,
-      os: `${machine.os} ${machine.arch}`,
-    },
-    versions: { mcompress: packageVersion(), node: machine.node, onnxruntime: machine.onnxruntime },
   };
 }
 
@@ -229,17 +213,6 @@ function byName(side: Side): Map<string, LayerFacts> {
     rows.set(name, layerFacts(layer, side.times));
   }
   return rows;
-}
-
-/** One layer as reports show it. */
-export function layerFacts(
-  { node, opType, kind, shape, macs, parameters }: LayerFigures,
-  times: LayerTimes | undefined,
-): LayerFacts {
-  const time = times?.of.get(node);
-  const into = time?.fusedInto === undefined ? undefined : (times?.labels.get(time.fusedInto) ?? time.fusedInto);
-  const ranAs = into === undefined ? time?.ranAs : `part of ${into}`;
-  return { opType, kind, shape, macs, parameters, timeUs: time?.us, ranAs: ranAs === opType ? undefined : ranAs };
 }
 
 function operators(before: Side, after: Side): SlimReport['operators'] {

@@ -100,6 +100,7 @@ export const LAYER = object(
     ),
     macs: maybe(whole('Multiply-accumulates')),
     parameters: whole('Elements of its weights'),
+    bytesMoved: maybe(whole('Bytes of its inputs, weights and outputs')),
     timeUs: maybe(real('Time in the runtime profile, microseconds', { min: 0 })),
     ranAs: maybe(words('What the runtime ran it as, where it was fused: operator, and the node that carries the time')),
   },
