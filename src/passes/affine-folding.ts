@@ -10,7 +10,6 @@ import {
   isFiniteAffine,
   isPureScale,
   type AffineNode,
-  type AffineRefusal,
   type ChannelAffine,
   type ChannelAxis,
 } from './channel-affine.js';
@@ -35,7 +34,6 @@ import {
 
 /** Decline codes of the folding, for the passes that use it. */
 export const FOLDING_DECLINES = {
-  'parameters-not-constant': 'Its parameters are not all constants.',
   'weights-not-constant': 'The weights of the {layer} are not constant.',
   'bias-not-constant': 'The bias of the {layer} is no constant with one number per output channel.',
   'shared-output': 'The output of the {layer} is also read by {count} others, or is an output of the graph.',
@@ -49,8 +47,6 @@ a channel of ones {ones} with {onesMacs} more multiplications.`,
   'transposed-shift':
     'A shift in front of the {layer} is not the same for all its outputs: its windows overlap unevenly at the border.',
 } as const;
-
-export type FoldingCode = keyof typeof FOLDING_DECLINES | Exclude<AffineRefusal, 'parameters-not-constant'>;
 
 export interface FoldPlan {
   readonly layer: TensorLayerOp;
@@ -215,7 +211,6 @@ function twinsOf(layer: TensorLayer, map: ChannelAffine, facts: Facts): Twin[] |
     const folded = scaledOutputs(other, given);
     if (folded === undefined) return undefined;
     const bias = folded.bias ? { bias: folded.bias } : {};
-    if (growsTooMuch(other, bias, [otherAffine])) return undefined;
     twins.push({ affine: otherAffine, layer: other, bias });
   }
   return twins;
@@ -233,7 +228,9 @@ function sameNumbers(a: Float64Array, b: Float64Array): boolean {
   return a.length === b.length && a.every((number, i) => number === b[i]);
 }
 
+/** Only a copy of weights can be too much; a bias is small, and equal ones are merged where many layers get one. */
 function growsTooMuch(layer: TensorLayer, weights: LayerWeights, gone: readonly AffineNode[]): boolean {
+  if (!weights.weights || !isShared(layer.weight)) return false;
   const constants = gone.flatMap(({ constants: values }) => values).filter((value) => !isShared(value));
   const freed = constants.reduce((sum, value) => sum + (value.constant?.byteLength ?? 0), NODE_BYTES * gone.length);
   return grownBytes(layer, weights) > freed;
