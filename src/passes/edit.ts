@@ -63,14 +63,17 @@ export function bypass(node: Node, source: Value): boolean {
   return true;
 }
 
-type Replacement = Omit<NodeSpec, 'outputs' | 'name'> & { readonly outputs?: NodeSpec['outputs'] };
+type Replacement = Omit<NodeSpec, 'outputs'> & { readonly outputs?: NodeSpec['outputs'] };
 
 /**
  * Puts a node of another operator in the place of `node`: it takes over the outputs, and initializers that only the
- * old node read are dropped.
+ * old node read are dropped. It takes over the name too unless it is given another.
  */
 export function replaceNode(node: Node, spec: Replacement): Node {
-  const replacement = graphOf(node).addNode({ ...spec, name: node.name, outputs: spec.outputs ?? node.outputs }, node);
+  const replacement = graphOf(node).addNode(
+    { ...spec, name: spec.name ?? node.name, outputs: spec.outputs ?? node.outputs },
+    node,
+  );
   removeNode(node);
   return replacement;
 }

@@ -15,9 +15,13 @@ export interface MeasureOptions {
   readonly onStage?: (name: string) => void;
 }
 
-export interface Measurement {
+/** How long two models run and load, the second against the first. */
+export interface TimedPair {
   readonly latency: TimingComparison;
   readonly load: TimingComparison;
+}
+
+export interface Measurement extends TimedPair {
   readonly memory: { readonly before: PeakMemory; readonly after: PeakMemory };
   readonly profiles: { readonly before: Profile; readonly after: Profile } | undefined;
 }
@@ -28,31 +32,40 @@ export interface Pair {
   readonly after: string;
 }
 
-/**
- * Times, loads and profiles both models on the same feeds. A model that ONNX Runtime runs but cannot profile gives
- * no profiles. @throws InterruptError; InputError runtime-rejects, runtime-failed; InternalError runtime-crashed
- */
-export async function measurePair(
+/** Times runs and loads. @throws InterruptError; InputError runtime-rejects, runtime-failed; InternalError runtime-crashed */
+export async function timePair(
   host: RuntimeHost,
   { before, after }: Pair,
   feeds: TensorMap,
-  options: MeasureOptions,
-): Promise<Measurement> {
-  const { threads, seed, signal, onStage } = options;
+  { threads, seed, signal, onStage }: MeasureOptions,
+): Promise<TimedPair> {
   await host.release();
   onStage?.('latency');
   const latency = await compareLatency(host, before, after, feeds, { threads, seed, signal });
   onStage?.('load time');
   const load = await compareLoadTime(host, before, after, { threads, seed, signal });
   await host.release();
+  return { latency, load };
+}
+
+/**
+ * Measures memory and profiles both models on the same feeds. A model that ONNX Runtime runs but cannot profile gives
+ * no profiles. @throws as `timePair`
+ */
+export async function examinePair(
+  host: RuntimeHost,
+  { before, after }: Pair,
+  feeds: TensorMap,
+  options: MeasureOptions,
+): Promise<Omit<Measurement, keyof TimedPair>> {
+  const { threads, signal, onStage } = options;
   onStage?.('memory');
   const memory = {
     before: await peakMemory(before, feeds, { session: { threads }, signal }),
     after: await peakMemory(after, feeds, { session: { threads }, signal }),
   };
   onStage?.('time per layer');
-  const profiles = await profilePair(host, { before, after }, feeds, options);
-  return { latency, load, memory, profiles };
+  return { memory, profiles: await profilePair(host, { before, after }, feeds, options) };
 }
 
 async function profilePair(

@@ -15,7 +15,7 @@ import { findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { createEvaluator } from './evaluator.js';
 import { freezeInputs, namedShapes } from './freeze.js';
-import { measurePair, type Measurement } from './measure.js';
+import { examinePair, timePair, type Measurement, type Pair } from './measure.js';
 import { precisionTolerance } from './precision.js';
 import type { Recipe } from './recipe.js';
 import { RewriteLog } from './rewrite-log.js';
@@ -23,6 +23,7 @@ import type { PassEnvironment } from './run-passes.js';
 import { layerTimes, type LayerTimes } from './layer-times.js';
 import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
 import { writeReproducer } from './reproducer.js';
+import { keepFast, type Rejected } from './speed-gate.js';
 import { runChecked, type TransactionHooks, type TransactionResult, type Undone } from './transaction.js';
 import { Reference, type CheckResult } from './verification.js';
 import { Workspace } from './workspace.js';
@@ -74,6 +75,8 @@ export interface SlimOutcome {
   readonly log: RewriteLog;
   readonly checked: Checked;
   readonly measurement: Measurement | undefined;
+  /** Passes left out because the model was slower with them. */
+  readonly rejected: readonly Rejected[];
   readonly model: Model;
   /** The model file in the private folder. */
   readonly path: string;
@@ -83,15 +86,20 @@ export interface SlimOutcome {
   dispose(): Promise<void>;
 }
 
+/** What a run does with the outside; replaced in tests. */
+export interface SlimPorts {
+  readonly time: typeof timePair;
+}
+
 /**
  * Runs a recipe over one model.
  * @throws InputError (unreadable model, feeds that do not fit), InterruptError, InternalError
  */
-export async function slim(request: SlimRequest): Promise<SlimOutcome> {
+export async function slim(request: SlimRequest, ports: SlimPorts = { time: timePair }): Promise<SlimOutcome> {
   const workspace = await Workspace.create(request.output);
   const host = new RuntimeHost();
   try {
-    return await new Run(request, workspace, host).execute();
+    return await new Run(request, workspace, host, ports).execute();
   } catch (error) {
     await workspace.dispose();
     throw request.signal.aborted && !(error instanceof InterruptError)
@@ -107,14 +115,16 @@ class Run {
   readonly #request: SlimRequest;
   readonly #workspace: Workspace;
   readonly #host: RuntimeHost;
+  readonly #ports: SlimPorts;
   /** The candidate file that lies in the workspace, and the revision of the model it holds. */
   #written: { readonly revision: number; readonly file: WrittenModel } | undefined;
   readonly #reproducers = new Map<Undone, string>();
 
-  constructor(request: SlimRequest, workspace: Workspace, host: RuntimeHost) {
+  constructor(request: SlimRequest, workspace: Workspace, host: RuntimeHost, ports: SlimPorts) {
     this.#request = request;
     this.#workspace = workspace;
     this.#host = host;
+    this.#ports = ports;
   }
 
   async execute(): Promise<SlimOutcome> {
@@ -129,10 +139,9 @@ class Run {
     const sizes = assumedSizes(model, shapes, reference);
     const before = figuresOf(model, sizes);
     const start = model.journal.mark();
-    const result = await this.#rewrite(decoded, reference);
+    const { result, measurement, rejected } = await this.#improve(decoded, path, reference);
     const written = await this.#write(decoded);
     const after = figuresOf(model, sizes);
-    const measurement = await this.#measure(path, modelPath(written), reference);
     request.onStage?.('summing up');
     const timesAfter = measurement?.profiles && layerTimes(model, measurement.profiles.after);
     const end = model.journal.mark();
@@ -145,6 +154,7 @@ class Run {
       log: result.log,
       checked: this.#checked(result, reference, model),
       measurement,
+      rejected,
       model,
       path: modelPath(written),
       publish: (to) => this.#publish(decoded, written, to),
@@ -185,9 +195,41 @@ class Run {
     return Reference.gather(this.#host, path, { seed, signal, shapes, fixed, given: samples });
   }
 
-  async #rewrite(decoded: DecodedModel, reference: Reference | undefined): Promise<TransactionResult> {
+  /** Rewrites, checks and times; what made the model slower is left out. */
+  async #improve(
+    decoded: DecodedModel,
+    path: string,
+    reference: Reference | undefined,
+  ): Promise<{ result: TransactionResult; measurement: Measurement | undefined; rejected: readonly Rejected[] }> {
     const { model } = decoded;
-    const { recipe, verify, seed, signal, onStage } = this.#request;
+    const { recipe, measure, threads, seed, signal, onStage } = this.#request;
+    const asked = opsetPasses(recipe);
+    const passes = [...asked, ...recipe.passes];
+    const start = model.journal.mark();
+    const result = await this.#rewrite(decoded, passes, reference);
+    const [sample] = reference?.samples ?? [];
+    if (measure === 'off' || !sample) return { result, measurement: undefined, rejected: [] };
+    const options = { threads, seed, signal, onStage: (name: string) => onStage?.(`measuring ${name}`) };
+    const pair = async (): Promise<Pair> => ({ before: path, after: modelPath(await this.#write(decoded)) });
+    const gated = await keepFast(passes, asked, result, {
+      apply: (some) => {
+        model.journal.seek(start);
+        model.names.forgetIssued();
+        return this.#rewrite(decoded, some, reference);
+      },
+      time: async () => this.#ports.time(this.#host, await pair(), sample.feeds, options),
+    });
+    const details = await examinePair(this.#host, await pair(), sample.feeds, options);
+    return { result: gated.result, rejected: gated.rejected, measurement: { ...gated.timing, ...details } };
+  }
+
+  async #rewrite(
+    decoded: DecodedModel,
+    passes: readonly ConfiguredPass[],
+    reference: Reference | undefined,
+  ): Promise<TransactionResult> {
+    const { model } = decoded;
+    const { verify, seed, signal, onStage } = this.#request;
     const environment: PassEnvironment = {
       createFacts,
       evaluator: createEvaluator(this.#host, signal),
@@ -209,7 +251,6 @@ class Run {
         this.#reproducers.set(undone, await writeReproducer(decoded.document, broken, undone, { output, index, seed }));
       },
     };
-    const passes = [...opsetPasses(recipe), ...recipe.passes];
     return verify === 'each'
       ? this.#checkEach(model, passes, environment, hooks)
       : runChecked(model, passes, environment, hooks);
@@ -249,18 +290,6 @@ class Run {
     });
     this.#written = { revision: model.revision, file };
     return file;
-  }
-
-  async #measure(before: string, after: string, reference: Reference | undefined): Promise<Measurement | undefined> {
-    const [sample] = reference?.samples ?? [];
-    if (this.#request.measure === 'off' || !sample) return undefined;
-    const { threads, seed, signal, onStage } = this.#request;
-    return measurePair(this.#host, { before, after }, sample.feeds, {
-      threads,
-      seed,
-      signal,
-      onStage: (name) => onStage?.(`measuring ${name}`),
-    });
   }
 
   #checked({ undone, check, log }: TransactionResult, reference: Reference | undefined, model: Model): Checked {

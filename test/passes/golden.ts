@@ -14,6 +14,7 @@ import type { RuntimeHost } from '../../src/runtime/host.js';
 import { isFloat } from '../../src/tensor/dtype.js';
 import { sameTensor, type Tensor } from '../../src/tensor/tensor.js';
 import type { GoldenCase } from './golden-file.js';
+import { nameNodes, sharedNodeNames } from './node-names.js';
 import { difference, feedsFor, relativeError, runModel } from './run-model.js';
 
 export interface GoldenRun {
@@ -41,13 +42,18 @@ export async function runGolden(pass: AnyPass, golden: GoldenCase, host: Runtime
     seed: 0,
     signal,
   };
-  const run = () => runPasses(model, [configure(pass, golden.options)], environment);
+  const runOn = (one: Model) => runPasses(one, [configure(pass, golden.options)], environment);
+  const run = () => runOn(model);
   const log = await run();
   const end = printModel(model, { weights: 'full' });
   const defects = checkModel(model).map(({ rule, message }: Problem) => `${rule}: ${message}`);
   await run();
   if (printModel(model, { weights: 'full' }) !== end) defects.push('a second run changes the model again');
   defects.push(...(await disagreements(pass, golden, model, host)), ...rollBackDefects(model, start, end));
+  const named = parseModel(golden.before);
+  nameNodes(named);
+  await runOn(named);
+  defects.push(...sharedNodeNames(named).map((name) => `two nodes bear the name ${name}`));
   const declines = log
     .declines()
     .map(({ code, node }) => `${code}: ${node}`)

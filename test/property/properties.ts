@@ -12,6 +12,7 @@ import type { RewriteLog } from '../../src/pipeline/rewrite-log.js';
 import { runPasses } from '../../src/pipeline/run-passes.js';
 import type { RuntimeHost } from '../../src/runtime/host.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
+import { nameNodes, sharedNodeNames } from '../passes/node-names.js';
 import { runModel, type Feeds } from '../passes/run-model.js';
 
 export type Property = 'agrees' | 'settles' | 'repeats' | 'rolls back' | 'is sound' | 'ends';
@@ -71,6 +72,10 @@ export async function checkProperties(trial: Trial, host: RuntimeHost): Promise<
   let log: RewriteLog | undefined;
   let error = 0;
   try {
+    const named = parseModel(text);
+    nameNodes(named);
+    await slim(named, passes, host);
+    sharedNodeNames(named).forEach((name) => note('is sound', `two nodes bear the name ${name}`));
     log = await slim(model, passes, host);
     const slimmed = fullText(model);
     checkModel(model).forEach(({ rule, message }) => note('is sound', `${rule}: ${message}`));

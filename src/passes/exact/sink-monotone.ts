@@ -54,6 +54,7 @@ There the move would cost time, and the site is declined.`,
     );
     replaceNode(node, {
       opType: activation.opType,
+      name: activation.name,
       inputs: [pool.output, ...activation.inputs.slice(1)],
       attributes: activation.attributes,
       outputs: [node.output],
@@ -67,6 +68,9 @@ There the move would cost time, and the site is declined.`,
 /** Elementwise and non-decreasing in the first input; other inputs are single constants, so that no position differs. */
 function isMonotone(node: Node, facts: Facts): boolean {
   const traits = facts.record(node)?.traits;
+  const [before, after] = [node.inputs[0], node.output].map((value) => value && facts.of(value).dtype);
+  // Casts and quantization would have the pool run on another type.
+  if (before === undefined || before !== after) return false;
   const uniform = node.inputs.slice(1).every((value) => value === undefined || value.constant?.size === 1);
   return (
     traits?.elementwise === true && uniform && node.domain === '' && traits.nonDecreasing?.(facts.site(node)) === true
