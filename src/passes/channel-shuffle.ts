@@ -1,7 +1,7 @@
 // Channel shuffles: Reshape [N, g, C/g, ...], Transpose of the two, Reshape back. out[c] = in[src(c)] with
-// src(c) = (c mod g) (C/g) + floor(c/g) (ShuffleNet, Zhang et al. 2018).
+// src(c) = (c mod g) (C/g) + floor(c/g) (ShuffleNet, Zhang et al. 2018). The spatial axes may be joined in between.
 import type { Facts } from '../analysis/facts.js';
-import { isStatic, sameDim, sameDims } from '../ir/dim.js';
+import { isStatic, productOf, sameDim, sameDims } from '../ir/dim.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 
@@ -28,9 +28,9 @@ export function channelShuffle(last: Node, facts: Facts): ChannelShuffle | undef
   )
     return undefined;
   const [whole, parts, back] = [data, first.output, last.output].map((value) => facts.of(value).shape);
-  if (!whole || !parts || !sameDims(whole, back) || parts.length !== whole.length + 1) return undefined;
+  if (!whole || !parts || !sameDims(whole, back) || parts.length < 3) return undefined;
   const [groups, perGroup] = [parts[1], parts[2]];
-  const kept = sameDim(whole[0], parts[0]) && whole.slice(2).every((dim, i) => sameDim(dim, parts[i + 3]));
+  const kept = sameDim(whole[0], parts[0]) && sameDim(productOf(whole.slice(2)), productOf(parts.slice(3)));
   const perm = transpose.ints('perm');
   const swaps = perm?.length === parts.length && perm.every((axis, i) => axis === (i === 1 ? 2 : i === 2 ? 1 : i));
   if (!kept || !swaps || !isStatic(groups) || !isStatic(perGroup) || whole[1] !== groups * perGroup) return undefined;

@@ -1,5 +1,6 @@
 // A channel shuffle next to a dense convolution or matrix product is a permutation of its weights.
 import type { Facts } from '../../analysis/facts.js';
+import { canReplace } from '../../ir/graph.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { channelShuffle, type ChannelShuffle } from '../channel-shuffle.js';
@@ -19,12 +20,20 @@ import type { Tensor } from '../../tensor/tensor.js';
 
 type Code = 'grouped' | 'shared-weights';
 
+interface Passed {
+  readonly node: Node;
+  readonly weights: Tensor;
+  readonly bias: Tensor | undefined;
+}
+
 interface FoldPlan {
   readonly layer: TensorLayer;
   readonly weights: LayerWeights;
   readonly side: 'behind' | 'before';
-  /** Depthwise convolutions that the shuffle passes on its way to the layer behind it, with their weights in the new order. */
-  readonly passed: readonly { readonly node: Node; readonly weights: Tensor; readonly bias: Tensor | undefined }[];
+  /** Depthwise convolutions that the shuffle crosses on its way to the layer, with their weights in the new order. */
+  readonly passed: readonly Passed[];
+  /** Values on the way, which hold their channels in another order afterwards. */
+  readonly crossed: readonly Value[];
 }
 
 const MAX_STEPS = 8;
@@ -37,9 +46,9 @@ export const foldChannelShuffle = defineLocalPass({
   summary: 'Fold a channel shuffle into the weights of a dense convolution before or behind it',
   details: `Reshape to \`[N, g, C/g, H, W]\`, Transpose of the two and Reshape back give \`out[c] = in[src(c)]\` with
 \`src(c) = (c mod g) (C/g) + floor(c/g)\` (ShuffleNet). A dense convolution behind it takes the permutation into its columns,
-\`W'[:, src(c)] = W[:, c]\`, one before it into its rows, \`W'[c] = W[src(c)]\` and \`b'[c] = b[src(c)]\`. On its way to the layer
-behind it the shuffle crosses elementwise operators, and depthwise convolutions, whose filters change places. A convolution with
-groups cannot take it up, as its groups read fixed channels, so the shuffles of ShuffleNet v1 stay.`,
+\`W'[:, src(c)] = W[:, c]\`, one before it into its rows, \`W'[c] = W[src(c)]\` and \`b'[c] = b[src(c)]\`. On its way the shuffle
+crosses elementwise operators, and depthwise convolutions, whose filters change places. A convolution with groups cannot take it
+up, as its groups read fixed channels, so the shuffles of ShuffleNet v1 stay.`,
   options: {},
   declines: {
     grouped: 'The convolution next to it has groups.',
@@ -60,39 +69,70 @@ groups cannot take it up, as its groups read fixed channels, so the shuffles of 
   },
 });
 
-/** Into the layer before the shuffle. */
+/** Into the layer before the shuffle, across what stands between. */
 function planBefore({ data, nodes, sources }: ChannelShuffle, facts: Facts): Planned<FoldPlan, Code> {
-  const producer = data.producer;
-  if (!producer || producer.graph !== nodes[0].graph || data.soleConsumer !== nodes[0]) return undefined;
-  const layer = tensorLayerOf(producer, facts);
-  if (!layer || isRefusal(layer) || layer.op !== 'Conv' || layer.layout.outputs !== sources.length) return undefined;
-  if (layer.layout.groups !== 1) return refuse('grouped');
-  if (isShared(layer.weight)) return refuse('shared-weights');
-  return { layer, weights: permutedOutputs(layer, sources), side: 'before', passed: [] };
-}
-
-/** Into the layer behind it, across elementwise operators and depthwise convolutions. */
-function planBehind({ nodes, sources }: ChannelShuffle, facts: Facts): Planned<FoldPlan, Code> {
-  const passed: FoldPlan['passed'][number][] = [];
-  let value: Value | undefined = nodes[2].output;
+  const { output } = nodes[2];
+  if (output === undefined || !canReplace(output, data)) return undefined;
+  const passed: Passed[] = [];
+  const crossed: Value[] = [];
+  let [value, reader]: [Value | undefined, Node] = [data, nodes[0]];
   for (let step = 0; value !== undefined && step < MAX_STEPS; step++) {
-    const next: Node | undefined = value.soleConsumer;
-    if (next === undefined || next.graph !== nodes[2].graph || next.inputs[0] !== value) return undefined;
-    const layer = next.is('Conv') ? tensorLayerOf(next, facts) : undefined;
-    if (layer) {
-      if (isRefusal(layer) || layer.layout.inputs !== sources.length) return undefined;
-      if (isShared(layer.weight)) return refuse('shared-weights');
-      if (layer.layout.groups === 1) return { layer, weights: permutedInputs(layer, sources), side: 'behind', passed };
-      if (layer.layout.groups !== sources.length || layer.layout.outputs !== sources.length) return refuse('grouped');
-      const back = inverse(sources);
-      const { weights, bias } = permutedOutputs(layer, back);
-      if (weights) passed.push({ node: next, weights, bias });
-    } else if (!isPlain(next, facts)) {
-      return undefined;
-    }
-    value = next.output;
+    const node: Node | undefined = value.producer;
+    if (!node || node.graph !== reader.graph || value.soleConsumer !== reader) return undefined;
+    const found = passOrFold(node, sources, sources, 'before', facts);
+    if (!found || isRefusal(found)) return found;
+    if ('layer' in found) return { ...found, side: 'before', passed, crossed };
+    if (found.passed) passed.push(found.passed);
+    [value, reader] = [node.inputs[0], node];
+    if (value) crossed.push(value);
   }
   return undefined;
+}
+
+/** Into the layer behind it, across what stands between. */
+function planBehind({ nodes, sources }: ChannelShuffle, facts: Facts): Planned<FoldPlan, Code> {
+  const back = inverse(sources);
+  const passed: Passed[] = [];
+  const crossed: Value[] = [];
+  let value: Value | undefined = nodes[2].output;
+  for (let step = 0; value !== undefined && step < MAX_STEPS; step++) {
+    const node: Node | undefined = value.soleConsumer;
+    if (!node || node.graph !== nodes[2].graph || node.inputs[0] !== value) return undefined;
+    const found = passOrFold(node, sources, back, 'behind', facts);
+    if (!found || isRefusal(found)) return found;
+    if ('layer' in found) return { ...found, side: 'behind', passed, crossed };
+    if (found.passed) passed.push(found.passed);
+    value = node.output;
+    if (value) crossed.push(value);
+  }
+  return undefined;
+}
+
+type Step = { readonly layer: TensorLayer; readonly weights: LayerWeights } | { readonly passed: Passed | undefined };
+
+/**
+ * What the shuffle by `sources` does at `node`: it ends in its weights, or crosses it, where the filters of a depthwise
+ * convolution then stand in the order `crossing`.
+ */
+function passOrFold(
+  node: Node,
+  sources: readonly number[],
+  crossing: readonly number[],
+  side: FoldPlan['side'],
+  facts: Facts,
+): Planned<Step, Code> {
+  if (!node.is('Conv')) return isPlain(node, facts) ? { passed: undefined } : undefined;
+  const layer = tensorLayerOf(node, facts);
+  if (!layer || isRefusal(layer)) return undefined;
+  const { groups, inputs, outputs } = layer.layout;
+  if ((side === 'before' ? outputs : inputs) !== sources.length) return undefined;
+  const isDepthwise = groups === inputs && groups === outputs;
+  if (groups !== 1 && !isDepthwise) return refuse('grouped');
+  if (isShared(layer.weight)) return refuse('shared-weights');
+  if (groups === 1)
+    return { layer, weights: side === 'before' ? permutedOutputs(layer, sources) : permutedInputs(layer, sources) };
+  const { weights, bias } = permutedOutputs(layer, crossing);
+  return weights && { passed: { node, weights, bias } };
 }
 
 function inverse(sources: readonly number[]): number[] {
@@ -104,34 +144,24 @@ function inverse(sources: readonly number[]): number[] {
 /** One element in, one out, the same for every channel. */
 function isPlain(node: Node, facts: Facts): boolean {
   const uniform = node.inputs.slice(1).every((value) => value === undefined || value.constant?.size === 1);
-  return node.domain === '' && uniform && node.outputs.length === 1 && facts.record(node)?.traits.elementwise === true;
+  const traits = node.domain === '' && node.outputs.length === 1 ? facts.record(node)?.traits : undefined;
+  return uniform && traits?.elementwise === true && traits.deterministic !== false;
 }
 
-function fold({ data, nodes }: ChannelShuffle, { layer, weights, side, passed }: FoldPlan): void {
+function fold({ data, nodes }: ChannelShuffle, { layer, weights, side, passed, crossed }: FoldPlan): void {
   const [first, transpose, last] = nodes;
   const graph = graphOf(last);
-  if (side === 'before') {
-    // The layer gives its rows in the new order, under the name that the shuffle gave its result.
-    setLayerWeights(layer, weights);
-    graph.addNode(
-      {
-        opType: layer.op,
-        name: layer.node.name,
-        inputs: layer.node.inputs,
-        attributes: layer.node.attributes,
-        outputs: [last.output],
-      },
-      layer.node,
-    );
-  } else {
-    for (const { node, weights: filters, bias } of passed) {
-      setConstantInput(node, 1, filters);
-      if (bias) setConstantInput(node, 2, bias);
-    }
-    setLayerWeights(layer, weights);
-    const reader = last.output?.soleConsumer;
-    if (reader) graph.setInput(reader, 0, data);
+  for (const { node, weights: filters, bias } of passed) {
+    setConstantInput(node, 1, filters);
+    if (bias) setConstantInput(node, 2, bias);
   }
-  for (const node of side === 'before' ? [last, transpose, first, layer.node] : [last, transpose, first])
-    removeNode(node);
+  setLayerWeights(layer, weights);
+  const { output } = last;
+  const reader = output?.soleConsumer;
+  if (output && side === 'before') graph.replaceUses(output, data);
+  else if (reader) graph.setInput(reader, 0, data);
+  for (const node of [last, transpose, first]) removeNode(node);
+  // A name stands for the same numbers before and after, or goes: models are compared value by value.
+  if (output && side === 'before' && !data.isGraphOutput) graph.rename(data, output.name);
+  for (const value of crossed) graph.rename(value, graph.model.uniqueName(`${value.name}_unshuffled`));
 }

@@ -68,7 +68,7 @@ function planFold(node: Node, facts: Facts): Planned<FoldPlan, Code> {
   const distinct = [...new Set(values)];
   const conv = node.output?.consumers().find((consumer) => consumer.is('Conv') && consumer.inputs[0] === node.output);
   if (!node.is('Concat') || distinct.length === values.length || !conv || conv.graph !== node.graph) return undefined;
-  if (node.int('axis', 0) !== 1) return undefined;
+  if (!joinsChannels(node, conv)) return undefined;
   if (node.output?.soleConsumer !== conv) return refuse('shared-output');
   const layer = tensorLayerOf(conv, facts);
   if (!layer || (isRefusal(layer) && layer.refused !== 'weights-not-constant')) return undefined;
@@ -78,8 +78,15 @@ function planFold(node: Node, facts: Facts): Planned<FoldPlan, Code> {
   const channels = values.map((value) => facts.of(value).shape?.[1]);
   const known = channels.filter((count): count is number => typeof count === 'number');
   if (known.length < channels.length) return refuse('channels');
+  if (known.reduce((sum, count) => sum + count, 0) !== layer.layout.inputs) return undefined;
   const weights = addedColumns(layer, targets(values, known));
   return weights ? { conv, distinct, weights } : refuse('out-of-range');
+}
+
+/** Whether the Concat joins its values along the channels that `conv` reads. */
+function joinsChannels(node: Node, conv: Node): boolean {
+  const axis = node.int('axis', 0);
+  return axis === 1 || (axis < 0 && axis + (conv.inputs[1]?.constant?.dims.length ?? 0) === 1);
 }
 
 /** For each input channel of the old weights the one of the new weights it is added to. */
