@@ -221,7 +221,8 @@ function withBias(layer: TensorLayer, numbers: Float64Array): LayerWeights | und
   const before = layer.bias;
   if (numbers.every((b, o) => b === (before?.[o] ?? 0))) return {};
   // A Gemm takes matrices only; before opset 7 it aligned its bias by an attribute.
-  if (layer.op === 'MatMul' && (layer.outputAxis.rank !== 2 || (layer.node.graph?.model.opset ?? 0) < 7)) return undefined;
+  if (layer.op === 'MatMul' && (layer.outputAxis.rank !== 2 || (layer.node.graph?.model.opset ?? 0) < 7))
+    return undefined;
   const { dtype } = layer.weights;
   const bias = foldedTensor(dtype, [numbers.length], [], () => numbers);
   return bias && { bias };

@@ -5,6 +5,7 @@ import type { Node } from '../ir/node.js';
 import type { DType } from '../tensor/dtype.js';
 import { elementCount } from '../tensor/tensor.js';
 import { affineOf, type AffineNode } from './channel-affine.js';
+import { isFoldable } from './folded-tensor.js';
 
 /** Numbers of a broadcast constant, row-major. */
 export interface WideNumbers {
@@ -33,7 +34,7 @@ export function wideAffineOf(node: Node, facts: Facts): WideAffine | undefined {
   if (opType === 'BatchNormalization') return batchNorm(affine, facts);
   const operand = affine.constants[0]?.constant;
   const dtype = operand?.dtype ?? facts.of(affine.data).dtype;
-  if (dtype === undefined || (operand?.size ?? 0) > MAX_NUMBERS) return undefined;
+  if (dtype === undefined || !isFoldable(dtype) || (operand?.size ?? 0) > MAX_NUMBERS) return undefined;
   const map = (f: (t: number) => number): WideNumbers =>
     operand
       ? { dims: operand.dims, numbers: operand.toFloat64().map(f) }

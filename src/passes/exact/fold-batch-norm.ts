@@ -21,6 +21,7 @@ Weights that several layers share are folded when every one of them is followed 
   options: {},
   declines: {
     ...FOLDING_DECLINES,
+    'parameters-not-constant': 'Its parameters are not all constants.',
     'training-mode': 'It normalizes by the statistics of its own input (training mode).',
     'extra-outputs': 'Its running statistics are read.',
   },

@@ -6,6 +6,7 @@ import { graphOf, removeNode, replaceNode } from '../edit.js';
 import { foldedTensor, unitRoundoff } from '../folded-tensor.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
+import { fusedPattern } from '../runtime-fusion.js';
 import {
   allAre,
   composed,
@@ -17,7 +18,7 @@ import {
 } from '../wide-affine.js';
 import type { Facts } from '../../analysis/facts.js';
 
-type Code = 'shared-output' | 'grows' | 'out-of-range' | 'cancellation';
+type Code = 'shared-output' | 'grows' | 'out-of-range' | 'cancellation' | 'fused-by-runtime';
 
 interface Replacement {
   readonly opType: string;
@@ -46,13 +47,15 @@ scale, a shift, \`t - x\`, or the BatchNormalization that was one of them; three
 its mean and variance and takes the rest into its scale and bias.
 
 The numbers of the merged constant may not take more bytes than those they replace (\`[C, 1, 1]\` times \`[1, H, W]\` does). Shifts
-that nearly cancel are left alone when they are so large that they round what is added to them: that is a way to round.`,
+that nearly cancel are left alone when they are so large that they round what is added to them: that is a way to round.
+The scale that ends a LayerNormalization or Gelu in pieces stays what ONNX Runtime looks for when it fuses them.`,
   options: {},
   declines: {
     'shared-output': 'The value between the two is also read by others, or is an output of the graph.',
     grows: 'The merged constant would take {bytes} bytes instead of {before}.',
     'out-of-range': 'A merged number does not fit the element type.',
     cancellation: 'The shifts nearly cancel and are so large that they round what they are added to.',
+    'fused-by-runtime': 'The first ends a {pattern} in pieces, which the runtime only finds with it.',
   },
   stats: { merged: 'affine nodes merged into their neighbours' },
   roots: AFFINE_OPS,
@@ -70,8 +73,8 @@ function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
   const last = wideAffineOf(node, facts);
   const middle = last && predecessor(last, facts);
   if (last === undefined || middle === undefined) return undefined;
-  if (last.affine.data.soleConsumer !== node) return refuse('shared-output');
   const pair = mergeable([middle, last]);
+  if (last.affine.data.soleConsumer !== node) return pair && !isRefusal(pair) ? refuse('shared-output') : undefined;
   if (pair) return pair;
   const first = middle.affine.data.soleConsumer === middle.affine.node ? predecessor(middle, facts) : undefined;
   return first && mergeable([first, middle, last]);
@@ -96,6 +99,12 @@ function mergeable(chain: readonly WideAffine[]): Planned<MergePlan, Code> {
   }
   const replacements = replacementsFor(chain, map);
   if (replacements === undefined) return undefined;
+  const pattern = fusedPattern(first.affine.node);
+  if (
+    pattern === 'Gelu' ||
+    (pattern && replacements !== 'out-of-range' && replacements[0]?.opType !== first.affine.node.opType)
+  )
+    return refuse('fused-by-runtime', { pattern });
   if (cancels) return refuse('cancellation');
   if (replacements === 'out-of-range') return refuse('out-of-range');
   const bytes = replacements.flatMap(({ constants }) => constants).reduce((sum, tensor) => sum + tensor.byteLength, 0);
