@@ -23,12 +23,17 @@ export interface BranchFrame {
 }
 
 /** The branch that computes `value` from the source as a convolution; undefined when it is none. */
-export function branchMap(value: Value, frame: BranchFrame, facts: Facts): Planned<ConvMap, LayerRefusal> {
+export function branchMap(
+  value: Value,
+  frame: BranchFrame,
+  facts: Facts,
+): Planned<ConvMap, LayerRefusal | 'uneven-average'> {
   if (value === frame.source) return diagonal(frame, new Float64Array(frame.channels).fill(1), undefined);
   const { producer } = value;
   if (producer === undefined || !producer.inputs.includes(frame.source)) return undefined;
   if (producer.is('Conv')) return producer.inputs[0] === frame.source ? convMapOf(producer, facts) : undefined;
-  if (producer.is('AveragePool')) return averagePoolMap(producer, frame.channels, frame.dtype, facts);
+  if (producer.is('AveragePool'))
+    return averagePoolMap(producer, frame.channels, frame.dtype, facts) ?? refuse('uneven-average');
   const affine = affineOf(producer);
   const map =
     affine?.data === frame.source
@@ -190,7 +195,34 @@ export function sameShapes(values: readonly Value[], facts: Facts): boolean {
   );
 }
 
-/** Whether nobody but `node` reads the branch, so that it goes when it is merged. */
-export function isOwnBranch(value: Value, source: Value, node: Node): boolean {
-  return value === source || (value.soleConsumer === node && value.producer?.graph === node.graph);
+/** Whether nobody but `reader` reads the branch, so that it goes when it is merged. */
+export function isOwnBranch(value: Value, reader: Node): boolean {
+  return value.soleConsumer === reader && value.producer?.graph === reader.graph;
+}
+
+/** What a sum adds up. */
+export interface Addend {
+  readonly value: Value;
+  /** The addition that reads it. */
+  readonly reader: Node;
+}
+
+/** Longest sum that is looked through. */
+const MAX_ADDENDS = 16;
+
+/**
+ * What `node`, an Add or Sum, adds up, in order, with what additions that only it reads add up in their place; and those
+ * additions, the last first.
+ */
+export function addends(node: Node): { readonly terms: readonly Addend[]; readonly inner: readonly Node[] } {
+  const inner: Node[] = [];
+  const termsOf = (reader: Node): Addend[] =>
+    reader.inputs.flatMap((value) => {
+      const sum = value?.soleConsumer === reader && value.producer?.graph === reader.graph ? value.producer : undefined;
+      if (!sum || !(sum.is('Add') || sum.is('Sum')) || inner.length >= MAX_ADDENDS)
+        return value ? [{ value, reader }] : [];
+      inner.push(sum);
+      return termsOf(sum);
+    });
+  return { terms: termsOf(node), inner };
 }
