@@ -131,6 +131,9 @@ class Run {
     const request = this.#request;
     const { decoded, path } = await this.#read();
     const { model, document } = decoded;
+    // Compressing takes longer than rewriting and needs another core; whoever waits for it hears of a failure.
+    const digestBefore = digestFiles(path, externalBytes(document));
+    digestBefore.catch(() => undefined);
     freezeInputs(model, request.recipe.freeze);
     const shapes = namedShapes(model, request.shapes);
     const feeds = readFeedFlags(request.feeds, inputSpecs(model));
@@ -139,8 +142,11 @@ class Run {
     const sizes = assumedSizes(model, shapes, reference);
     const before = figuresOf(model, sizes);
     const start = model.journal.mark();
+    if (request.measure === 'on') await digestBefore;
     const { result, measurement, rejected } = await this.#improve(decoded, path, reference);
     const written = await this.#write(decoded);
+    const digestAfter = digestFiles(modelPath(written), written.externalBytes);
+    digestAfter.catch(() => undefined);
     const after = figuresOf(model, sizes);
     request.onStage?.('summing up');
     const timesAfter = measurement?.profiles && layerTimes(model, measurement.profiles.after);
@@ -149,8 +155,8 @@ class Run {
     const timesBefore = measurement?.profiles && layerTimes(model, measurement.profiles.before);
     model.journal.seek(end);
     return {
-      before: { file: await digestFiles(path, externalBytes(document)), figures: before, times: timesBefore },
-      after: { file: await digestFiles(modelPath(written), written.externalBytes), figures: after, times: timesAfter },
+      before: { file: await digestBefore, figures: before, times: timesBefore },
+      after: { file: await digestAfter, figures: after, times: timesAfter },
       log: result.log,
       checked: this.#checked(result, reference, model),
       measurement,
