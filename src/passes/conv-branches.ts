@@ -8,7 +8,7 @@ import type { Value } from '../ir/value.js';
 import type { DType } from '../tensor/dtype.js';
 import { elementCount } from '../tensor/tensor.js';
 import { affineOf } from './channel-affine.js';
-import { extents } from './conv-geometry.js';
+import { extents, type WindowGeometry } from './conv-geometry.js';
 import { averagePoolMap, convMapOf, gcd, unravel, type ConvMap } from './conv-map.js';
 import { refuse, type Planned } from './plan.js';
 import type { LayerRefusal } from './tensor-layer.js';
@@ -79,20 +79,7 @@ export function summed(
     return refuse('sizes');
   const sizes = sharedSizes(branches, frame, facts);
   if (!sizes) return refuse('sizes');
-  const begins = first.begins.map((_, i) => Math.max(...branches.map((branch) => branch.begins[i] ?? 0)));
-  const offset = (branch: ConvMap, i: number): number => (begins[i] ?? 0) - (branch.begins[i] ?? 0);
-  const reach = begins.map((_, i) =>
-    Math.max(...branches.map((branch) => offset(branch, i) + (extents(branch)[i] ?? 1))),
-  );
-  const dilations = begins.map(
-    (_, i) =>
-      branches.reduce(
-        (step, branch) =>
-          gcd(gcd(step, offset(branch, i)), (branch.kernel[i] ?? 1) > 1 ? (branch.dilations[i] ?? 1) : 0),
-        0,
-      ) || 1,
-  );
-  const kernel = reach.map((k, i) => (k - 1) / (dilations[i] ?? 1) + 1);
+  const { kernel, dilations, begins, reach, offset } = jointWindow(branches);
   const ends = reach.map((k, i) => k - (begins[i] ?? 0) + (sizes[i] ?? 0));
   const geometry = { kernel, strides: first.strides, dilations, begins, ends };
   const groups = branches.reduce((all, branch) => gcd(all, branch.groups), 0);
@@ -107,6 +94,29 @@ export function summed(
       summedWeights(branches, { kernel, dilations, groups, outputs: first.outputs, inputs: frame.channels }, offset),
     bias: summedBias(branches, first.outputs),
   };
+}
+
+interface JointWindow extends Pick<WindowGeometry, 'kernel' | 'dilations' | 'begins'> {
+  /** (K - 1) d + 1 per axis. */
+  readonly reach: readonly number[];
+  /** Where the first tap of one of the windows lies in the joint one, in elements. */
+  offset(window: WindowGeometry, axis: number): number;
+}
+
+/** The smallest window that holds all of `windows`, each at its place, with the largest dilation that meets all taps. */
+export function jointWindow(windows: readonly WindowGeometry[]): JointWindow {
+  const axes = windows[0]?.begins ?? [];
+  const begins = axes.map((_, i) => Math.max(...windows.map((window) => window.begins[i] ?? 0)));
+  const offset = (window: WindowGeometry, i: number): number => (begins[i] ?? 0) - (window.begins[i] ?? 0);
+  const reach = axes.map((_, i) => Math.max(...windows.map((window) => offset(window, i) + (extents(window)[i] ?? 1))));
+  const dilations = axes.map((_, i) => {
+    const steps = windows.flatMap((window) => [
+      offset(window, i),
+      (window.kernel[i] ?? 1) > 1 ? (window.dilations[i] ?? 1) : 0,
+    ]);
+    return steps.reduce((step, n) => gcd(step, n), 0) || 1;
+  });
+  return { begins, reach, dilations, kernel: reach.map((k, i) => (k - 1) / (dilations[i] ?? 1) + 1), offset };
 }
 
 /** p + q - ke per axis, when all branches agree: then they agree on every input size. */

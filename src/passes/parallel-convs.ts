@@ -7,9 +7,9 @@ import { sameTensor, type Tensor } from '../tensor/tensor.js';
 import { affineOf } from './channel-affine.js';
 import { windowGeometry, type WindowGeometry } from './conv-geometry.js';
 import { foldedTensor } from './folded-tensor.js';
-import { isRefusal } from './plan.js';
+import { isRefusal, refuse, type Planned } from './plan.js';
 import { fusedActivation } from './runtime-fusion.js';
-import { isShared, tensorLayerOf, type TensorLayer } from './tensor-layer.js';
+import { isShared, tensorLayerOf, type LayerRefusal, type TensorLayer } from './tensor-layer.js';
 
 /** One of the convolutions, up to the value that the rest of the graph reads. */
 export interface ParallelConv {
@@ -19,18 +19,27 @@ export interface ParallelConv {
   readonly result: Value;
 }
 
-/** Dense convolutions of `data` with weights of their own, in the order they run. */
-export function parallelConvs(data: Value, facts: Facts): ParallelConv[] {
-  const nodes = data
+/** Why a convolution cannot be stacked with any other. */
+export type StackRefusal = 'grouped' | 'shared-weights' | LayerRefusal;
+
+/** The Conv nodes that read `data` beside `node`, and `node`, in the order they run; none when `node` is not the first. */
+export function convsFrom(node: Node, data: Value): Node[] {
+  const isBeside = (other: Node): boolean => other.is('Conv') && other.inputs[0] === data && other.graph === node.graph;
+  // The readers may be thousands: each looks only until it finds one before it.
+  for (const other of data.slots.keys()) if (isBeside(other) && other.isBefore(node)) return [];
+  return data
     .consumers()
-    .filter((node) => node.is('Conv') && node.inputs[0] === data && node.int('group', 1) === 1);
-  return nodes.sort((a, b) => a.order - b.order).flatMap((node) => parallelConv(node, facts) ?? []);
+    .filter(isBeside)
+    .sort((a, b) => a.order - b.order);
 }
 
-function parallelConv(node: Node, facts: Facts): ParallelConv | undefined {
+/** A dense convolution with weights of its own. Undefined where something is still to be folded into it. */
+export function parallelConv(node: Node, facts: Facts): Planned<ParallelConv, StackRefusal> {
   const layer = tensorLayerOf(node, facts);
   const geometry = windowGeometry(node, facts);
-  if (!layer || isRefusal(layer) || !geometry || isShared(layer.weight)) return undefined;
+  if (!layer || !geometry || isRefusal(layer)) return layer && isRefusal(layer) ? layer : undefined;
+  if (layer.layout.groups !== 1) return refuse('grouped');
+  if (isShared(layer.weight)) return refuse('shared-weights');
   // What folds into the convolution goes first: behind a Split it could not any more.
   if (layer.output.soleConsumer && affineOf(layer.output.soleConsumer)) return undefined;
   const activation = fusedActivation(node);
@@ -42,7 +51,6 @@ export function stacks(a: ParallelConv, b: ParallelConv): boolean {
   return (
     sameWindow(a.geometry, b.geometry) &&
     a.layer.weights.dtype === b.layer.weights.dtype &&
-    a.layer.node.graph === b.layer.node.graph &&
     sameActivation(a.activation, b.activation)
   );
 }
@@ -69,8 +77,11 @@ export function sameActivation(a: Node | undefined, b: Node | undefined): boolea
   return numbers && a.inputs.slice(1).every((value, i) => sameOperand(value, b.inputs[i + 1]));
 }
 
+/** Equal, and there before any node runs: the shared activation stands where the first of them stood. */
 function sameOperand(a: Value | undefined, b: Value | undefined): boolean {
-  return a === b || (a?.constant !== undefined && b?.constant !== undefined && sameTensor(a.constant, b.constant));
+  if (a === undefined || b === undefined) return a === b;
+  if (a.producer !== undefined || b.producer !== undefined) return false;
+  return a === b || (a.constant !== undefined && b.constant !== undefined && sameTensor(a.constant, b.constant));
 }
 
 /** The filters of all, one below the other, and their biases. Undefined when a number does not fit the type. */

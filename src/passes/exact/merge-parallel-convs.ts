@@ -3,20 +3,22 @@ import type { Facts } from '../../analysis/facts.js';
 import { intAttr, intsAttr } from '../../ir/attribute.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
-import { Tensor } from '../../tensor/tensor.js';
+import { elementCount, Tensor } from '../../tensor/tensor.js';
+import { jointWindow } from '../conv-branches.js';
 import { graphOf, removeNode } from '../edit.js';
 import {
-  parallelConvs,
-  sameActivation,
+  convsFrom,
+  parallelConv,
   sameWindow,
   stackedFilters,
   stacks,
   type ParallelConv,
+  type StackRefusal,
 } from '../parallel-convs.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
 
-type Code = 'kernels-differ' | 'activations-differ' | 'dearer' | 'out-of-range';
+type Code = StackRefusal | 'strides-differ' | 'kernels-differ' | 'activations-differ' | 'dearer' | 'out-of-range';
 
 interface StackPlan {
   readonly convs: readonly ParallelConv[];
@@ -28,7 +30,7 @@ interface StackPlan {
 
 /** Output channels that the runtime's convolutions compute together (AVX-512, float). */
 const BLOCK = 16;
-/** Stacking for a Split pays below this width, and when at least this part of the blocks goes (measured, docs/benchmarks.md). */
+/** Stacking for a Split pays up to this width, and when at least a third of the blocks goes (measured: bench/parallel-convs.mjs). */
 const MAX_SPLIT_WIDTH = 32;
 const MAX_BLOCKS_LEFT = 2 / 3;
 
@@ -41,21 +43,28 @@ export const mergeParallelConvs = defineLocalPass({
   details: `Convolutions that read the same value with equal kernel, strides, dilations and padding are one convolution with the filters
 stacked; activations behind them stay when all have the same one. Where a Concat along the channels reads the results next to
 each other and in order, nothing else is needed. Elsewhere a Split takes the result apart and costs a copy: that pays only for
-narrow convolutions. The runtime computes output channels in blocks of 16, so three convolutions of 8 channels fill three blocks
-and one of 24 fills two. Wide ones gain nothing (GoogLeNet's reducers ran 1 to 4 % slower with a Split), and are declined.
+narrow convolutions. The runtime computes output channels in blocks of 16 (with AVX-512), so three convolutions of 8 channels fill
+three blocks and one of 24 fills two. Wide ones ran 1 to 10 % slower with a Split, and are declined.
 
 Convolutions with different kernels would have to be padded to the larger one, a 1x1 to a 3x3 at nine times its work.`,
   options: {},
   declines: {
-    'kernels-differ': 'The convolutions of this value have different kernels, strides, dilations or padding.',
+    grouped: 'A convolution of this value has groups, whose outputs could not stay next to each other.',
+    'shared-weights': 'The weights of a convolution of this value are shared with other nodes, which would keep them.',
+    'weights-not-constant': 'The weights of a convolution of this value are not constant.',
+    'bias-not-constant': 'The bias of a convolution of this value is not constant.',
+    'strides-differ': 'The convolutions of this value have different strides.',
+    'kernels-differ': `The convolutions of this value have different kernels, dilations or padding. In one window that holds all, they
+would take {macs} multiply-accumulates per position instead of {macsBefore}.`,
     'activations-differ': 'The convolutions of this value are followed by different activations.',
-    dearer: 'A Split of {width} channels costs more than the {saved} of {blocks} blocks of channels that it saves.',
+    dearer: `Nothing reads the {width} channels next to each other. A Split of them costs a copy, which is more than is saved by
+computing {left} blocks of channels in place of {blocks}.`,
     'out-of-range': 'A weight does not fit the element type.',
   },
   stats: { stacked: 'convolutions stacked into a neighbour' },
   roots: ['Conv'],
   rewrite(node, ctx) {
-    const plan = planStack(node, ctx.facts);
+    const plan = planStacks(node, ctx.facts);
     if (!plan) return false;
     if (isRefusal(plan)) return ctx.decline(node, plan.refused, plan.details);
     stack(plan);
@@ -64,32 +73,67 @@ Convolutions with different kernels would have to be padded to the larger one, a
   },
 });
 
-function planStack(node: Node, facts: Facts): Planned<StackPlan, Code> {
+/** Tried at the first of the convolutions, for all of them. */
+function planStacks(node: Node, facts: Facts): Planned<StackPlan, Code> {
   const data = node.inputs[0];
   if (!node.is('Conv') || data === undefined || data.slots.size < 2) return undefined;
-  const all = parallelConvs(data, facts);
-  const own = all.find(({ layer }) => layer.node === node);
-  if (own === undefined || all.length < 2 || all.find((other) => stacks(own, other)) !== own) return undefined;
-  const group = all.filter((other) => stacks(own, other));
-  if (group.length < 2) return all[0] === own ? aloneBecause(own, all) : undefined;
+  const nodes = convsFrom(node, data);
+  if (nodes.length < 2) return undefined;
+  const convs: ParallelConv[] = [];
+  let refusal: Planned<StackPlan, Code>;
+  for (const conv of nodes.map((other) => parallelConv(other, facts))) {
+    if (conv && isRefusal(conv)) refusal ??= conv;
+    else if (conv) convs.push(conv);
+  }
+  const groups = groupsOf(convs);
+  for (const group of groups.filter(({ length }) => length > 1)) {
+    const plan = planStack(group);
+    if (plan && !isRefusal(plan)) return plan;
+    refusal = plan;
+  }
+  return refusal ?? (groups.length > 1 ? apartBecause(convs) : undefined);
+}
+
+/** Convolutions that stack, in the order they run. */
+function groupsOf(convs: readonly ParallelConv[]): ParallelConv[][] {
+  const groups: ParallelConv[][] = [];
+  for (const conv of convs) {
+    const group = groups.find(([first]) => first && stacks(first, conv));
+    if (group) group.push(conv);
+    else groups.push([conv]);
+  }
+  return groups;
+}
+
+function planStack(group: readonly ParallelConv[]): Planned<StackPlan, Code> {
   const run = concatRun(group);
   if (run) return withFilters(run.convs, run.concat);
   const narrow = group.filter(({ layer }) => layer.layout.outputs % BLOCK !== 0);
-  const widths = narrow.map(({ layer }) => layer.layout.outputs);
+  const chosen = narrow.length > 1 ? narrow : group;
+  const widths = chosen.map(({ layer }) => layer.layout.outputs);
   const width = widths.reduce((sum, outputs) => sum + outputs, 0);
   const blocks = widths.reduce((sum, outputs) => sum + Math.ceil(outputs / BLOCK), 0);
   const left = Math.ceil(width / BLOCK);
-  const pays = narrow.length > 1 && width <= MAX_SPLIT_WIDTH && left <= blocks * MAX_BLOCKS_LEFT;
-  return pays ? withFilters(narrow, undefined) : refuse('dearer', { width, blocks, saved: blocks - left });
+  const pays = width <= MAX_SPLIT_WIDTH && left <= blocks * MAX_BLOCKS_LEFT;
+  return pays ? withFilters(chosen, undefined) : refuse('dearer', { width, blocks, left });
 }
 
-function aloneBecause(own: ParallelConv, all: readonly ParallelConv[]): Planned<StackPlan, Code> {
-  const alike = all.filter((other) => sameWindow(own.geometry, other.geometry));
-  return refuse(
-    alike.length > 1 && alike.some((other) => !sameActivation(own.activation, other.activation))
-      ? 'activations-differ'
-      : 'kernels-differ',
-  );
+/** What keeps convolutions apart of which no two stack. */
+function apartBecause(convs: readonly ParallelConv[]): Planned<StackPlan, Code> {
+  const windows = convs.map(({ geometry }) => geometry);
+  const [first] = windows;
+  if (first === undefined) return undefined;
+  if (windows.some((window, i) => windows.slice(0, i).some((other) => sameWindow(window, other))))
+    return refuse('activations-differ');
+  if (windows.some(({ strides }) => strides.some((stride, i) => stride !== first.strides[i])))
+    return refuse('strides-differ');
+  const { kernel } = jointWindow(windows);
+  const macs = (taps: (conv: ParallelConv) => number): number =>
+    convs.reduce((sum, conv) => sum + conv.layer.layout.outputs * conv.layer.layout.inputs * taps(conv), 0);
+  return refuse('kernels-differ', {
+    macs: macs(() => elementCount(kernel)),
+    macsBefore: macs(({ layer }) => layer.layout.kernel),
+  });
 }
 
 function withFilters(convs: readonly ParallelConv[], concat: Node | undefined): Planned<StackPlan, Code> {
@@ -97,13 +141,13 @@ function withFilters(convs: readonly ParallelConv[], concat: Node | undefined): 
   return filters ? { convs, concat, ...filters } : refuse('out-of-range');
 }
 
-/** The longest run of results that one Concat along the channels reads next to each other. */
+/** A run of results that one Concat along the channels reads next to each other. */
 function concatRun(
   group: readonly ParallelConv[],
 ): { readonly convs: readonly ParallelConv[]; readonly concat: Node } | undefined {
   for (const { result } of group) {
     const concat = result.soleConsumer;
-    if (!concat?.is('Concat') || concat.int('axis', 0) !== 1 || concat.graph !== result.graph) continue;
+    if (!concat?.is('Concat') || !joinsChannels(concat, group) || concat.graph !== result.graph) continue;
     const convs: ParallelConv[] = [];
     for (const input of concat.inputs.slice(concat.inputs.indexOf(result))) {
       const conv = group.find((other) => other.result === input);
@@ -113,6 +157,11 @@ function concatRun(
     if (convs.length > 1) return { convs, concat };
   }
   return undefined;
+}
+
+function joinsChannels(concat: Node, [first]: readonly ParallelConv[]): boolean {
+  const axis = concat.int('axis', 0);
+  return (axis < 0 ? axis + (first?.layer.weights.dims.length ?? 0) : axis) === 1;
 }
 
 function stack({ convs, weights, bias, concat }: StackPlan): void {
