@@ -2,7 +2,7 @@
 // auto_pad resolved. Pads of auto_pad (ONNX, Conv): total = max(0, (ceil(H/s) - 1) s + ke - H), ke = (k-1)d + 1; the odd
 // pixel goes to the end for SAME_UPPER and to the begin for SAME_LOWER.
 import type { Facts } from '../analysis/facts.js';
-import { isStatic, type Dim } from '../ir/dim.js';
+import { isStatic, staticDims, type Dim } from '../ir/dim.js';
 import { intsAttr } from '../ir/attribute.js';
 import type { Node } from '../ir/node.js';
 import { graphOf } from './edit.js';
@@ -21,7 +21,8 @@ export interface WindowGeometry {
  * attribute does not fit.
  */
 export function windowGeometry(node: Node, facts: Facts): WindowGeometry | undefined {
-  const kernel = node.ints('kernel_shape') ?? node.inputs[1]?.constant?.dims.slice(2);
+  const weights = node.inputs[1];
+  const kernel = node.ints('kernel_shape') ?? staticDims(weights && facts.of(weights).shape?.slice(2));
   if (kernel === undefined || kernel.length === 0) return undefined;
   const ones = kernel.map(() => 1);
   const strides = node.ints('strides') ?? ones;

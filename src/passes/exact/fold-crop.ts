@@ -18,7 +18,7 @@ bias only; a crop that keeps some of them is declined.`,
   options: {},
   declines: {
     'shared-output': 'The output of the ConvTranspose is also read by others, or is an output of the graph.',
-    sizes: 'The sizes of the data or of the crop are not known.',
+    sizes: 'The sizes of the data or of the crop, or the padding of the ConvTranspose, are not known.',
     beyond: 'The crop keeps positions beyond the full output of the ConvTranspose.',
   },
   stats: { folded: 'crops folded into ConvTranspose' },
@@ -26,8 +26,9 @@ bias only; a crop that keeps some of them is declined.`,
   rewrite(node, ctx) {
     const conv = node.inputs[0]?.producer;
     if (!node.is('Slice') || !conv?.is('ConvTranspose') || conv.graph !== node.graph) return false;
-    if (node.inputs[0]?.soleConsumer !== node) return ctx.decline(node, 'shared-output');
     const crop = cropOf(node, ctx.facts);
+    if (crop === 'other') return false;
+    if (node.inputs[0]?.soleConsumer !== node) return ctx.decline(node, 'shared-output');
     const pads = crop && croppedPads(conv, crop, ctx.facts);
     if (!pads) return ctx.decline(node, 'sizes');
     if (pads.some((pad) => pad < 0)) return ctx.decline(node, 'beyond');
@@ -35,7 +36,7 @@ bias only; a crop that keeps some of them is declined.`,
     const attributes = new Map<string, Attribute>(conv.attributes);
     for (const name of ['auto_pad', 'output_shape', 'output_padding']) attributes.delete(name);
     attributes.set('pads', intsAttr(pads));
-    replaceNode(node, { opType: 'ConvTranspose', inputs: conv.inputs, attributes });
+    replaceNode(node, { opType: 'ConvTranspose', name: conv.name, inputs: conv.inputs, attributes });
     removeDead(inputs);
     ctx.count('folded');
     return true;
@@ -48,8 +49,8 @@ interface Crop {
   readonly sizes: readonly number[];
 }
 
-/** A Slice along spatial axes with step 1. */
-function cropOf(node: Node, facts: Facts): Crop | undefined {
+/** A Slice along spatial axes with step 1; `other` when it is none, undefined when that is not known. */
+function cropOf(node: Node, facts: Facts): Crop | 'other' | undefined {
   const list = (name: string, index: number): readonly number[] | undefined => {
     const value = node.inputs[index];
     const data = value && facts.of(value).data;
@@ -61,13 +62,14 @@ function cropOf(node: Node, facts: Facts): Crop | undefined {
   if (!before || !after || !starts || after.length !== before.length) return undefined;
   const axes = list('axes', 3) ?? (node.inputs[3] === undefined ? starts.map((_, i) => i) : undefined);
   const steps = list('steps', 4) ?? (node.inputs[4] === undefined ? starts.map(() => 1) : undefined);
-  if (!axes || !steps?.every((step) => step === 1)) return undefined;
+  if (!axes || !steps) return undefined;
+  const positions = axes.map((axis) => (axis < 0 ? axis + before.length : axis));
+  if (positions.some((at) => at < 2) || steps.some((step) => step !== 1)) return 'other';
   const first = before.map(() => 0);
-  for (const [i, axis] of axes.entries()) {
-    const at = axis < 0 ? axis + before.length : axis;
+  for (const [i, at] of positions.entries()) {
     const size = before[at];
     const start = starts[i] ?? 0;
-    if (at < 2 || !isStatic(size)) return undefined;
+    if (!isStatic(size)) return undefined;
     first[at] = Math.min(Math.max(start < 0 ? start + size : start, 0), size);
   }
   const sizes = after.slice(2);

@@ -71,6 +71,7 @@ function planFold(
     consumer.domain === '' &&
     TARGETS[consumer.opType] !== undefined &&
     consumer.inputs[0] === output &&
+    output?.slots.get(consumer) === 1 &&
     consumer.graph === node.graph;
   if (output === undefined || output.isGraphOutput || consumers.length === 0 || !consumers.every(fitting))
     return undefined;

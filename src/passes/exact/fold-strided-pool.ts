@@ -38,7 +38,12 @@ floor(floor(a/b)/c) = floor(a/(bc)). In front of an unpadded point convolution i
     if (!before && !foldsBehind) return false;
     if (node.int('ceil_mode', 0) !== 0) return ctx.decline(node, 'ceil-mode');
     if (producer && before && data.soleConsumer === node) {
-      replaceNode(node, { opType: 'Conv', inputs: producer.inputs, attributes: withStrides(producer, before, pool) });
+      replaceNode(node, {
+        opType: 'Conv',
+        name: producer.name,
+        inputs: producer.inputs,
+        attributes: withStrides(producer, before, pool),
+      });
       removeNode(producer);
     } else if (foldsBehind) {
       consumers.forEach((consumer, i) => {
@@ -78,7 +83,8 @@ function multiplied(conv: WindowGeometry | undefined, pool: WindowGeometry): num
 function withStrides(conv: Node, geometry: WindowGeometry, pool: WindowGeometry): Map<string, Attribute> {
   const attributes = new Map(conv.attributes);
   attributes.delete('auto_pad');
-  attributes.set('pads', intsAttr([...geometry.begins, ...geometry.ends]));
+  if (isUnpadded(geometry)) attributes.delete('pads');
+  else attributes.set('pads', intsAttr([...geometry.begins, ...geometry.ends]));
   attributes.set('strides', intsAttr(multiplied(geometry, pool)));
   return attributes;
 }

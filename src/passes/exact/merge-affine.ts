@@ -1,6 +1,7 @@
 // Composes neighbouring affine nodes: s2 (s1 x + t1) + t2 = (s2 s1) x + (s2 t1 + t2).
 import type { Node } from '../../ir/node.js';
-import type { Tensor } from '../../tensor/tensor.js';
+import type { Value } from '../../ir/value.js';
+import { Tensor } from '../../tensor/tensor.js';
 import { AFFINE_OPS } from '../channel-affine.js';
 import { graphOf, removeNode, replaceNode } from '../edit.js';
 import { foldedTensor, unitRoundoff } from '../folded-tensor.js';
@@ -22,7 +23,8 @@ type Code = 'shared-output' | 'grows' | 'out-of-range' | 'cancellation' | 'fused
 
 interface Replacement {
   readonly opType: string;
-  readonly constants: readonly Tensor[];
+  /** New ones, and values that stay. */
+  readonly constants: readonly (Tensor | Value)[];
   /** The constant stands in front of the data. */
   readonly flipped?: boolean;
 }
@@ -107,7 +109,9 @@ function mergeable(chain: readonly WideAffine[]): Planned<MergePlan, Code> {
     return refuse('fused-by-runtime', { pattern });
   if (cancels) return refuse('cancellation');
   if (replacements === 'out-of-range') return refuse('out-of-range');
-  const bytes = replacements.flatMap(({ constants }) => constants).reduce((sum, tensor) => sum + tensor.byteLength, 0);
+  const bytes = replacements
+    .flatMap(({ constants }) => constants)
+    .reduce((sum, constant) => sum + (constant instanceof Tensor ? constant.byteLength : 0), 0);
   const before = chain.reduce((sum, part) => sum + operandBytes(part), 0);
   return bytes > before + 64 ? refuse('grows', { bytes, before }) : { chain, replacements };
 }
@@ -165,6 +169,7 @@ function batchNormFor(
   shift: WideNumbers,
 ): Replacement[] | 'out-of-range' | undefined {
   const [gamma, beta, mean, variance] = affine.constants.map((value) => value.constant);
+  const kept = affine.constants.slice(2);
   if (!gamma || !beta || !mean || !variance || !covers(own, scale) || !covers(own, shift)) return undefined;
   const [means, variances] = [mean.toFloat64(), variance.toFloat64()];
   const epsilon = affine.node.float('epsilon', 1e-5);
@@ -175,7 +180,7 @@ function batchNormFor(
   const newGamma = foldedTensor(gamma.dtype, gamma.dims, [], () => scales);
   const newBeta = foldedTensor(beta.dtype, beta.dims, [], () => shifts);
   if (!newGamma || !newBeta) return 'out-of-range';
-  return [{ opType: 'BatchNormalization', constants: [newGamma, newBeta, mean, variance] }];
+  return [{ opType: 'BatchNormalization', constants: [newGamma, newBeta, ...kept] }];
 }
 
 function apply(node: Node, { chain, replacements }: MergePlan): void {
@@ -183,13 +188,12 @@ function apply(node: Node, { chain, replacements }: MergePlan): void {
   const source = chain[0]?.affine.data;
   const norm = chain.find(({ affine }) => affine.node.opType === 'BatchNormalization')?.affine.node;
   let data = source;
-  const operands = (constants: readonly Tensor[]): ReturnType<typeof graph.addInitializer>[] =>
-    constants.map((tensor, i) =>
-      graph.addInitializer(
-        tensor,
-        `${node.output?.name ?? node.opType}_${constants.length > 1 ? (['scale', 'bias', 'mean', 'var'][i] ?? i) : 'constant'}`,
-      ),
-    );
+  const operands = (constants: Replacement['constants']): Value[] =>
+    constants.map((constant, i) => {
+      if (!(constant instanceof Tensor)) return constant;
+      const suffix = constants.length > 1 ? (['scale', 'bias'][i] ?? i) : 'constant';
+      return graph.addInitializer(constant, `${node.output?.name ?? node.opType}_${suffix}`);
+    });
   for (const [i, { opType, constants, flipped }] of replacements.entries()) {
     const values = operands(constants);
     const inputs = flipped ? [...values, data] : [data, ...values];

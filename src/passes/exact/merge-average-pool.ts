@@ -1,4 +1,5 @@
 // An AveragePool next to a Conv: the pool is a depthwise convolution by 1/k^2 and composes with its neighbour.
+import { int } from '../../base/option.js';
 import type { Facts } from '../../analysis/facts.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
@@ -26,6 +27,7 @@ type Code =
   | 'partial-windows'
   | 'padded'
   | 'dearer'
+  | 'grows'
   | 'out-of-range';
 
 interface Pair {
@@ -49,8 +51,10 @@ export const mergeAveragePool = defineLocalPass({
   details: `An AveragePool whose windows all divide by the same number is a depthwise convolution with weights \`1/k^2\`: it pads nothing, or
 counts its padding, and has no partial windows (\`ceil_mode\`). It composes with the convolution before or behind it as two
 convolutions do, when the second of the two pads nothing. The kernel grows to \`k1 + (k2 - 1) s1\`, which still saves work when the
-stride of the pool is large: 3x3 followed by a 3x3 pool with stride 2 takes 25 instead of 36 multiplications.`,
-  options: {},
+stride of the pool is large: 3x3 followed by a 3x3 pool with stride 2 takes 25 instead of 36 multiplications (the pool counts
+with an addition per element of its windows). The file
+grows by the additional weights, which \`growth\` bounds.`,
+  options: { growth: int({ default: 64, min: 0, help: 'KiB by which the weights of one convolution may grow' }) },
   declines: {
     'shared-output': 'The value between the two is also read by others, or is an output of the graph.',
     'weights-not-constant': 'The weights of the Conv are not constant.',
@@ -58,12 +62,13 @@ stride of the pool is large: 3x3 followed by a 3x3 pool with stride 2 takes 25 i
     'partial-windows': 'Not all windows of the pool divide by the same number.',
     padded: 'The second of the two pads with zeros.',
     dearer: 'One convolution would take {macs} multiply-accumulates instead of {macsBefore}.',
+    grows: 'The weights would take {bytes} bytes instead of {before}.',
     'out-of-range': 'A merged weight does not fit the element type.',
   },
   stats: { merged: 'AveragePool merged into convolutions' },
   roots: ['AveragePool', 'Conv'],
   rewrite(node, ctx) {
-    const plan = planMerge(node, ctx.facts);
+    const plan = planMerge(node, ctx.facts, ctx.options.growth * 1024);
     if (!plan) return false;
     if (isRefusal(plan)) return ctx.decline(node, plan.refused, plan.details);
     replaceWithConv(node, plan.data, plan.map, plan.tensors, plan.name);
@@ -73,7 +78,7 @@ stride of the pool is large: 3x3 followed by a 3x3 pool with stride 2 takes 25 i
   },
 });
 
-function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
+function planMerge(node: Node, facts: Facts, growth: number): Planned<MergePlan, Code> {
   const middle = node.inputs[0];
   const first = middle?.producer;
   const data = first?.inputs[0];
@@ -92,7 +97,10 @@ function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
   if (middle.soleConsumer !== node) return refuse('shared-output');
   const [one, two] = conv === node ? [pool, convMap] : [convMap, pool];
   if (!isUnpadded(two)) return refuse('padded');
-  return merged({ first, middle, data }, { one, two, convMap }, node, facts, conv.inputs[1]?.name ?? 'conv');
+  const plan = merged({ first, middle, data }, { one, two, convMap }, node, facts, conv.inputs[1]?.name ?? 'conv');
+  if (!plan || isRefusal(plan)) return plan;
+  const [bytes, before] = [plan.tensors.weights.byteLength, conv.inputs[1]?.constant?.byteLength ?? 0];
+  return bytes > before + growth ? refuse('grows', { bytes, before }) : plan;
 }
 
 function merged(
@@ -104,11 +112,13 @@ function merged(
 ): Planned<MergePlan, Code> {
   const [between, result] = [facts.assumed(pair.middle), node.output && facts.assumed(node.output)];
   if (!between || !result) return undefined;
-  const convShape = convMap === one ? between : result;
+  const [convShape, pool, poolShape] = convMap === one ? [between, two, result] : [result, one, between];
   const macs =
     macsPerPosition({ ...composedGeometry(one, two), outputs: two.outputs, inputs: one.inputs }) *
     elementCount(result.slice(2));
-  const macsBefore = macsPerPosition(convMap) * elementCount(convShape.slice(2));
+  const macsBefore =
+    macsPerPosition(convMap) * elementCount(convShape.slice(2)) +
+    macsPerPosition(pool) * elementCount(poolShape.slice(2));
   if (macs > macsBefore) return refuse('dearer', { macs, macsBefore });
   const map = compose(one, two);
   const tensors = convTensors(map);
