@@ -1,6 +1,7 @@
 // What keeps a model, as it stands, from running well on mobile devices: operators that a runtime lacks, sizes that are
 // not fixed, 64-bit elements. Only names of operators are compared, so a model without obstacles here may still meet some.
 import { staticDims } from '../ir/dim.js';
+import type { Graph } from '../ir/graph.js';
 import { nodesUnder, type Model } from '../ir/model.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
@@ -27,8 +28,9 @@ const MAX_EXAMPLES = 5;
 
 /** All obstacles: those that hold everywhere first, then by runtime. */
 export function mobileObstacles(model: Model, facts: Facts): Obstacle[] {
-  const nodes = [...nodesUnder(model.graph)].filter((node) => !node.is('Constant') && !model.functionOf(node));
-  const unknown = nodes.filter((node) => facts.record(node) === undefined);
+  const nodes = [...nodesUnder(model.graph)];
+  const operations = operationsOf(model, nodes);
+  const unknown = operations.filter((node) => facts.record(node) === undefined);
   return [
     ...nodeObstacle(unknown, {
       target: 'any',
@@ -36,12 +38,27 @@ export function mobileObstacles(model: Model, facts: Facts): Obstacle[] {
       message: `not among the operators that mcompress knows: ${tally(unknown)}`,
     }),
     ...MOBILE_RUNTIMES.flatMap((runtime) => [
-      ...missingOperators(nodes, runtime),
+      ...missingOperators(operations, runtime),
       ...oldOpset(model, runtime),
       ...dynamicShapes(model, nodes, facts, runtime),
       ...wideTypes(model, nodes, facts, runtime),
     ]),
   ];
+}
+
+/** Nodes that a runtime has to know: those of the bodies of called functions in the place of the calls. */
+function operationsOf(model: Model, nodes: readonly Node[]): Node[] {
+  const entered = new Set<Graph>();
+  const pending = [...nodes];
+  const found: Node[] = [];
+  for (const node of pending) {
+    const body = model.functionOf(node)?.graph;
+    if (body === undefined && !node.is('Constant')) found.push(node);
+    if (body === undefined || entered.has(body)) continue;
+    entered.add(body);
+    pending.push(...nodesUnder(body));
+  }
+  return found;
 }
 
 type Head = Pick<Obstacle, 'target' | 'code' | 'message'>;
@@ -85,10 +102,10 @@ function oldOpset(model: Model, { name, others }: MobileRuntime): Obstacle[] {
   return [{ target: name, code: 'old-opset', message, count: 1, examples: [] }];
 }
 
-/** Counts nodes; names the inputs that the open sizes come from. */
+/** Names the inputs that open sizes come from, or, where there are none, the values that have them. */
 function dynamicShapes(model: Model, nodes: readonly Node[], facts: Facts, runtime: MobileRuntime): Obstacle[] {
   if (runtime.shapes === 'any') return [];
-  const open = (value: Value | undefined): boolean => value !== undefined && !staticDims(facts.of(value).shape);
+  const open = (value: Value | undefined): value is Value => value !== undefined && !staticDims(facts.of(value).shape);
   const inputs = model.graph.inputs.filter((input) => input.constant === undefined && open(input));
   const affected = nodes.filter((node) => node.outputs.some(open));
   if (affected.length === 0) return [];
@@ -96,25 +113,21 @@ function dynamicShapes(model: Model, nodes: readonly Node[], facts: Facts, runti
     inputs.length === 0
       ? 'they are computed from data'
       : 'fix those of the inputs with mcompress slim --freeze NAME:SHAPE';
-  return [
-    {
-      target: runtime.name,
-      code: 'dynamic-shape',
-      message: `takes nodes of fixed sizes only, others run on the CPU: ${cure}`,
-      count: affected.length,
-      examples: (inputs.length === 0 ? affected.map(({ label }) => label) : inputs.map(({ name }) => name)).slice(
-        0,
-        MAX_EXAMPLES,
-      ),
-    },
-  ];
+  const many = `${affected.length} ${affected.length === 1 ? 'node' : 'nodes'}`;
+  return valueObstacle(inputs.length === 0 ? affected.flatMap((node) => node.outputs.filter(open)) : inputs, {
+    target: runtime.name,
+    code: 'dynamic-shape',
+    message: `takes fixed sizes only, and those of ${many} are open, which run on the CPU instead: ${cure}`,
+  });
 }
 
 /** Weights are left out: those of 64 bits are axes and shapes, which become settings of the layers that read them. */
 function wideTypes(model: Model, nodes: readonly Node[], facts: Facts, runtime: MobileRuntime): Obstacle[] {
   if (runtime.wideTypes === 'yes') return [];
   const inputs = model.graph.inputs.filter((input) => input.constant === undefined);
-  const computed = nodes.flatMap((node) => node.outputs.filter((value) => value !== undefined));
+  const computed = nodes.flatMap((node) =>
+    node.is('Constant') ? [] : node.outputs.filter((value) => value !== undefined),
+  );
   const wide = [...inputs, ...computed].filter((value) => {
     const { dtype } = facts.of(value);
     return dtype !== undefined && DTYPES[dtype].bits === 64;

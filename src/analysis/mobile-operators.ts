@@ -19,7 +19,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.trim().split(/
 
 const ORT_MOBILE: MobileRuntime = {
   name: 'ORT mobile',
-  source: 'mobile_package.required_operators.config of ONNX Runtime; the reduced package was published up to 1.18',
+  source: 'the reduced package, published up to ONNX Runtime 1.18 (mobile_package.required_operators.config)',
   others: 'do not load',
   shapes: 'any',
   wideTypes: 'yes',
@@ -41,7 +41,7 @@ const ORT_MOBILE: MobileRuntime = {
 
 const NNAPI: MobileRuntime = {
   name: 'NNAPI',
-  source: 'nnapi_supported_ops.md of the Python package onnxruntime 1.31.1',
+  source: 'ONNX Runtime 1.31.1 (nnapi_supported_ops.md)',
   others: 'run on the CPU',
   shapes: 'fixed',
   wideTypes: 'no',
@@ -56,7 +56,7 @@ const NNAPI: MobileRuntime = {
 
 const CORE_ML: MobileRuntime = {
   name: 'CoreML',
-  source: 'coreml_supported_mlprogram_ops.md of the Python package onnxruntime 1.31.1 (ML Program format)',
+  source: 'ONNX Runtime 1.31.1, ML Program format (coreml_supported_mlprogram_ops.md)',
   others: 'run on the CPU',
   shapes: 'fixed',
   wideTypes: 'no',
@@ -69,15 +69,15 @@ const CORE_ML: MobileRuntime = {
   `),
 };
 
-/** Relu and Clip are in the list because they join the convolution before them. */
+/** Relu and Clip join the convolution before them; QuantizeLinear and DequantizeLinear, the operator between them. */
 const XNNPACK: MobileRuntime = {
   name: 'XNNPACK',
-  source: 'page "XNNPACK Execution Provider" of the documentation of ONNX Runtime',
+  source: 'documentation of ONNX Runtime (Xnnpack-ExecutionProvider.md)',
   others: 'run on the CPU',
   shapes: 'any',
   wideTypes: 'yes',
   operators: words(`
-    AveragePool Clip Conv ConvTranspose Gemm MatMul MaxPool QLinearConv Relu Resize Softmax
+    AveragePool Clip Conv ConvTranspose DequantizeLinear Gemm MatMul MaxPool QLinearConv QuantizeLinear Relu Resize Softmax
     com.microsoft.QLinearAveragePool com.microsoft.QLinearConvTranspose com.microsoft.QLinearSoftmax
   `),
 };

@@ -43,6 +43,16 @@ export const COMMANDS = {
       { command: 'mcompress slim model.onnx --baseline last.report.json', does: 'exits 1 when it got worse' },
     ],
   },
+  inspect: {
+    name: 'inspect',
+    summary: 'show what is in a model: operators, costs, open dimensions, obstacles on mobile devices',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: ['report', 'input', 'keepOverridable', 'top', 'verbose', 'quiet'],
+    examples: [
+      { command: 'mcompress inspect model.onnx', does: 'structure, operators, dearest layers' },
+      { command: 'mcompress inspect model.onnx --input x:1x3x480x640', does: 'costs at this size' },
+    ],
+  },
   passes: {
     name: 'passes',
     summary: 'list the passes, or explain one',

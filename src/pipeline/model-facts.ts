@@ -1,6 +1,7 @@
 // The figures of one model: what the before and after columns of a report are made of.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { createGzip } from 'node:zlib';
 import { modelCost, nodeCosts, type ModelCost, type NodeCost } from '../analysis/cost.js';
@@ -35,9 +36,9 @@ export interface LayerFigures {
   readonly kind: 'tensor' | 'non-tensor';
   /** Of the first output. */
   readonly shape: readonly (number | string)[] | undefined;
-  /** Undefined when a size or the operator is unknown. */
+  /** Of one run of the model, as `bytesMoved`; undefined when a size or the operator is unknown. */
   readonly macs: number | undefined;
-  /** Bytes of inputs, weights and outputs of one execution; undefined like `macs`. */
+  /** Inputs, weights and outputs. */
   readonly bytesMoved: number | undefined;
   readonly parameters: number;
 }
@@ -50,6 +51,7 @@ export interface ModelFigures {
 
 /** Gzip takes a second per 20 MB: larger files are left out of it. */
 const GZIP_LIMIT = 256 * 2 ** 20;
+const CHUNK_BYTES = 2 ** 20;
 
 /** Costs, peak memory and layers of the model as it stands, with symbols at `sizes` (1 where none is given). */
 export function figuresOf(model: Model, sizes: ReadonlyMap<string, number>): ModelFigures {
@@ -63,7 +65,7 @@ export function figuresOf(model: Model, sizes: ReadonlyMap<string, number>): Mod
 }
 
 function layerFigures(
-  { node, kind, macs, parameters, counted, weightBytes, activationBytes }: NodeCost,
+  { node, kind, runs, macs, parameters, counted, weightBytes, activationBytes }: NodeCost,
   of: ReturnType<typeof createFacts>['of'],
 ): LayerFigures {
   const shape = node.output && of(node.output).shape;
@@ -73,8 +75,8 @@ function layerFigures(
     opType: opKey(node.opType, node.domain),
     kind: kind === 'tensor' ? 'tensor' : 'non-tensor',
     shape: shape?.map((dim) => (isStatic(dim) ? dim : formatDim(dim))),
-    macs: counted ? macs : undefined,
-    bytesMoved: counted ? weightBytes + activationBytes : undefined,
+    macs: counted ? runs * macs : undefined,
+    bytesMoved: counted ? runs * (weightBytes + activationBytes) : undefined,
     parameters,
   };
 }
@@ -82,25 +84,23 @@ function layerFigures(
 /** Sizes, digest and compressed size of a model file with its external data, read once. */
 export async function digestFiles(path: string, dataBytes: number): Promise<FileDigest> {
   const hash = createHash('sha256');
-  const gzip = createGzip({ level: 9 });
-  let [bytes, gzipBytes] = [0, 0];
-  const compressed = (async () => {
-    for await (const chunk of gzip) gzipBytes += (chunk as Buffer).length;
-  })();
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
+  const { size } = await stat(path);
+  const gzip = size <= GZIP_LIMIT && dataBytes === 0 ? createGzip({ level: 9 }) : undefined;
+  const compressed = gzip && countBytes(gzip);
+  let bytes = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;
-    if (bytes <= GZIP_LIMIT && !gzip.write(chunk)) await new Promise((resolve) => gzip.once('drain', resolve));
+    if (gzip?.write(chunk) === false) await new Promise((resolve) => gzip.once('drain', resolve));
   }
-  gzip.end();
-  await compressed;
-  const whole = bytes <= GZIP_LIMIT && dataBytes === 0;
-  return {
-    name: basename(path),
-    bytes: bytes + dataBytes,
-    gzipBytes: whole ? gzipBytes : undefined,
-    sha256: hash.digest('hex'),
-  };
+  gzip?.end();
+  return { name: basename(path), bytes: bytes + dataBytes, gzipBytes: await compressed, sha256: hash.digest('hex') };
+}
+
+async function countBytes(stream: AsyncIterable<Buffer>): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of stream) bytes += chunk.length;
+  return bytes;
 }
 
 /** Inputs that have to be fed, as the runtime layer names them. */

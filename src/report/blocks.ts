@@ -16,9 +16,9 @@ import {
 import { timingConditions, type FigureRow } from './figures.js';
 import { dimensions, figure, figurePair, given, interval, share } from './format.js';
 
-/** `conv1, conv2 and 5 more`. */
-export const someNames = (names: readonly string[], most: number): string =>
-  names.slice(0, most).join(', ') + (names.length > most ? ` and ${names.length - most} more` : '');
+/** `conv1, conv2 and 5 more`. `count`: how many there are, where `names` are only some of them. */
+export const someNames = (names: readonly string[], most: number, count = names.length): string =>
+  names.slice(0, most).join(', ') + (count > most ? ` and ${count - Math.min(most, names.length)} more` : '');
 
 /** The before/after table; `titles` name its two columns. */
 export function figureTable(
@@ -101,31 +101,35 @@ interface CostedLayer {
   readonly facts: LayerFacts;
 }
 
-/** The dearest layers as bars, and all of them as a folded table. */
-export function costBlocks(layers: readonly CostedLayer[]): (Block | undefined)[] {
+/** The dearest `most` layers as bars, in order of execution. */
+export function costBars(layers: readonly CostedLayer[], most = MAX_BARS): BarsBlock | undefined {
   const cost = layerCost(layers.map(({ facts }) => facts));
   const show = cost === 'timeUs' ? time : countText;
   const total = layers.reduce((sum, { facts }) => sum + (facts[cost] ?? 0), 0);
   const costly = layers.filter(({ facts }) => (facts[cost] ?? 0) > 0);
-  const dearest = new Set([...costly].sort((a, b) => (b.facts[cost] ?? 0) - (a.facts[cost] ?? 0)).slice(0, MAX_BARS));
+  const dearest = new Set([...costly].sort((a, b) => (b.facts[cost] ?? 0) - (a.facts[cost] ?? 0)).slice(0, most));
   const rows = costly
     .filter((layer) => dearest.has(layer))
     .map(({ name: label, facts }) => {
       const value = facts[cost] ?? 0;
-      return {
-        label,
-        note: operatorNote(label, facts.opType),
-        before: value,
-        text: `${show(value)} · ${share(value, total)}`,
-      };
+      const text = `${show(value)} · ${share(value, total)}`;
+      return { label, note: operatorNote(label, facts.opType), before: value, text };
     });
-  const bars: BarsBlock = {
+  if (rows.length === 0) return undefined;
+  return {
     kind: 'bars',
     caption: layerCaption(rows.length, costly.length),
     measure: COST_WORDS[cost],
     series: [''],
     rows,
   };
+}
+
+/** All layers as a folded table. */
+export function layerTable(layers: readonly CostedLayer[]): Block | undefined {
+  const cost = layerCost(layers.map(({ facts }) => facts));
+  const show = cost === 'timeUs' ? time : countText;
+  const total = layers.reduce((sum, { facts }) => sum + (facts[cost] ?? 0), 0);
   const timed = cost === 'timeUs';
   const timeColumns = timed ? [right('time'), right('share'), left('runs as', 2)] : [];
   const columns = [
@@ -136,24 +140,21 @@ export function costBlocks(layers: readonly CostedLayer[]): (Block | undefined)[
     right('params', 3),
     ...timeColumns,
   ];
-  return [
-    rows.length === 0 ? undefined : bars,
-    tableBlock(
-      `All ${layers.length} layers`,
-      'folded',
-      columns,
-      layers.map(({ name: label, facts }) => [
-        name(label),
-        name(facts.opType),
-        given(facts.shape, dimensions),
-        given(facts.macs, countText),
-        countText(facts.parameters),
-        ...(timed
-          ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? '']
-          : []),
-      ]),
-    ),
-  ];
+  return tableBlock(
+    `All ${layers.length} layers`,
+    'folded',
+    columns,
+    layers.map(({ name: label, facts }) => [
+      name(label),
+      name(facts.opType),
+      given(facts.shape, dimensions),
+      given(facts.macs, countText),
+      countText(facts.parameters),
+      ...(timed
+        ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? '']
+        : []),
+    ]),
+  );
 }
 
 /** Tensor, non-tensor and runtime time as stacked bars. */

@@ -114,7 +114,7 @@ export function blockLines(block: Block, { width, folded }: LineOptions): Line[]
     case 'table':
       return block.shown === 'folded' && folded === 'hide' ? [] : tableLines(block, width);
     case 'bars':
-      return barLines(block, width);
+      return block.inTerminal === 'hide' ? [] : barLines(block, width);
     case 'stack':
       return stackLines(block, width);
     case 'intervals':

@@ -44,6 +44,8 @@ export interface BarsBlock {
   /** Names of the two bars; one name where there is one. */
   readonly series: readonly string[];
   readonly rows: readonly BarRow[];
+  /** `hide`: a table beside it says the same in a terminal. */
+  readonly inTerminal?: 'hide';
 }
 
 export interface StackBlock {
@@ -98,6 +100,8 @@ export interface Document {
 
 /** Long tables of a document end here; the JSON report has every row. */
 export const MAX_ROWS = 2000;
+/** Layers that a table of the dearest lists unless more are asked for. */
+export const TOP_LAYERS = 10;
 /** Rows of a chart: those that matter, not all. */
 export const MAX_BARS = 24;
 

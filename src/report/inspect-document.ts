@@ -1,6 +1,18 @@
 // What `inspect` says: what the model is, what it costs, what stands in the way on a mobile device.
-import { costBlocks, countText, someNames } from './blocks.js';
-import { left, name, right, section, tableBlock, toned, warningBlocks, type Block, type Document } from './document.js';
+import { costBars, countText, someNames } from './blocks.js';
+import {
+  left,
+  name,
+  right,
+  section,
+  tableBlock,
+  toned,
+  TOP_LAYERS,
+  warningBlocks,
+  type Block,
+  type BlockCell,
+  type Document,
+} from './document.js';
 import { dimensions, figure, given, plural, share, type Quantity } from './format.js';
 import type { InspectReport } from './inspect-report.js';
 
@@ -35,7 +47,7 @@ function figureTable({ figures, file }: InspectReport): Block | undefined {
       : [[label, figure(value, quantity), note]];
   });
   return tableBlock(
-    'Figures',
+    'One run',
     'open',
     [left('figure'), right('value'), left('note', 1)],
     [['file', figure(file.bytes, 'bytes'), gzip], ...rows],
@@ -44,7 +56,7 @@ function figureTable({ figures, file }: InspectReport): Block | undefined {
 
 function portTable(caption: string, ports: InspectReport['inputs']): Block | undefined {
   const remark = (port: InspectReport['inputs'][number]): string =>
-    port.overridable === undefined ? '' : 'has an initializer: counts as a constant';
+    port.overridable === undefined ? '' : 'has an initializer that a caller may override';
   return tableBlock(
     caption,
     'open',
@@ -53,12 +65,7 @@ function portTable(caption: string, ports: InspectReport['inputs']): Block | und
   );
 }
 
-function structure({ model, dynamicDimensions, weights, layerKinds }: InspectReport): Block {
-  const { tensorNodes, nonTensorNodes, tensorBytes, nonTensorBytes } = layerKinds;
-  const moved =
-    tensorBytes === undefined || nonTensorBytes === undefined
-      ? ''
-      : `; ${share(nonTensorBytes, tensorBytes + nonTensorBytes)} of the bytes moved are moved by non-tensor layers`;
+function structure({ model, dynamicDimensions, weights }: InspectReport): Block {
   const opsets = model.opsets
     .map(({ domain, version }) => (domain === 'ai.onnx' ? String(version) : `${domain} ${version}`))
     .join(', ');
@@ -76,7 +83,14 @@ function structure({ model, dynamicDimensions, weights, layerKinds }: InspectRep
         .map(({ type, count, bytes }) => `${plural(count, 'tensor')} of ${type} (${figure(bytes, 'bytes')})`)
         .join(', ') || 'none',
     ],
-    ['layers', `${plural(tensorNodes, 'tensor layer')}, ${nonTensorNodes} non-tensor${moved}`],
+    ...(model.weightInputs === 0
+      ? []
+      : [
+          [
+            '',
+            `${plural(model.weightInputs, 'weight')} listed as graph inputs too: constants unless --keep-overridable`,
+          ] as const,
+        ]),
     ['dynamic', dynamic === '' ? 'no dimension' : dynamic],
   ];
   return { kind: 'facts', facts };
@@ -99,24 +113,85 @@ function operatorTable({ operators, figures }: InspectReport): Block | undefined
   );
 }
 
-function obstacleBlock({ obstacles }: InspectReport): Block | undefined {
+function obstacleBlock({ obstacles }: InspectReport): Block {
   if (obstacles.length === 0) return { kind: 'text', text: 'None found.', tone: 'good' };
-  const columns = [left('runtime'), left('obstacle'), right('count'), left('where', 1)];
-  return tableBlock(
-    'By runtime',
-    'open',
-    columns,
-    obstacles.map(({ target, code, message, count, examples }) => [
-      target,
-      `${message} [${code}]`,
-      String(count),
-      name(someNames(examples, 2)),
+  const facts = obstacles.map(({ target, code, message, count, examples }): readonly [string, string] => {
+    const where = examples.length === 0 ? '' : ` (${someNames(examples, 2, count)})`;
+    return [target, `${message}${where} [${code}]`];
+  });
+  return { kind: 'facts', facts };
+}
+
+/** Tensor and non-tensor layers side by side: nodes, MACs, bytes moved. */
+function kindTable({ layerKinds: kinds }: InspectReport): Block | undefined {
+  const row = (
+    label: string,
+    own: readonly (number | undefined)[],
+    other: readonly (number | undefined)[],
+  ): string[] => [
+    label,
+    ...own.flatMap((value, at) => [
+      given(value, (shown) => (at === 0 ? String(shown) : figure(shown, at === 1 ? 'count' : 'bytes'))),
+      given(value, (part) => share(part, part + (other[at] ?? 0))),
     ]),
+  ];
+  const tensor = [kinds.tensorNodes, kinds.tensorMacs, kinds.tensorBytes];
+  const nonTensor = [kinds.nonTensorNodes, kinds.nonTensorMacs, kinds.nonTensorBytes];
+  return tableBlock(
+    'Tensor layers have learned weights of higher order (convolution, fully connected); the others do not (after DeepRebirth)',
+    'open',
+    [left('layers'), right('nodes'), right(''), right('MACs'), right(''), right('bytes moved'), right('')],
+    [row('tensor', tensor, nonTensor), row('non-tensor', nonTensor, tensor)],
   );
 }
 
-/** The document of an `inspect` report. */
-export function inspectDocument(report: InspectReport): Document {
+/** The dearest layers in order of execution, and all of them folded. */
+function layerTables({ layers, figures }: InspectReport, top: number): (Block | undefined)[] {
+  const columns = [
+    left('layer'),
+    left('operator', 3),
+    left('output', 2),
+    right('MACs'),
+    right('share'),
+    right('params', 4),
+    right('bytes moved', 1),
+  ];
+  const rows = (chosen: InspectReport['layers']): BlockCell[][] =>
+    chosen.map(({ name: label, facts }) => [
+      name(label),
+      name(facts.opType),
+      given(facts.shape, dimensions),
+      given(facts.macs, countText),
+      given(facts.macs, (macs) => share(macs, figures.macs ?? 0)),
+      countText(facts.parameters),
+      given(facts.bytesMoved, (bytes) => figure(bytes, 'bytes')),
+    ]);
+  const byCost = [...layers].sort(
+    ({ facts: a }, { facts: b }) => (b.macs ?? 0) - (a.macs ?? 0) || (b.bytesMoved ?? 0) - (a.bytesMoved ?? 0),
+  );
+  const dearest = new Set(byCost.slice(0, top));
+  if (dearest.size === layers.length)
+    return [tableBlock('Layers in order of execution', 'open', columns, rows(layers))];
+  const shown = layers.filter((layer) => dearest.has(layer));
+  return [
+    tableBlock(
+      `The ${dearest.size} dearest of ${layers.length} layers, in order of execution`,
+      'open',
+      columns,
+      rows(shown),
+    ),
+    tableBlock(`All ${layers.length} layers`, 'folded', columns, rows(layers)),
+  ];
+}
+
+function obstacleSource({ operatorLists }: InspectReport): Block {
+  const text = operatorLists.map(({ target, source }) => `${target}: ${source}`).join('; ');
+  return { kind: 'text', text: `Operators are compared by name only, with these lists. ${text}.`, tone: 'plain' };
+}
+
+/** The document of an `inspect` report; `top` layers are listed. */
+export function inspectDocument(report: InspectReport, top = TOP_LAYERS): Document {
+  const bars = costBars(report.layers);
   return {
     title: report.file.name,
     lead: warningBlocks(report.warnings),
@@ -127,8 +202,15 @@ export function inspectDocument(report: InspectReport): Document {
         portTable('Inputs', report.inputs),
         portTable('Outputs', report.outputs),
       ),
-      ...section('Cost', figureTable(report), operatorTable(report), ...costBlocks(report.layers)),
-      ...section('Obstacles for mobile runtimes', obstacleBlock(report)),
+      ...section(
+        'Cost',
+        figureTable(report),
+        kindTable(report),
+        operatorTable(report),
+        bars && { ...bars, inTerminal: 'hide' },
+        ...layerTables(report, top),
+      ),
+      ...section('Obstacles for mobile runtimes', obstacleBlock(report), obstacleSource(report)),
     ],
     footer: `mcompress ${report.versions.mcompress}, report version ${report.version}, SHA-256 ${report.file.sha256}`,
   };

@@ -9,7 +9,7 @@ const PORT = object(
     name: words('Name'),
     type: words('Element type, or the type in words for sequences, maps and optionals'),
     shape: maybe(list(DIMENSION, 'Shape')),
-    overridable: maybe(exactly('constant', 'An input that has an initializer, and counts as a constant')),
+    overridable: maybe(exactly('open', 'An input that has an initializer, and that a caller may override')),
   },
   'A graph input or output',
 );
@@ -42,6 +42,7 @@ export const INSPECT_REPORT = object(
         functions: whole('Local functions'),
         subgraphs: whole('Graphs inside nodes'),
         externalFiles: list(words('File name'), 'Files of external data'),
+        weightInputs: whole('Initializers that the file lists as graph inputs too, and that count as constants'),
       },
       'The model',
     ),
@@ -78,6 +79,8 @@ export const INSPECT_REPORT = object(
       {
         tensorNodes: whole('Layers with a learned weight of higher order'),
         nonTensorNodes: whole('All other layers'),
+        tensorMacs: maybe(whole('Multiply-accumulates of the first kind')),
+        nonTensorMacs: maybe(whole('Multiply-accumulates of the second kind')),
         tensorBytes: maybe(whole('Bytes moved by the first kind')),
         nonTensorBytes: maybe(whole('Bytes moved by the second kind')),
       },
@@ -98,6 +101,10 @@ export const INSPECT_REPORT = object(
     ),
     layers: list(object({ name: words('Node'), facts: LAYER }, 'One layer'), 'Layers in order of execution'),
     obstacles: list(OBSTACLE, 'Obstacles for mobile runtimes'),
+    operatorLists: list(
+      object({ target: words('Runtime'), source: words('Where its list of operators comes from') }, 'One list'),
+      'Operators that runtimes take, by name',
+    ),
     versions: VERSIONS,
     warnings: list(words('Warning'), 'Warnings'),
   },

@@ -1,5 +1,5 @@
 // What `profile` says: how long a run takes, and which layers take it.
-import { costBlocks, shareBlock, time } from './blocks.js';
+import { costBars, layerTable, shareBlock, time } from './blocks.js';
 import {
   left,
   name,
@@ -65,7 +65,7 @@ export function profileDocument(report: ProfileReport): Document {
       ...warningBlocks(report.warnings),
     ],
     sections: [
-      ...section('Layer by layer', ...costBlocks(report.layers)),
+      ...section('Layer by layer', costBars(report.layers), layerTable(report.layers)),
       ...section('By operator', operatorTable(report)),
       ...section(
         'Where the time goes',

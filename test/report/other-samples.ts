@@ -38,6 +38,7 @@ export function sampleInspect(): InspectReport {
       functions: 0,
       subgraphs: 0,
       externalFiles: [],
+      weightInputs: 0,
     },
     inputs: [{ name: 'input', type: 'float32', shape: ['batch', 3, 224, 224] }],
     outputs: [{ name: 'output', type: 'float32', shape: ['batch', 1000] }],
@@ -56,7 +57,14 @@ export function sampleInspect(): InspectReport {
       { type: 'float32', count: 158, bytes: 14156000 },
       { type: 'int64', count: 2, bytes: 552 },
     ],
-    layerKinds: { tensorNodes: 53, nonTensorNodes: 168, tensorBytes: 9e7, nonTensorBytes: 7e7 },
+    layerKinds: {
+      tensorNodes: 53,
+      nonTensorNodes: 168,
+      tensorMacs: 3e8,
+      nonTensorMacs: 774272,
+      tensorBytes: 9e7,
+      nonTensorBytes: 7e7,
+    },
     operators: [
       { opType: 'Conv', count: 52, parameters: 2258112, macs: 299494272, support: 'known' },
       { opType: 'com.example.Fancy', count: 1, parameters: 0, support: 'opaque' },
@@ -78,6 +86,7 @@ export function sampleInspect(): InspectReport {
         examples: ['/Fancy'],
       },
     ],
+    operatorLists: [{ target: 'NNAPI', source: 'a page about it' }],
     versions,
     warnings: [],
   };
