@@ -30,7 +30,7 @@ interface StackPlan {
 
 /** Output channels that the runtime's convolutions compute together (AVX-512, float). */
 const BLOCK = 16;
-/** Stacking for a Split pays up to this width, and when at least a third of the blocks goes (measured: bench/parallel-convs.mjs). */
+/** Stacking for a Split pays up to this width, and when at least a third of the blocks goes (measured: bench/branches.mjs). */
 const MAX_SPLIT_WIDTH = 32;
 const MAX_BLOCKS_LEFT = 2 / 3;
 
