@@ -1,8 +1,9 @@
 // Which files a command line names: globs, stdin, the output of each input, and the guard of inputs.
-import { realpathSync, statSync } from 'node:fs';
+import { statSync, type Stats } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.js';
+import { realPath } from '../pipeline/input-guard.js';
 
 export const STDIO = '-';
 
@@ -45,11 +46,17 @@ export function slimName(input: string): string {
   return `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`;
 }
 
+/** Whether `path` is something that cannot be replaced by a file: a device, a pipe. */
+export function isSpecial(path: string): boolean {
+  const stats = statsOf(path);
+  return stats !== undefined && !stats.isFile() && !stats.isDirectory();
+}
+
 function checkCollisions(jobs: readonly Job[], overwrite: 'refuse' | 'force'): void {
   const outputs = new Map<string, string>();
   const inputs = new Set(jobs.filter(({ input }) => input !== STDIO).map(({ input }) => realPath(input)));
   for (const { input, output } of jobs) {
-    if (output === STDIO) continue;
+    if (output === STDIO || isSpecial(output)) continue;
     const target = realPath(output);
     const other = outputs.get(target);
     if (other !== undefined)
@@ -90,22 +97,19 @@ function globExpression(glob: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    try {
-      return join(realpathSync(dirname(path)), basename(path));
-    } catch {
-      return resolve(path);
-    }
-  }
-}
-
 function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  return statsOf(path) !== undefined;
 }
 
 function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  return statsOf(path)?.isDirectory() === true;
+}
+
+/** Undefined where nothing is, or where it cannot be looked at: using the path will say why. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }

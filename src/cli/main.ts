@@ -4,6 +4,9 @@ import { packageVersion } from '../base/version.js';
 import { parseCommandLine, type Parsed } from './program.js';
 import { Terminal, type Verbosity } from './terminal.js';
 
+/** Ctrl-C, `kill`, and a terminal that was closed: all end a run with 130 and nothing left behind. */
+const STOPS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** Runs one command line (without node and script) and returns the exit status (statuses.ts). */
 export async function main(argv: readonly string[]): Promise<number> {
   const { stdout, stderr, env } = process;
@@ -14,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (abort.signal.aborted) process.exit(130);
     abort.abort();
   };
-  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  for (const signal of STOPS) process.on(signal, onInterrupt);
   stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 4));
   try {
     const { width } = terminal;
@@ -30,7 +33,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return report(error, terminal, debug ? 'with-stack' : 'message');
   } finally {
     terminal.stopSpinner();
-    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt);
+    for (const signal of STOPS) process.off(signal, onInterrupt);
   }
 }
 

@@ -1,13 +1,21 @@
 // A model from a path or standard input.
-import { InputError } from '../base/errors.js';
+import { InputError, InterruptError, UsageError } from '../base/errors.js';
 import { decodeModel, type DecodedModel } from '../onnx/decode.js';
 import { openModel } from '../onnx/open.js';
 import { STDIO } from './input-files.js';
 
-/** All bytes of standard input. @throws InputError not-onnx when there are none */
-export async function readStdin(): Promise<Uint8Array> {
+/**
+ * All bytes of standard input.
+ * @throws InputError not-onnx when there are none; UsageError no-input when it is a keyboard; InterruptError
+ */
+export async function readStdin(signal?: AbortSignal): Promise<Uint8Array> {
+  if (process.stdin.isTTY)
+    throw new UsageError('no-input', 'standard input is a terminal', { fix: 'pipe a model into it, or name a file' });
   const chunks: Uint8Array[] = [];
+  const stop = (): void => void process.stdin.destroy(new InterruptError('interrupted'));
+  signal?.addEventListener('abort', stop);
   for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) chunks.push(chunk);
+  signal?.removeEventListener('abort', stop);
   const bytes = Buffer.concat(chunks);
   if (bytes.length === 0)
     throw new InputError('not-onnx', 'standard input is empty', { fix: 'pipe a model into it, or name a file' });

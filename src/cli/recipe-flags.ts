@@ -7,7 +7,7 @@ import { wholeNumber, type FlagValues } from './parsed-flags.js';
 import { shapeFlags } from './shape-flags.js';
 
 /** Read without being named, where it lies in the working directory. */
-const LOCAL_RECIPE = 'mcompress.recipe.json';
+export const LOCAL_RECIPE = 'mcompress.recipe.json';
 
 /**
  * Passes from `-p`, else from `--recipe`, else from a recipe in the working directory (announced), else the preset.

@@ -105,6 +105,7 @@ function decodeSource(source: TensorSource, file: Buffer, options: DecodeOptions
     weightInputs,
     hasExternalData: [...tensors.values()].some((tensor) => tensor.isExternal),
     externalFiles: source.folder?.locations ?? [],
+    dataFiles: source.folder?.paths ?? [],
     hasTraining: of(MODEL.trainingInfo).length > 0,
     records: { source, file, graphs, nodes, attributes, tensors, values, model: { irVersion, functions, opsetFields } },
   };

@@ -26,6 +26,8 @@ export interface OnnxDocument {
   readonly header: OnnxHeader;
   /** Some tensors stand in other files. */
   readonly hasExternalData: boolean;
+  /** Paths of those files. */
+  readonly dataFiles: readonly string[];
   /** These files, as the model names them. */
   readonly externalFiles: readonly string[];
   /** The file holds training_info. The values it names are outputs of `Model.outside`, so that passes keep them. */

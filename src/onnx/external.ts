@@ -39,6 +39,11 @@ export class ExternalFolder {
     this.#folder = folder;
   }
 
+  /** Paths of the files that were named so far. */
+  get paths(): string[] {
+    return [...this.#files.values()].map(({ path }) => path);
+  }
+
   /** The bytes that `reference` names, `byteLength` of them. @throws InputError external-data */
   bytes(reference: ExternalReference, byteLength: number, at: ErrorPlace): FileBytes {
     const { location, offset, length, checksum } = reference;

@@ -14,6 +14,7 @@ import { readFeedFlags, type UserFeeds } from '../runtime/user-feeds.js';
 import { findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { createEvaluator } from './evaluator.js';
+import { guardReads } from './input-guard.js';
 import { freezeInputs, namedShapes } from './freeze.js';
 import { examinePair, timePair, type Measurement, type Pair } from './measure.js';
 import { precisionTolerance } from './precision.js';
@@ -46,6 +47,8 @@ export interface SlimRequest {
   readonly feeds: readonly string[];
   readonly keepOverridable: boolean;
   readonly externalData: 'auto' | 'always';
+  /** Whether the output may replace the input or a file of its weights; default `refuse`. */
+  readonly overwrite?: 'refuse' | 'force';
   readonly signal: AbortSignal;
   /** Told what is being done. */
   readonly onStage?: (text: string) => void;
@@ -131,6 +134,7 @@ class Run {
     const request = this.#request;
     const { decoded, path } = await this.#read();
     const { model, document } = decoded;
+    this.#guardInput(document);
     // Compressing takes longer than rewriting and needs another core; whoever waits for it hears of a failure.
     const digestBefore = digestFiles(path, externalBytes(document));
     digestBefore.catch(() => undefined);
@@ -189,6 +193,14 @@ class Run {
     const path = this.#workspace.path('stdin.onnx');
     await writeFile(path, input.bytes);
     return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
+  }
+
+  #guardInput({ dataFiles }: OnnxDocument): void {
+    const { input, output, overwrite } = this.#request;
+    if (output === undefined || overwrite === 'force') return;
+    const reads = dataFiles.map((path) => ({ path, what: 'a file of weights of the input' }));
+    if ('path' in input) reads.push({ path: input.path, what: 'the input' });
+    guardReads(reads, [output, `${output}.data`]);
   }
 
   async #gather(

@@ -56,8 +56,8 @@ export class Workspace {
   }
 
   async dispose(): Promise<void> {
-    process.removeListener('exit', this.#onExit);
     await rm(this.folder, { recursive: true, force: true });
+    process.removeListener('exit', this.#onExit);
   }
 }
 

@@ -1,14 +1,14 @@
 // Reports as JSON text: keys in declared order, `version` and `kind` first; reading checks every field.
 import { InputError, InternalError } from '../base/errors.js';
 import { REPORT_VERSION } from './facts.js';
-import { REPORT_SHAPES, type Report, type ReportKind, type ReportKinds } from './schema.js';
+import { REPORT_SHAPES, type AnyReport, type ReportKind, type ReportKinds } from './schema.js';
 import { describeValue } from './shape.js';
 
 /**
  * The report as JSON text with a newline at its end.
  * @throws InternalError invariant when a field does not fit its declaration (a number that is not finite, say)
  */
-export function writeReport(report: Report): string {
+export function writeReport(report: AnyReport): string {
   const fail = (message: string, path: string): never => {
     throw new InternalError('invariant', `the ${report.kind} report has a wrong field: ${path} ${message}`);
   };

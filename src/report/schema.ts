@@ -1,4 +1,5 @@
 // JSON Schema (2020-12) of every report document, from its declaration.
+import { SLIM_BATCH, type SlimBatchReport } from './batch-report.js';
 import { REPORT_VERSION } from './facts.js';
 import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
 import { INSPECT_REPORT, type InspectReport } from './inspect-report.js';
@@ -9,15 +10,20 @@ import type { JsonSchema, Shape } from './shape.js';
 /** Every report value by its `kind`. */
 export interface ReportKinds {
   readonly slim: SlimReport;
+  readonly 'slim-batch': SlimBatchReport;
   readonly inspect: InspectReport;
   readonly profile: ProfileReport;
   readonly compare: CompareReport;
 }
 export type ReportKind = keyof ReportKinds;
-export type Report = ReportKinds[ReportKind];
+/** A document of any kind. */
+export type AnyReport = ReportKinds[ReportKind];
+/** A report of one model or pair, which has views other than JSON. */
+export type Report = Exclude<AnyReport, SlimBatchReport>;
 
 export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> } = {
   slim: SLIM_REPORT,
+  'slim-batch': SLIM_BATCH,
   inspect: INSPECT_REPORT,
   profile: PROFILE_REPORT,
   compare: COMPARE_REPORT,

@@ -1,6 +1,5 @@
 // The library's main call: one model in, one model out, with the report as a value.
 import { basename, dirname, join } from 'node:path';
-import { UsageError } from '../base/errors.js';
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { slim, type SlimRequest, type Verify } from '../pipeline/slim.js';
 import { buildSlimReport } from './build-slim-report.js';
@@ -39,11 +38,6 @@ export interface SlimFileResult {
  */
 export async function slimFile(input: string, options: SlimFileOptions = {}): Promise<SlimFileResult> {
   const output = options.output ?? join(dirname(input), `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`);
-  if (output === input)
-    throw new UsageError('would-overwrite', 'the output is the input', {
-      at: { file: input },
-      fix: 'name another output',
-    });
   const started = performance.now();
   const request: SlimRequest = {
     input: { path: input },
