@@ -86,7 +86,7 @@ export function encodeTypes(
     const { value, field } = entry;
     if (value) seen.add(value);
     if (value === undefined && source) rope.copy(source.bytes, field.start, field.end);
-    else if (!value || value.graph !== graph || !isDescribed(value, graph, record)) isKept = false;
+    else if (!value || value.graph !== graph || !isDescribed(context, value, graph, record)) isKept = false;
     else isKept = encodeValueInfo(context, rope, number, value, entry) && isKept;
   }
   for (let node = graph.first; node !== undefined; node = node.next) {
@@ -100,9 +100,12 @@ export function encodeTypes(
   return { rope, isKept };
 }
 
-/** A value may keep its value_info: its type is known, and it has not become an output, which has an entry of its own. */
-function isDescribed(value: Value, graph: Graph, record: GraphRecord | undefined): boolean {
-  if (value.type === undefined) return false;
+/**
+ * A value may keep its value_info: nobody took its type away, and it has not become an output, which has an entry of its
+ * own.
+ */
+function isDescribed({ retyped }: EncodeContext, value: Value, graph: Graph, record: GraphRecord | undefined): boolean {
+  if (value.type === undefined && retyped.has(value)) return false;
   return !value.outputOf.has(graph) || (record?.outputs.some((output) => output.value === value) ?? false);
 }
 

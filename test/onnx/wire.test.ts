@@ -155,6 +155,20 @@ describe('text', () => {
     expect(encodeText(text)).toEqual(bytes);
   });
 
+  it.each([
+    ['a scalar of four bytes', [0xf0, 0x9f, 0x8e, 0xb2, 0xff], '\u{1F3B2}\uDCFF'],
+    ['a sequence cut off', [0x61, 0xe2, 0x82], 'a\uDCE2\uDC82'],
+    ['too long a sequence for its letter', [0xc1, 0xa1], '\uDCC1\uDCA1'],
+    ['a surrogate', [0xed, 0xa0, 0x80], '\uDCED\uDCA0\uDC80'],
+    ['a code point beyond the last', [0xf4, 0x90, 0x80, 0x80], '\uDCF4\uDC90\uDC80\uDC80'],
+    ['a lead byte that does not exist', [0xf8, 0x88, 0x80, 0x80, 0x80], '\uDCF8\uDC88\uDC80\uDC80\uDC80'],
+    ['the sign for bad bytes itself', [0xef, 0xbf, 0xbd, 0x80], '\uFFFD\uDC80'],
+  ])('escapes only what is not UTF-8: %s', (_, numbers, text) => {
+    const bytes = Buffer.from(numbers);
+    expect(decodeText(bytes, 0, bytes.length)).toBe(text);
+    expect(encodeText(text)).toEqual(bytes);
+  });
+
   it('keeps every pair of bytes, and tells all of them apart', () => {
     const changed: string[] = [];
     const texts = new Set<string>();
