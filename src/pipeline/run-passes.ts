@@ -96,9 +96,9 @@ async function runGlobal(model: Model, pass: GlobalPass, context: PassContext, l
   tally.milliseconds += performance.now() - start;
   tally.nodes += model.nodeTotal - nodeTotal;
   tally.parameters += model.parameterTotal - parameterTotal;
-  if (model.journal.mark() !== mark && log.rewrites.length === rewrites) {
-    log.rewrites.push({ pass: pass.name, site: model.graph.name, before: mark });
-  }
+  // What it changed before it first asked is a rewrite too, at the whole model.
+  if (model.journal.mark() !== mark && log.rewrites[rewrites]?.before !== mark)
+    log.rewrites.splice(rewrites, 0, { pass: pass.name, site: model.graph.name, before: mark });
   tally.rewrites += log.rewrites.length - rewrites;
 }
 

@@ -19,13 +19,19 @@ import { freezeInputs, namedShapes } from './freeze.js';
 import { examinePair, timePair, type Measurement, type Pair } from './measure.js';
 import { precisionTolerance } from './precision.js';
 import type { Recipe } from './recipe.js';
-import { RewriteLog } from './rewrite-log.js';
+import type { RewriteLog } from './rewrite-log.js';
 import type { PassEnvironment } from './run-passes.js';
 import { layerTimes, type LayerTimes } from './layer-times.js';
 import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
 import { writeReproducer } from './reproducer.js';
 import { keepFast, type Rejected } from './speed-gate.js';
-import { runChecked, type TransactionHooks, type TransactionResult, type Undone } from './transaction.js';
+import {
+  runChecked,
+  runCheckedEach,
+  type TransactionHooks,
+  type TransactionResult,
+  type Undone,
+} from './transaction.js';
 import { Reference, type CheckResult } from './verification.js';
 import { Workspace } from './workspace.js';
 
@@ -269,33 +275,7 @@ class Run {
         this.#reproducers.set(undone, await writeReproducer(decoded.document, broken, undone, { output, index, seed }));
       },
     };
-    return verify === 'each'
-      ? this.#checkEach(model, passes, environment, hooks)
-      : runChecked(model, passes, environment, hooks);
-  }
-
-  /** One pass at a time, each under its own check, until a round over all passes changes nothing. */
-  async #checkEach(
-    model: Model,
-    passes: readonly ConfiguredPass[],
-    environment: PassEnvironment,
-    hooks: TransactionHooks,
-  ): Promise<TransactionResult> {
-    const log = new RewriteLog();
-    const undone: Undone[] = [];
-    let check: CheckResult | undefined;
-    for (let revision = -1; revision !== model.revision;) {
-      revision = model.revision;
-      for (const pass of passes) {
-        const vetoes = new Set(undone.map(({ rewrite }) => `${rewrite.pass}@${rewrite.site}`));
-        const start = model.revision;
-        const result = await runChecked(model, [pass], { ...environment, vetoes }, hooks);
-        log.absorb(result.log);
-        undone.push(...result.undone);
-        if (model.revision !== start || check === undefined) check = result.check;
-      }
-    }
-    return { log, undone, check };
+    return (verify === 'each' ? runCheckedEach : runChecked)(model, passes, environment, hooks);
   }
 
   /** Writes the model as it stands into the workspace, unless it lies there. */
