@@ -1,8 +1,7 @@
 // FunctionProto to LocalFunction.
-import { InputError, locate } from '../base/errors.js';
 import type { Attribute } from '../ir/attribute.js';
 import { Graph } from '../ir/graph.js';
-import { nodesUnder, type LocalFunction } from '../ir/model.js';
+import type { LocalFunction } from '../ir/model.js';
 import type { Value } from '../ir/value.js';
 import { decodeAttribute } from './decode-attribute.js';
 import { decodeSubgraph, typesOf } from './decode-graph.js';
@@ -96,44 +95,4 @@ function decodeDefaults(context: DecodeContext, fields: readonly FieldSpan[]): R
     context.attributes.set(attribute, field);
   }
   return attributes;
-}
-
-/** Refuses functions that stand there twice or that call themselves. @throws InputError duplicate-name, cyclic */
-export function checkFunctions(context: DecodeContext, functions: readonly LocalFunction[]): void {
-  const keyOf = (domain: string, name: string, overload: string): string => JSON.stringify([domain, name, overload]);
-  const byKey = new Map<string, LocalFunction>();
-  for (const f of functions) {
-    const key = keyOf(f.domain, f.name, f.overload);
-    const start = context.graphs.get(f.graph)?.field.start ?? 0;
-    if (byKey.has(key))
-      throw locate(wireError(context.source, start, 'duplicate-name', `function ${f.name} is defined twice`), {
-        graph: f.name,
-      });
-    byKey.set(key, f);
-  }
-  const callers = new Map<LocalFunction, LocalFunction[]>(functions.map((f) => [f, []]));
-  const open = new Map<LocalFunction, number>();
-  for (const f of functions) {
-    const callees = new Set(
-      [...nodesUnder(f.graph)]
-        .map((node) => byKey.get(keyOf(node.domain, node.opType, node.overload)))
-        .filter((callee) => callee !== undefined),
-    );
-    for (const callee of callees) callers.get(callee)?.push(f);
-    open.set(f, callees.size);
-  }
-  const settled = functions.filter((f) => open.get(f) === 0);
-  for (const f of settled) {
-    open.delete(f);
-    for (const caller of callers.get(f) ?? []) {
-      const left = (open.get(caller) ?? 0) - 1;
-      open.set(caller, left);
-      if (left === 0) settled.push(caller);
-    }
-  }
-  const [stuck] = open.keys();
-  if (stuck)
-    throw new InputError('cyclic', `function ${stuck.name} calls itself, perhaps through others`, {
-      at: { graph: stuck.name },
-    });
 }

@@ -131,11 +131,7 @@ function labelOf({ source }: DecodeContext, field: FieldSpan, index: number): st
 
 function readInput({ context, scope }: NodeContext, reader: WireReader): Value | undefined {
   const name = reader.text();
-  if (name === '') return undefined;
-  const value = resolve(context, scope, name, reader, 'the node reads');
-  if (!value.isInput && value.initializer === undefined && value.producer === undefined && value.graph)
-    context.unsorted.add(value.graph);
-  return value;
+  return name === '' ? undefined : resolve(context, scope, name, reader, 'the node reads');
 }
 
 function addAttribute({ context, subgraph }: NodeContext, field: FieldSpan, attributes: Map<string, Attribute>): void {

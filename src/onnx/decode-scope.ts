@@ -55,10 +55,17 @@ export function lookUp(scope: Scope, name: string): Value | undefined {
   return undefined;
 }
 
-/** The value that `name` stands for. `reader` is the beginning of the message. @throws InputError missing-value */
+/**
+ * The value that `name` stands for; its graph is marked as unsorted when no node computes it yet. `reader` is the beginning
+ * of the message. @throws InputError missing-value
+ */
 export function resolve(context: DecodeContext, scope: Scope, name: string, position: Position, reader: string): Value {
   const value = lookUp(scope, name);
-  if (value) return value;
+  if (value) {
+    if (!value.isInput && value.initializer === undefined && value.producer === undefined && value.graph)
+      context.unsorted.add(value.graph);
+    return value;
+  }
   const error = wireError(
     context.source,
     position?.start ?? 0,

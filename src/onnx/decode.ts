@@ -2,7 +2,8 @@
 import { dirname } from 'node:path';
 import { InputError } from '../base/errors.js';
 import { Model, type LocalFunction } from '../ir/model.js';
-import { checkFunctions, decodeFunction } from './decode-function.js';
+import { checkFunctions } from './check-functions.js';
+import { decodeFunction } from './decode-function.js';
 import { decodeGraph, scanGraph, type GraphFields } from './decode-graph.js';
 import { decodeHeader, decodeOpset, intOf, trainingNames } from './decode-header.js';
 import { inPlace, type DecodeContext, type Scope } from './decode-scope.js';
