@@ -1,9 +1,8 @@
 // Reading scalar expressions out of a graph: a value as a polynomial in another, and a node as a product of factors.
 // Exporters write activations as trees of Add, Mul, Div, Pow by constants, in every order.
-import type { Facts } from '../analysis/facts.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
-import { isFloat } from '../tensor/dtype.js';
+import { isFloat, isNumeric } from '../tensor/dtype.js';
 
 /** c[0] + c[1] x + c[2] x^2 + ... */
 export type Polynomial = readonly number[];
@@ -30,6 +29,12 @@ export function scalarConstant(value: Value | undefined): number | undefined {
   return tensor?.size === 1 && isFloat(tensor.dtype) ? tensor.scalar() : undefined;
 }
 
+/** The single number in a constant of any numeric type, as exponents are. */
+export function exponentConstant(value: Value | undefined): number | undefined {
+  const tensor = value?.constant;
+  return tensor?.size === 1 && isNumeric(tensor.dtype) ? tensor.scalar() : undefined;
+}
+
 /**
  * `value` as a polynomial in `x`, when it is computed from `x` by sums, differences, products, division by and powers to
  * constants; undefined otherwise. Nodes met on the way are added to `nodes`.
@@ -46,7 +51,11 @@ export function polynomialIn(
   const node = value?.producer;
   if (node === undefined || depth === 0 || node.domain !== '' || node.output !== value) return undefined;
   const combine = POLYNOMIALS[node.opType];
-  const parts = combine && node.inputs.map((input) => polynomialIn(input, x, nodes, depth - 1));
+  const read = (input: Value | undefined, slot: number): Polynomial | undefined => {
+    const exponent = node.opType === 'Pow' && slot === 1 ? exponentConstant(input) : undefined;
+    return exponent === undefined ? polynomialIn(input, x, nodes, depth - 1) : [exponent];
+  };
+  const parts = combine && node.inputs.map(read);
   const known = parts?.filter((part) => part !== undefined);
   if (!combine || !known || known.length !== node.inputs.length) return undefined;
   const result = combine(known);
@@ -122,22 +131,4 @@ export function productOf(root: Node): Product | undefined {
     return true;
   };
   return visit(root, 4) ? { constant, factors, nodes } : undefined;
-}
-
-/** Whether what `nodes` compute is read by them and by `root` only, so that they go when the root is replaced. */
-export function areOwned(nodes: ReadonlySet<Node>, root: Node): boolean {
-  for (const node of nodes) {
-    if (node.graph !== root.graph) return false;
-    for (const value of node.outputs) {
-      if (value && (value.isGraphOutput || value.consumers().some((reader) => reader !== root && !nodes.has(reader))))
-        return false;
-    }
-  }
-  return true;
-}
-
-/** The value has an element type that activations are defined for. */
-export function isFloatValue(value: Value | undefined, facts: Facts): boolean {
-  const dtype = value && facts.of(value).dtype;
-  return dtype !== undefined && isFloat(dtype);
 }

@@ -1,79 +1,132 @@
 // The pieces of a normalization: (x - mean) / sqrt(var + eps) over some axes, then a scale and a bias that are constants.
+// Written as quotient or product with the inverse root, or as TensorFlow does: x k + (bias - mean k), k = scale / root.
 import type { Facts } from '../analysis/facts.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { knownNumbers } from './constants.js';
-import { areOwned, scalarConstant } from './expression.js';
+import { exponentConstant, scalarConstant } from './expression.js';
+import type { Pieces } from './pieces.js';
 
-export interface Normalization {
+/** x, its mean and its variance. */
+interface Moments {
   readonly x: Value;
   readonly rank: number;
   /** Axes that are averaged over, ascending. */
   readonly axes: readonly number[];
   readonly epsilon: number;
+}
+
+export interface Normalization extends Moments, Pieces {
   readonly scale: Tensor | undefined;
   readonly bias: Tensor | undefined;
   /** The last node, whose outputs the single operator takes over. */
   readonly last: Node;
-  /** All nodes but the last. */
-  readonly nodes: ReadonlySet<Node>;
 }
 
-/** The normalization whose division (or multiplication by the inverse) is `node`. */
-export function normalizationAt(
-  node: Node,
-  facts: Facts,
-  fits: (tensor: Tensor) => boolean,
-): Normalization | undefined {
-  const core = coreAt(node, facts);
+/** Whether a constant is a scale or a bias of the operator. */
+export type Fits = (tensor: Tensor, moments: Moments) => boolean;
+
+/** Operators that `normalizationAt` starts from: those that bring x and its mean together. */
+export const NORMALIZATION_ROOTS: readonly string[] = ['Div', 'Mul', 'Add', 'Sub'];
+
+/** The normalization that `node` completes but for a scale and a bias behind it. */
+export function normalizationAt(node: Node, facts: Facts, fits: Fits): Normalization | undefined {
+  if (node.is('Add') || node.is('Sub')) return sumAt(node, facts, fits);
+  const core = node.is('Div') ? quotientAt(node, facts) : node.is('Mul') ? productAt(node, facts, fits) : undefined;
   if (core === undefined) return undefined;
-  const nodes = new Set(core.nodes);
-  const scaling = constantStep(node, 'Mul', fits);
-  const biasing = constantStep(scaling?.node ?? node, 'Add', fits);
+  const fitting = (tensor: Tensor): boolean => fits(tensor, core);
+  const scaling = core.scale ? undefined : constantStep(node, 'Mul', fitting);
+  const biasing = constantStep(scaling?.node ?? node, 'Add', fitting);
   const last = biasing?.node ?? scaling?.node ?? node;
-  for (const inner of [node, scaling?.node]) if (inner && inner !== last) nodes.add(inner);
-  return { ...core, scale: scaling?.tensor, bias: biasing?.tensor, last, nodes };
+  const inner = [node, scaling?.node].filter((step): step is Node => step !== undefined && step !== last);
+  return {
+    ...core,
+    scale: core.scale ?? scaling?.tensor,
+    bias: biasing?.tensor,
+    last,
+    nodes: new Set([...core.nodes, ...inner]),
+  };
 }
 
-/** Nothing outside reads a value between the first and the last node. */
-export function isOwnedNormalization({ nodes, last }: Normalization): boolean {
-  return areOwned(nodes, last);
+type Core = Omit<Normalization, 'bias' | 'last'>;
+
+/** (x - mean) / sqrt(var + eps). */
+function quotientAt(node: Node, facts: Facts): Core | undefined {
+  const [difference, divisor] = node.inputs;
+  const root = divisor && squareRoot(divisor);
+  return root && coreOf(difference, { ...root, scale: undefined }, facts);
 }
 
-type Core = Omit<Normalization, 'scale' | 'bias' | 'last'>;
+/** (x - mean) k. */
+function productAt(node: Node, facts: Facts, fits: Fits): Core | undefined {
+  const [a, b] = node.inputs;
+  for (const [difference, factor] of [
+    [a, b],
+    [b, a],
+  ]) {
+    const inverse = factor && scaledInverse(factor);
+    const core = inverse && coreOf(difference, inverse, facts);
+    if (core && (core.scale === undefined || fits(core.scale, core))) return core;
+  }
+  return undefined;
+}
 
-function coreAt(node: Node, facts: Facts): Core | undefined {
-  const sides =
-    node.inputs.length === 2
-      ? ([
-          [0, 1],
-          [1, 0],
-        ] as const)
-      : [];
-  for (const [left, right] of node.opType === 'Div' ? sides.slice(0, 1) : sides) {
-    const [difference, divisor] = [node.inputs[left], node.inputs[right]];
-    const root = divisor && (node.opType === 'Div' ? squareRoot(divisor) : inverseSquareRoot(divisor));
-    const centred = difference?.producer;
-    const deviation = root && centred?.is('Sub') ? deviationOf(centred, facts) : undefined;
-    const variance = root && deviation ? varianceOf(root.inner, deviation, facts) : undefined;
-    if (root && centred && deviation && variance && variance.epsilon > 0) {
-      return {
-        x: deviation.x,
-        rank: deviation.rank,
-        axes: deviation.axes,
-        epsilon: variance.epsilon,
-        nodes: new Set([centred, deviation.mean, ...root.nodes, ...variance.nodes]),
-      };
+function coreOf(difference: Value | undefined, root: ScaledRoot, facts: Facts): Core | undefined {
+  const centred = difference?.producer;
+  const variance = varianceOf(root.inner, facts);
+  const mean = variance && centred && meanTakenOff(centred, variance, facts);
+  if (!variance || !centred || !mean) return undefined;
+  return { ...variance, scale: root.scale, nodes: new Set([centred, mean, ...root.nodes, ...variance.nodes]) };
+}
+
+/** x k + (bias - mean k), or x k - mean k. */
+function sumAt(node: Node, facts: Facts, fits: Fits): Normalization | undefined {
+  const [a, b] = node.inputs;
+  for (const [scaled, rest] of node.is('Sub')
+    ? [[a, b]]
+    : [
+        [a, b],
+        [b, a],
+      ]) {
+    const product = scaled?.producer;
+    const shift = node.is('Sub') ? { mean: rest, bias: undefined, nodes: [] } : shiftOf(rest);
+    const meanProduct = shift?.mean?.producer;
+    if (!product?.is('Mul') || !shift || !meanProduct?.is('Mul')) continue;
+    for (const side of [0, 1] as const) {
+      const [x, factor] = [product.inputs[side], product.inputs[1 - side]];
+      const inverse = factor && scaledInverse(factor);
+      const variance = inverse && varianceOf(inverse.inner, facts);
+      const mean = meanProduct.inputs.find((input) => input !== factor)?.producer;
+      if (!inverse || !variance || variance.x !== x || !factor || !meanProduct.inputs.includes(factor)) continue;
+      if (!mean || !isMeanOf(mean, variance, facts)) continue;
+      if (![inverse.scale, shift.bias].every((tensor) => tensor === undefined || fits(tensor, variance))) continue;
+      const nodes = [product, meanProduct, mean, ...shift.nodes, ...inverse.nodes, ...variance.nodes];
+      return { ...variance, scale: inverse.scale, bias: shift.bias, last: node, nodes: new Set(nodes) };
     }
   }
   return undefined;
+}
+
+/** bias - mean k, or -(mean k). */
+function shiftOf(
+  value: Value | undefined,
+):
+  { readonly mean: Value | undefined; readonly bias: Tensor | undefined; readonly nodes: readonly Node[] } | undefined {
+  const node = value?.producer;
+  if (node?.is('Neg')) return { mean: node.inputs[0], bias: undefined, nodes: [node] };
+  const bias = node?.is('Sub') ? node.inputs[0]?.constant : undefined;
+  return node && bias && { mean: node.inputs[1], bias, nodes: [node] };
 }
 
 interface Root {
   /** What the root is taken of. */
   readonly inner: Value;
   readonly nodes: readonly Node[];
+}
+
+interface ScaledRoot extends Root {
+  readonly scale: Tensor | undefined;
 }
 
 function squareRoot(value: Value): Root | undefined {
@@ -90,31 +143,63 @@ function inverseSquareRoot(value: Value): Root | undefined {
   if (!node) return undefined;
   if (node.is('Pow') && scalarConstant(node.inputs[1]) === -0.5 && node.inputs[0])
     return { inner: node.inputs[0], nodes: [node] };
-  const divisor = node.is('Reciprocal')
-    ? node.inputs[0]
-    : node.is('Div') && scalarConstant(node.inputs[0]) === 1
-      ? node.inputs[1]
-      : undefined;
+  const isInverse = node.is('Reciprocal') || (node.is('Div') && scalarConstant(node.inputs[0]) === 1);
+  const divisor = isInverse ? node.inputs.at(-1) : undefined;
   const root = divisor && squareRoot(divisor);
   return root && { inner: root.inner, nodes: [node, ...root.nodes] };
 }
 
-interface Deviation {
-  readonly x: Value;
-  readonly mean: Node;
-  readonly axes: readonly number[];
-  readonly rank: number;
+/** The inverse root, by itself or times a constant. */
+function scaledInverse(value: Value): ScaledRoot | undefined {
+  const inverse = inverseSquareRoot(value);
+  if (inverse) return { ...inverse, scale: undefined };
+  const node = value.producer;
+  const factor = node?.is('Mul') ? node.inputs.find((input) => input?.constant === undefined) : undefined;
+  const scale = node?.inputs.find((input) => input?.constant !== undefined)?.constant;
+  const scaled = factor && inverseSquareRoot(factor);
+  return node && scale && scaled && { inner: scaled.inner, nodes: [node, ...scaled.nodes], scale };
 }
 
-/** x - mean(x), with the axes kept. */
-function deviationOf(node: Node, facts: Facts): Deviation | undefined {
-  const [x, meanValue] = node.inputs;
-  const mean = meanValue?.producer;
-  const rank = x && facts.of(x).shape?.length;
-  const axes = mean && rank !== undefined ? meanAxes(mean, rank, facts) : undefined;
-  return x && mean && axes && rank !== undefined && mean.inputs[0] === x ? { x, mean, axes, rank } : undefined;
+/** mean((x - mean x)^2) + eps over the same axes. */
+function varianceOf(value: Value, facts: Facts): (Moments & { readonly nodes: readonly Node[] }) | undefined {
+  const add = value.producer;
+  if (!add?.is('Add')) return undefined;
+  const epsilon = add.inputs.map(scalarConstant).find((number) => number !== undefined);
+  const mean = add.inputs.find((input) => input?.constant === undefined)?.producer;
+  const square = mean?.inputs[0]?.producer;
+  const base = square && squaredValue(square)?.producer;
+  if (epsilon === undefined || !(epsilon > 0) || !mean || !square || !base) return undefined;
+  // The sign of the difference is lost in the square.
+  for (const x of base.inputs) {
+    const rank = x && facts.of(x).shape?.length;
+    const axes = rank === undefined ? undefined : meanAxes(mean, rank, facts);
+    if (!x || rank === undefined || !axes) continue;
+    const moments = { x, rank, axes, epsilon };
+    const inner = meanTakenOff(base, moments, facts, 'either');
+    if (inner) return { ...moments, nodes: [add, mean, square, base, inner] };
+  }
+  return undefined;
 }
 
+/** The node that computes the mean, where `node` is x - mean (or mean - x, where that is asked for). */
+function meanTakenOff(
+  node: Node,
+  moments: Moments,
+  facts: Facts,
+  order: 'x-first' | 'either' = 'x-first',
+): Node | undefined {
+  if (!node.is('Sub')) return undefined;
+  const [a, b] = node.inputs;
+  const mean = (a === moments.x ? b : order === 'either' && b === moments.x ? a : undefined)?.producer;
+  return mean && isMeanOf(mean, moments, facts) ? mean : undefined;
+}
+
+function isMeanOf(node: Node, { x, rank, axes }: Moments, facts: Facts): boolean {
+  const over = node.inputs[0] === x ? meanAxes(node, rank, facts) : undefined;
+  return over?.length === axes.length && over.every((axis, i) => axis === axes[i]);
+}
+
+/** The axes of a ReduceMean that keeps them, ascending. */
 function meanAxes(node: Node, rank: number, facts: Facts): number[] | undefined {
   if (!node.is('ReduceMean') || node.int('keepdims', 1) === 0) return undefined;
   const axes = node.ints('axes') ?? knownNumbers(facts, node.inputs[1]);
@@ -123,30 +208,9 @@ function meanAxes(node: Node, rank: number, facts: Facts): number[] | undefined 
     : undefined;
 }
 
-/** mean((x - mean x)^2) + eps over the same axes. */
-function varianceOf(
-  value: Value,
-  deviation: Deviation,
-  facts: Facts,
-): { readonly epsilon: number; readonly nodes: readonly Node[] } | undefined {
-  const add = value.producer;
-  if (!add?.is('Add')) return undefined;
-  const epsilon = add.inputs.map(scalarConstant).find((number) => number !== undefined);
-  const mean = add.inputs.find((input) => input?.constant === undefined)?.producer;
-  const axes = mean && meanAxes(mean, deviation.rank, facts);
-  const square = mean?.inputs[0]?.producer;
-  const base = square && squaredValue(square)?.producer;
-  const sameAxes = axes?.length === deviation.axes.length && axes.every((axis, i) => axis === deviation.axes[i]);
-  if (epsilon === undefined || !mean || !square || !base?.is('Sub') || !sameAxes) return undefined;
-  const again = deviationOf(base, facts);
-  return again?.x === deviation.x && again.axes.every((axis, i) => axis === deviation.axes[i])
-    ? { epsilon, nodes: [add, mean, square, base, again.mean] }
-    : undefined;
-}
-
 function squaredValue(node: Node): Value | undefined {
   const [a, b] = node.inputs;
-  if (node.is('Pow') && scalarConstant(b) === 2) return a;
+  if (node.is('Pow') && exponentConstant(b) === 2) return a;
   return node.is('Mul') && a === b ? a : undefined;
 }
 

@@ -19,11 +19,15 @@ it only turns the flag.`,
   stats: { folded: 'Transpose folded into Gemm' },
   roots: ['Gemm'],
   rewrite(node, ctx) {
+    let isShared = false;
     for (const [index, flag] of FLAGS.entries()) {
       const transpose = node.inputs[index]?.producer;
       if (!transpose || !swapsAxes(transpose) || transpose.graph !== node.graph) continue;
       const source = transpose.inputs[0];
-      if (transpose.output?.soleConsumer !== node || !source) return ctx.decline(node, 'shared-output');
+      if (transpose.output?.soleConsumer !== node || !source) {
+        isShared = true;
+        continue;
+      }
       const graph = graphOf(node);
       graph.setInput(node, index, source);
       graph.setAttribute(node, flag, node.int(flag, 0) === 0 ? intAttr(1) : undefined);
@@ -31,7 +35,7 @@ it only turns the flag.`,
       ctx.count('folded');
       return true;
     }
-    return false;
+    return isShared ? ctx.decline(node, 'shared-output') : false;
   },
 });
 

@@ -3,10 +3,9 @@ import type { Facts } from '../../analysis/facts.js';
 import { intAttr, stringAttr } from '../../ir/attribute.js';
 import { isStatic, mulDims, sameDim, type Dim } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
-import type { Value } from '../../ir/value.js';
 import { removeDead, replaceNode } from '../edit.js';
-import { areOwned } from '../expression.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, kernelRefusal, type Pieces } from '../pieces.js';
 
 type Mode = 'DCR' | 'CRD' | 'space-to-depth';
 
@@ -55,10 +54,11 @@ export const fuseDepthToSpace = defineLocalPass({
   details: `Pixel shuffle is exported as a Reshape to six axes, a Transpose and a Reshape. \`[N, b, b, C, H, W]\` with
 \`perm = [0, 3, 4, 1, 5, 2]\` is DepthToSpace in mode DCR, \`[N, C, b, b, H, W]\` with \`[0, 1, 4, 2, 5, 3]\`
 in mode CRD (opset 11), \`[N, C, H, b, W, b]\` with \`[0, 3, 5, 1, 2, 4]\` is SpaceToDepth.
-ONNX Runtime runs the single operator in a half to an eighth of the time.`,
+ONNX Runtime takes 0.2 to 0.55 of the time for the single operator (release 1.30).`,
   options: {},
   declines: {
-    'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
+    'shared-output': PIECES_DECLINES['shared-output'],
+    'element-type': PIECES_DECLINES['element-type'],
     opset: 'DepthToSpace has the mode CRD since opset 11, and the model is at {opset}.',
   },
   stats: { fused: 'block moves fused from their pieces' },
@@ -66,14 +66,15 @@ ONNX Runtime runs the single operator in a half to an eighth of the time.`,
   rewrite(node, ctx) {
     const found = blockMoveAt(node, ctx.facts);
     if (!found) return false;
-    const { form, block, data, nodes } = found;
+    const { form, block, x } = found;
     if (form.mode === 'CRD' && ctx.model.opset < 11) return ctx.decline(node, 'opset', { opset: ctx.model.opset });
-    if (!areOwned(nodes, node)) return ctx.decline(node, 'shared-output');
-    const { inputs } = node;
     const opType = form.mode === 'space-to-depth' ? 'SpaceToDepth' : 'DepthToSpace';
+    const refusal = kernelRefusal(found, node, opType, ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
+    const { inputs } = node;
     replaceNode(node, {
       opType,
-      inputs: [data],
+      inputs: [x],
       attributes: { blocksize: intAttr(block), mode: form.mode === 'CRD' ? stringAttr('CRD') : undefined },
     });
     removeDead(inputs);
@@ -82,11 +83,9 @@ ONNX Runtime runs the single operator in a half to an eighth of the time.`,
   },
 });
 
-interface BlockMove {
+interface BlockMove extends Pieces {
   readonly form: Form;
   readonly block: number;
-  readonly data: Value;
-  readonly nodes: ReadonlySet<Node>;
 }
 
 function blockMoveAt(last: Node, facts: Facts): BlockMove | undefined {
@@ -98,9 +97,9 @@ function blockMoveAt(last: Node, facts: Facts): BlockMove | undefined {
   if (!form || !data || !first?.output || !transpose || !last.output) return undefined;
   const [before, parts, after] = [data, first.output, last.output].map((value) => facts.of(value).shape);
   const block = parts?.[form.blocks[0]];
-  if (!before || !after || !parts || !isStatic(block) || parts[form.blocks[1]] !== block) return undefined;
+  if (!before || !after || !parts || !isStatic(block) || block < 2 || parts[form.blocks[1]] !== block) return undefined;
   return joins(parts, form.input, before) && joins(parts, form.output, after)
-    ? { form, block, data, nodes: new Set([first, transpose]) }
+    ? { form, block, x: data, nodes: new Set([first, transpose]) }
     : undefined;
 }
 

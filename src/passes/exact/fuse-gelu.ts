@@ -3,16 +3,9 @@ import { stringAttr } from '../../ir/attribute.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { removeDead, replaceNode } from '../edit.js';
-import {
-  areOwned,
-  isClose,
-  isFloatValue,
-  polynomialIn,
-  productOf,
-  sameCoefficients,
-  type Polynomial,
-} from '../expression.js';
+import { isClose, polynomialIn, productOf, sameCoefficients, type Polynomial } from '../expression.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, piecesRefusal, type Pieces } from '../pieces.js';
 
 type Approximation = 'none' | 'tanh';
 
@@ -31,19 +24,17 @@ export const fuseGelu = defineLocalPass({
   details: `\`Gelu(x) = x/2 (1 + erf(x/sqrt 2))\`, and with \`approximate = "tanh"\` it is \`x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))\` 
 (Hendrycks and Gimpel, 2016). The factors of the product are collected and the argument is read as a polynomial in \`x\`, so the order in which
 an exporter multiplies does not matter. Needs opset 20. ONNX Runtime fuses the first form by itself and not the second, which
-runs about twice as fast as one operator.`,
+takes 0.55 of the time as one operator (release 1.30).`,
   options: {},
-  declines: {
-    'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
-    opset: 'Gelu is an operator since opset 20, and the model is at {opset}.',
-  },
+  declines: { ...PIECES_DECLINES, opset: 'Gelu is an operator since opset 20, and the model is at {opset}.' },
   stats: { fused: 'Gelu fused from its pieces' },
   roots: ['Mul', 'Div'],
   rewrite(node, ctx) {
     const found = geluOf(node);
-    if (!found || !isFloatValue(found.x, ctx.facts)) return false;
+    if (!found) return false;
     if (ctx.model.opset < 20) return ctx.decline(node, 'opset', { opset: ctx.model.opset });
-    if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
+    const refusal = piecesRefusal(found, node, 'Gelu', ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
     const { inputs } = node;
     const attributes = { approximate: found.approximate === 'none' ? undefined : stringAttr(found.approximate) };
     replaceNode(node, { opType: 'Gelu', inputs: [found.x], attributes });
@@ -53,10 +44,8 @@ runs about twice as fast as one operator.`,
   },
 });
 
-interface Gelu {
-  readonly x: Value;
+interface Gelu extends Pieces {
   readonly approximate: Approximation;
-  readonly nodes: ReadonlySet<Node>;
 }
 
 function geluOf(node: Node): Gelu | undefined {
@@ -72,7 +61,7 @@ function geluOf(node: Node): Gelu | undefined {
   return undefined;
 }
 
-/** weight (1 + f(argument)) with f and the argument of one of the forms. */
+/** weight (1 + f(argument)), or with both signs turned, with f and the argument of one of the forms. */
 function bracketOf(
   bracket: Value,
   x: Value,
@@ -82,18 +71,23 @@ function bracketOf(
   const form = f && FORMS[f.opType];
   const nodes = new Set<Node>(f ? [f] : []);
   const line = output && polynomialIn(bracket, output, nodes);
-  if (!form || !f || !line || line.length !== 2 || !isClose(line[0], line[1] ?? 0)) return undefined;
-  return sameCoefficients(polynomialIn(f.inputs[0], x, nodes), form.argument)
-    ? { weight: line[1] ?? 0, approximate: form.approximate, nodes }
+  if (!form || !f || !line || line.length !== 2) return undefined;
+  const [weight = 0, factor = 0] = line;
+  const sign = isClose(factor, weight) ? 1 : isClose(factor, -weight) ? -1 : 0;
+  // Both functions are odd: 1 - f(-u) = 1 + f(u).
+  const argument = form.argument.map((c) => c * sign);
+  return sign !== 0 && sameCoefficients(polynomialIn(f.inputs[0], x, nodes), argument)
+    ? { weight, approximate: form.approximate, nodes }
     : undefined;
 }
 
-/** The Erf or Tanh that a chain of Add, Mul, Div with constants starts from. */
+/** The Erf or Tanh that a chain of sums and products with constants starts from. */
 function functionBelow(value: Value, depth: number): Node | undefined {
   const node = value.producer;
-  if (!node || node.domain !== '' || FORMS[node.opType]) return node;
+  if (!node || node.domain !== '') return undefined;
+  if (FORMS[node.opType]) return node;
   const [inner, ...rest] = node.inputs.filter((input) => input?.constant === undefined);
-  return ['Add', 'Mul', 'Div'].includes(node.opType) && inner && rest.length === 0 && depth > 0
+  return ['Add', 'Sub', 'Mul', 'Div', 'Neg'].includes(node.opType) && inner && rest.length === 0 && depth > 0
     ? functionBelow(inner, depth - 1)
     : undefined;
 }

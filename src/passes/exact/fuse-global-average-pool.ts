@@ -1,23 +1,34 @@
 // ReduceMean over all positions with the axes kept is GlobalAveragePool.
 import type { Facts } from '../../analysis/facts.js';
 import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
 import { knownNumbers } from '../constants.js';
 import { removeDead, replaceNode } from '../edit.js';
 import { defineLocalPass } from '../pass.js';
+import { kernelRefusal, PIECES_DECLINES } from '../pieces.js';
 
-/** Operators that ONNX Runtime keeps in its blocked layout between convolutions. */
-const BLOCKED: ReadonlySet<string> = new Set([
+/** Operators of one input that ONNX Runtime keeps in its blocked layout between convolutions. */
+const UNARY: ReadonlySet<string> = new Set([
   'Relu',
   'Clip',
   'LeakyRelu',
   'Sigmoid',
   'Tanh',
   'HardSigmoid',
-  'Add',
+  'HardSwish',
+  'Gelu',
   'MaxPool',
   'AveragePool',
-  'Concat',
 ]);
+
+/** Operators that it keeps there where all inputs are. */
+const JOINING: ReadonlySet<string> = new Set(['Add', 'Mul', 'Concat']);
+
+/** Channels of one block with 256 bit wide registers; 16 with 512. */
+const BLOCK = 8;
+
+/** How many nodes up a convolution is looked for. */
+const DEPTH = 6;
 
 export const fuseGlobalAveragePool = defineLocalPass({
   name: 'fuse-global-average-pool',
@@ -29,13 +40,19 @@ export const fuseGlobalAveragePool = defineLocalPass({
 computes convolutions in, so that their output need not be reordered first, and it has an int8 version, which ReduceMean has not. By itself
 ReduceMean is the faster one, so only means behind a convolution (with an activation, addition or pool between) are turned.`,
   options: {},
-  declines: { 'not-behind-conv': 'It does not follow a convolution, and by itself ReduceMean is faster.' },
+  declines: {
+    'not-behind-conv': 'It does not follow a convolution in blocked layout, and by itself ReduceMean is faster.',
+    'element-type': PIECES_DECLINES['element-type'],
+  },
   stats: { fused: 'ReduceMean turned into GlobalAveragePool' },
   roots: ['ReduceMean'],
   rewrite(node, ctx) {
     const data = node.inputs[0];
     if (!data || !isGlobalMean(node, ctx.facts)) return false;
-    if (!isBlocked(data.producer, 4)) return ctx.decline(node, 'not-behind-conv');
+    const pieces = { x: data, nodes: new Set<Node>() };
+    const refusal = kernelRefusal(pieces, node, 'GlobalAveragePool', ctx.facts);
+    if (refusal) return ctx.decline(node, 'element-type', refusal.details);
+    if (!isBlocked(data, ctx.facts, DEPTH)) return ctx.decline(node, 'not-behind-conv');
     const { inputs } = node;
     replaceNode(node, { opType: 'GlobalAveragePool', inputs: [data] });
     removeDead(inputs);
@@ -52,10 +69,15 @@ function isGlobalMean(node: Node, facts: Facts): boolean {
   return positive.length === 2 && positive[0] === 2 && positive[1] === 3;
 }
 
-function isBlocked(node: Node | undefined, depth: number): boolean {
+/** The value comes in blocked layout: of a convolution with whole blocks of channels, or by operators that keep it. */
+function isBlocked(value: Value, facts: Facts, depth: number): boolean {
+  const node = value.producer;
   if (!node || node.domain !== '' || depth === 0) return false;
-  return (
-    node.opType === 'Conv' ||
-    (BLOCKED.has(node.opType) && node.inputs.some((value) => isBlocked(value?.producer, depth - 1)))
-  );
+  const [data] = node.inputs;
+  if (node.opType === 'Conv') {
+    const channels = facts.of(value).shape?.[1];
+    return typeof channels === 'number' && channels % BLOCK === 0;
+  }
+  if (UNARY.has(node.opType)) return data !== undefined && isBlocked(data, facts, depth - 1);
+  return JOINING.has(node.opType) && node.inputs.every((input) => input && isBlocked(input, facts, depth - 1));
 }

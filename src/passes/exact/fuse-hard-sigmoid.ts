@@ -2,11 +2,11 @@
 import type { Facts } from '../../analysis/facts.js';
 import { floatAttr } from '../../ir/attribute.js';
 import type { Node } from '../../ir/node.js';
-import type { Value } from '../../ir/value.js';
 import { clippedLine } from '../clipped-line.js';
 import { removeDead, replaceNode } from '../edit.js';
-import { areOwned, isClose, productOf } from '../expression.js';
+import { isClose, productOf } from '../expression.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, piecesRefusal, type Pieces } from '../pieces.js';
 
 export const fuseHardSigmoid = defineLocalPass({
   name: 'fuse-hard-sigmoid',
@@ -15,16 +15,22 @@ export const fuseHardSigmoid = defineLocalPass({
   needs: [],
   summary: 'Fuse the pieces of HardSigmoid',
   details: `\`HardSigmoid(x) = max(0, min(1, alpha x + beta))\`. Exporters write it as \`Clip(x + 3, 0, 6) / 6\`, or as a Clip between 0 and 1 of a
-line. Any \`Clip(a x + b, 0, h)\` times \`1/h\` is \`alpha = a/h\`, \`beta = b/h\`. The runtime runs the single operator inside the
-convolution before it.`,
+line. Any \`Clip(a x + b, 0, h)\` times \`1/h\` is \`alpha = a/h\`, \`beta = b/h\`. ONNX Runtime takes 0.6 of the time for the single operator,
+and runs it inside a convolution before it. Where nothing is scaled behind the Clip and a convolution is before the line, the
+line folds into its weights instead: what is left is a Clip, which int8 convolutions take up as well.`,
   options: {},
-  declines: { 'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.' },
+  declines: {
+    ...PIECES_DECLINES,
+    'folds-into-conv': 'The line folds into the weights of the convolution before it, which leaves a Clip.',
+  },
   stats: { fused: 'HardSigmoid fused from its pieces' },
   roots: ['Clip', 'Min', 'Max', 'Mul', 'Div'],
   rewrite(node, ctx) {
     const found = hardSigmoidOf(node, ctx.facts);
     if (!found) return false;
-    if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
+    const refusal = piecesRefusal(found, node, 'HardSigmoid', ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
+    if (!found.isScaled && foldsIntoConv(found)) return ctx.decline(node, 'folds-into-conv');
     const { inputs } = node;
     replaceNode(node, {
       opType: 'HardSigmoid',
@@ -37,11 +43,17 @@ convolution before it.`,
   },
 });
 
-interface HardSigmoid {
-  readonly x: Value;
+interface HardSigmoid extends Pieces {
   readonly alpha: number;
   readonly beta: number;
-  readonly nodes: ReadonlySet<Node>;
+  /** The clipped line is multiplied by a constant. */
+  readonly isScaled: boolean;
+}
+
+/** The line is all that reads a convolution with constant weights. */
+function foldsIntoConv({ x, nodes }: HardSigmoid): boolean {
+  const [, weight] = x.producer?.is('Conv') ? x.producer.inputs : [];
+  return weight?.constant !== undefined && x.soleConsumer !== undefined && nodes.has(x.soleConsumer);
 }
 
 /** A line that is clipped between 0 and 1, by itself or after scaling. The line or the scale must be a node of its own. */
@@ -56,5 +68,11 @@ function hardSigmoidOf(node: Node, facts: Facts): HardSigmoid | undefined {
   // A Clip between 0 and 1 alone is simpler as it is.
   if (!scaled && line.slope === 1 && line.offset === 0) return undefined;
   const inner = scaled ? [...scaled.nodes, clip] : [];
-  return { x: line.x, alpha: line.slope * scale, beta: line.offset * scale, nodes: new Set([...line.nodes, ...inner]) };
+  return {
+    x: line.x,
+    alpha: line.slope * scale,
+    beta: line.offset * scale,
+    isScaled: scaled !== undefined,
+    nodes: new Set([...line.nodes, ...inner]),
+  };
 }

@@ -5,8 +5,9 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { clippedLine } from '../clipped-line.js';
 import { graphOf, removeDead, replaceNode } from '../edit.js';
-import { areOwned, isClose, productOf } from '../expression.js';
+import { isClose, productOf } from '../expression.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, piecesRefusal, type Pieces } from '../pieces.js';
 
 export const fuseHardSwish = defineLocalPass({
   name: 'fuse-hard-swish',
@@ -17,10 +18,10 @@ export const fuseHardSwish = defineLocalPass({
   details: `\`HardSwish(x) = x max(0, min(1, x/6 + 1/2))\`, exported as \`x Clip(x + 3, 0, 6) / 6\` with the constants in any place. The factors
 of the product are collected, the clipped one is read as \`clip(a x + b, 0, h)\`, and the constants must multiply to \`1/h\`. With
 \`a/h = 1/6\` and \`b/h = 1/2\` it becomes HardSwish where the operator set has it (14). Otherwise it becomes
-\`Mul(x, HardSigmoid(x))\` with \`alpha = a/h\`, \`beta = b/h\`, two nodes for four. ONNX Runtime runs either form inside the convolution
-before it (measured: the convolution with the four pieces takes 1.1 to 1.6 times as long).`,
+\`Mul(x, HardSigmoid(x))\` with \`alpha = a/h\`, \`beta = b/h\`, two nodes for four. ONNX Runtime runs both forms alike, in 0.7 of the time
+of the four pieces (release 1.30, float32; 0.9 together with a convolution before it).`,
   options: {},
-  declines: { 'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.' },
+  declines: PIECES_DECLINES,
   stats: { fused: 'HardSwish fused from its pieces' },
   roots: ['Mul', 'Div'],
   rewrite(node, ctx) {
@@ -28,8 +29,10 @@ before it (measured: the convolution with the four pieces takes 1.1 to 1.6 times
     if (!found) return false;
     const { x, alpha, beta, nodes } = found;
     const standard = isClose(alpha, 1 / 6) && isClose(beta, 0.5) && ctx.model.opset >= 14;
+    // HardSigmoid and Mul already.
     if (!standard && nodes.size < 2) return false;
-    if (!areOwned(nodes, node)) return ctx.decline(node, 'shared-output');
+    const refusal = piecesRefusal(found, node, standard ? 'HardSwish' : 'HardSigmoid', ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
     const { inputs } = node;
     if (standard) replaceNode(node, { opType: 'HardSwish', inputs: [x] });
     else {
@@ -46,11 +49,9 @@ before it (measured: the convolution with the four pieces takes 1.1 to 1.6 times
   },
 });
 
-interface HardSwish {
-  readonly x: Value;
+interface HardSwish extends Pieces {
   readonly alpha: number;
   readonly beta: number;
-  readonly nodes: ReadonlySet<Node>;
 }
 
 function hardSwishOf(node: Node, facts: Facts): HardSwish | undefined {

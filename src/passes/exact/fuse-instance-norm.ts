@@ -5,9 +5,9 @@ import type { Node } from '../../ir/node.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { channelNumbers } from '../channel-affine.js';
 import { graphOf, removeDead, replaceNode } from '../edit.js';
-import { isFoldable } from '../folded-tensor.js';
-import { isOwnedNormalization, normalizationAt, type Normalization } from '../normalization.js';
+import { NORMALIZATION_ROOTS, normalizationAt, type Normalization } from '../normalization.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, piecesRefusal } from '../pieces.js';
 
 export const fuseInstanceNorm = defineLocalPass({
   name: 'fuse-instance-norm',
@@ -17,46 +17,44 @@ export const fuseInstanceNorm = defineLocalPass({
   summary: 'Fuse the pieces of InstanceNormalization',
   details: `\`InstanceNormalization(x) = scale_c (x - mean) / sqrt(var + eps) + bias_c\` with mean and variance of every sample and channel over
 its positions (Ulyanov et al., 2016). It depends on the data, so it never folds into weights; but its nine pieces fuse to one
-operator, which ONNX Runtime runs in less than half the time. Scale and bias must be one number per channel; without them ones
+operator, which ONNX Runtime runs in half the time (release 1.30). Scale and bias must be one number per channel; without them ones
 and zeros are made, for which the number of channels must be known.`,
   options: {},
-  declines: { 'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.' },
+  declines: { ...PIECES_DECLINES, channels: 'The number of channels is not known.' },
   stats: { fused: 'InstanceNormalization fused from its pieces' },
-  roots: ['Div', 'Mul'],
+  roots: NORMALIZATION_ROOTS,
   rewrite(node, ctx) {
     const found = instanceNormAt(node, ctx.facts);
     if (!found || ctx.model.opset < 6) return false;
-    if (!isOwnedNormalization(found)) return ctx.decline(node, 'shared-output');
-    fuse(found, ctx.facts);
+    const refusal = piecesRefusal(found, found.last, 'InstanceNormalization', ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
+    const channels = channelsOf(found, ctx.facts);
+    if (channels === undefined) return ctx.decline(node, 'channels');
+    fuse(found, channels, ctx.facts);
     ctx.count('fused');
     return true;
   },
 });
 
 function instanceNormAt(node: Node, facts: Facts): Normalization | undefined {
-  const core = normalizationAt(node, facts, () => false);
-  if (core === undefined || core.rank < 3 || core.axes.length !== core.rank - 2 || core.axes[0] !== 2) return undefined;
-  const channels = channelsOf(core, facts);
-  if (channels === undefined) return undefined;
-  const found = normalizationAt(
-    node,
-    facts,
-    (tensor) => channelNumbers(tensor, { channels, rank: core.rank, fromEnd: core.rank - 2 }) !== undefined,
-  );
+  const found = normalizationAt(node, facts, (tensor, { x, rank }) => {
+    const channels = channelsOf({ x }, facts);
+    const axis = channels !== undefined && { channels, rank, fromEnd: rank - 2 };
+    return axis && channelNumbers(tensor, axis) !== undefined;
+  });
+  if (!found || found.rank < 3 || found.axes.length !== found.rank - 2 || found.axes[0] !== 2) return undefined;
   // Along one axis, without anything per channel, it is a LayerNormalization as well; that is the more likely one.
-  return found && (core.rank > 3 || found.scale || found.bias) ? found : undefined;
+  return found.rank > 3 || found.scale || found.bias ? found : undefined;
 }
 
-function channelsOf({ x }: Normalization, facts: Facts): number | undefined {
-  const { shape, dtype } = facts.of(x);
-  const channels = shape?.[1];
-  return dtype && isFoldable(dtype) && typeof channels === 'number' ? channels : undefined;
+function channelsOf({ x }: Pick<Normalization, 'x'>, facts: Facts): number | undefined {
+  const channels = facts.of(x).shape?.[1];
+  return typeof channels === 'number' ? channels : undefined;
 }
 
-function fuse(found: Normalization, facts: Facts): void {
+function fuse(found: Normalization, channels: number, facts: Facts): void {
   const { x, rank, epsilon, last } = found;
   const graph = graphOf(last);
-  const channels = channelsOf(found, facts) ?? 1;
   const dtype = facts.of(x).dtype ?? 'float32';
   const vector = (tensor: Tensor | undefined, fallback: number): Tensor => {
     const numbers = tensor && channelNumbers(tensor, { channels, rank, fromEnd: rank - 2 });

@@ -51,8 +51,11 @@ function productAndAddend(
 ): { readonly product: Value; readonly matmul: Node; readonly addend: Value } | undefined {
   const [first, second] = node.inputs;
   if (!node.is('Add') || !first || !second) return undefined;
-  if (first.producer?.is('MatMul')) return { product: first, matmul: first.producer, addend: second };
-  return second.producer?.is('MatMul') ? { product: second, matmul: second.producer, addend: first } : undefined;
+  const products = [first, second].filter((value) => value.producer?.is('MatMul'));
+  // Of two products the one that the Add alone reads.
+  const product = products.find((value) => value.soleConsumer === node) ?? products[0];
+  const matmul = product?.producer;
+  return product && matmul && { product, matmul, addend: product === first ? second : first };
 }
 
 function broadcastsTo(shape: readonly Dim[] | undefined, target: readonly Dim[]): boolean {

@@ -1,9 +1,10 @@
-// x tanh(softplus(x)) is Mish since opset 18; softplus may be written log(1 + exp x).
+// x tanh(softplus(x)) is Mish since opset 18.
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { removeDead, replaceNode } from '../edit.js';
-import { areOwned, isFloatValue, scalarConstant } from '../expression.js';
+import { scalarConstant } from '../expression.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, piecesRefusal, type Pieces } from '../pieces.js';
 
 export const fuseMish = defineLocalPass({
   name: 'fuse-mish',
@@ -11,19 +12,24 @@ export const fuseMish = defineLocalPass({
   exactness: 'rounding',
   needs: [],
   summary: 'Fuse the pieces of Mish where the operator set has it',
-  details: `\`Mish(x) = x tanh(softplus(x))\` (Misra, 2019), where softplus is the operator or \`Log(1 + Exp(x))\`. Needs opset 18.`,
+  details: `\`Mish(x) = x tanh(softplus(x))\` (Misra, 2019), an operator since opset 18. ONNX Runtime takes it apart again
+and runs it in the same time. Where softplus is written \`Log(1 + Exp(x))\` the pieces stay: the kernel of Softplus, which Mish runs, takes
+five times as long (release 1.30, float32).`,
   options: {},
   declines: {
-    'shared-output': 'A value between the pieces is also read by others, or is an output of the graph.',
+    ...PIECES_DECLINES,
     opset: 'Mish is an operator since opset 18, and the model is at {opset}.',
+    dearer: 'Softplus is written as Log(1 + Exp(x)), which ONNX Runtime runs in a quarter of the time of Mish.',
   },
   stats: { fused: 'Mish fused from its pieces' },
   roots: ['Mul'],
   rewrite(node, ctx) {
     const found = mishOf(node);
-    if (!found || !isFloatValue(found.x, ctx.facts)) return false;
+    if (!found) return false;
     if (ctx.model.opset < 18) return ctx.decline(node, 'opset', { opset: ctx.model.opset });
-    if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
+    const refusal = piecesRefusal(found, node, 'Mish', ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
+    if (!found.hasSoftplus) return ctx.decline(node, 'dearer');
     const { inputs } = node;
     replaceNode(node, { opType: 'Mish', inputs: [found.x] });
     removeDead(inputs);
@@ -32,12 +38,17 @@ export const fuseMish = defineLocalPass({
   },
 });
 
-function mishOf(node: Node): { readonly x: Value; readonly nodes: ReadonlySet<Node> } | undefined {
+interface Mish extends Pieces {
+  readonly hasSoftplus: boolean;
+}
+
+function mishOf(node: Node): Mish | undefined {
   for (const side of [0, 1] as const) {
     const [x, tanh] = [node.inputs[side], node.inputs[1 - side]?.producer];
     const below = tanh?.is('Tanh') ? tanh.inputs[0] : undefined;
     const softplus = x && below && softplusNodes(below, x);
-    if (node.is('Mul') && x && tanh && softplus) return { x, nodes: new Set([tanh, ...softplus]) };
+    if (node.is('Mul') && x && tanh && softplus)
+      return { x, nodes: new Set([tanh, ...softplus]), hasSoftplus: softplus.length === 1 };
   }
   return undefined;
 }

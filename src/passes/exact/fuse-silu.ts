@@ -2,10 +2,10 @@
 import { floatAttr } from '../../ir/attribute.js';
 import { choice } from '../../base/option.js';
 import type { Node } from '../../ir/node.js';
-import type { Value } from '../../ir/value.js';
 import { removeDead, replaceNode } from '../edit.js';
-import { areOwned, isFloatValue, scalarConstant } from '../expression.js';
+import { polynomialIn } from '../expression.js';
 import { defineLocalPass } from '../pass.js';
+import { PIECES_DECLINES, piecesRefusal, type Pieces } from '../pieces.js';
 
 export const fuseSilu = defineLocalPass({
   name: 'fuse-silu',
@@ -23,15 +23,16 @@ asked to prefer fewer nodes, for other runtimes.`,
     }),
   },
   declines: {
-    'shared-output': 'The output of Sigmoid is also read by others, or is an output of the graph.',
+    ...PIECES_DECLINES,
     dearer: 'ONNX Runtime runs Sigmoid and Mul as one kernel and Swish as several, in nearly twice the time.',
   },
   stats: { fused: 'SiLU fused to Swish' },
   roots: ['Mul'],
   rewrite(node, ctx) {
     const found = swishOf(node);
-    if (!found || ctx.model.opset < 24 || !isFloatValue(found.x, ctx.facts)) return false;
-    if (!areOwned(found.nodes, node)) return ctx.decline(node, 'shared-output');
+    if (!found || ctx.model.opset < 24) return false;
+    const refusal = piecesRefusal(found, node, 'Swish', ctx.facts);
+    if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
     if (ctx.options.prefer === 'speed') return ctx.decline(node, 'dearer');
     const { inputs } = node;
     replaceNode(node, {
@@ -45,24 +46,17 @@ asked to prefer fewer nodes, for other runtimes.`,
   },
 });
 
-interface Swish {
-  readonly x: Value;
+interface Swish extends Pieces {
   readonly alpha: number;
-  readonly nodes: ReadonlySet<Node>;
 }
 
 function swishOf(node: Node): Swish | undefined {
   for (const side of [0, 1] as const) {
     const [x, sigmoid] = [node.inputs[side], node.inputs[1 - side]?.producer];
     if (!node.is('Mul') || !x || !sigmoid?.is('Sigmoid')) continue;
-    const argument = sigmoid.inputs[0];
-    if (argument === x) return { x, alpha: 1, nodes: new Set([sigmoid]) };
-    const scale = argument?.producer;
-    const alpha =
-      scale?.is('Mul') && scale.inputs.includes(x)
-        ? scale.inputs.map(scalarConstant).find((number) => number !== undefined)
-        : undefined;
-    if (scale && alpha !== undefined) return { x, alpha, nodes: new Set([sigmoid, scale]) };
+    const nodes = new Set([sigmoid]);
+    const line = polynomialIn(sigmoid.inputs[0], x, nodes);
+    if (line?.length === 2 && line[0] === 0) return { x, alpha: line[1] ?? 0, nodes };
   }
   return undefined;
 }

@@ -102,7 +102,9 @@ function multiplied(first: TensorLayer, second: TensorLayer): Planned<MergePlan,
   const weights = foldedTensor(dtype, [inputs, outputs], [first.weights, second.weights], () =>
     product(first, second, scale),
   );
-  const bias = mergedBias(first, second, scale);
+  // Before opset 11 a Gemm had to have a bias.
+  const needsBias = first.op === 'Gemm' && graphOf(second.node).model.opset < 11;
+  const bias = mergedBias(first, second, scale) ?? (needsBias ? new Float64Array(outputs) : undefined);
   const biasTensor = bias && foldedTensor(dtype, [outputs], [], () => bias);
   return weights && (!bias || biasTensor) ? { first, weights, bias: biasTensor } : refuse('out-of-range');
 }
