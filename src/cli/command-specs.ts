@@ -53,6 +53,20 @@ export const COMMANDS = {
       { command: 'mcompress inspect model.onnx --input x:1x3x480x640', does: 'costs at this size' },
     ],
   },
+  profile: {
+    name: 'profile',
+    summary: 'show where the time of a model goes on ONNX Runtime, layer by layer',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: [
+      ...(['report', 'input', 'feed', 'optimization', 'alone', 'latencyTable', 'threads', 'seed'] as const),
+      ...(['keepOverridable', 'top', 'verbose', 'quiet'] as const),
+    ],
+    examples: [
+      { command: 'mcompress profile model.onnx --threads 2', does: 'latency, load time, memory, time per layer' },
+      { command: 'mcompress profile model.onnx --optimization disabled', does: 'the graph as it is written' },
+      { command: 'mcompress profile model.onnx --latency-table layers.json', does: 'every distinct layer alone, too' },
+    ],
+  },
   passes: {
     name: 'passes',
     summary: 'list the passes, or explain one',

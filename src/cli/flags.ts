@@ -155,12 +155,17 @@ const MEASURING = {
     default: 'all',
     help: 'graph optimization of ONNX Runtime',
   },
+  alone: {
+    name: 'alone',
+    group: 'Checking and timing',
+    help: 'also time every distinct layer alone; times are kept in the cache of this machine',
+  },
   latencyTable: {
     name: 'latency-table',
     group: 'Checking and timing',
     value: 'FILE',
     completes: 'files',
-    help: 'read the latencies of single layers from FILE and add what is missing, instead of in the cache of this machine',
+    help: 'as --alone, with the times read from FILE, and what it lacks measured and added to it',
   },
   threads: {
     name: 'threads',

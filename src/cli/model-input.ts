@@ -1,4 +1,7 @@
 // A model from a path or standard input.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { InputError, InterruptError, UsageError } from '../base/errors.js';
 import { decodeModel, type DecodedModel } from '../onnx/decode.js';
 import { openModel } from '../onnx/open.js';
@@ -26,4 +29,28 @@ export async function readStdin(signal?: AbortSignal): Promise<Uint8Array> {
 export async function readModel(path: string, options: { readonly keepOverridable: boolean }): Promise<DecodedModel> {
   if (path !== STDIO) return openModel(path, options);
   return decodeModel(await readStdin(), { ...options, path: 'stdin' });
+}
+
+/** A decoded model, and the file it stands in. */
+export interface ModelFile {
+  readonly decoded: DecodedModel;
+  readonly path: string;
+}
+
+/** Opens a model that ONNX Runtime will open too: what comes from stdin lies in a private file while `use` runs. */
+export async function withModelFile<T>(
+  path: string,
+  options: { readonly keepOverridable: boolean },
+  use: (file: ModelFile) => Promise<T>,
+): Promise<T> {
+  if (path !== STDIO) return use({ decoded: await openModel(path, options), path });
+  const folder = await mkdtemp(join(tmpdir(), 'mcompress-'));
+  try {
+    const bytes = await readStdin();
+    const file = join(folder, 'stdin.onnx');
+    await writeFile(file, bytes);
+    return await use({ decoded: decodeModel(bytes, { ...options, path: 'stdin' }), path: file });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -24,6 +24,7 @@ export type CommandRun = (input: CommandInput) => Promise<number>;
 const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   slim: async () => (await import('./commands/slim.js')).runSlim,
   inspect: async () => (await import('./commands/inspect.js')).runInspect,
+  profile: async () => (await import('./commands/profile.js')).runProfile,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,
 };

@@ -31,6 +31,8 @@ export class Terminal {
   readonly #err: ChalkInstance;
   readonly #options: TerminalOptions;
   #spinner: Ora | undefined;
+  /** The stage that was noted last. */
+  #stage: string | undefined;
 
   constructor(options: TerminalOptions) {
     this.#options = options;
@@ -103,19 +105,23 @@ export class Terminal {
     this.#options.stderr.write(`${lines.join('\n')}\n`);
   }
 
-  /** Shows what is being done: a spinner on a terminal; elsewhere a line with `-v`, else nothing. */
-  async progress(text: string): Promise<void> {
+  /**
+   * Shows what is being done, and how far it is: a spinner on a terminal; elsewhere a line per stage with `-v`, else
+   * nothing.
+   */
+  async progress(stage: string, position?: string): Promise<void> {
     const { stderr, verbosity, env } = this.#options;
     if (verbosity === 'quiet') return;
     if (!stderr.isTTY || env['TERM'] === 'dumb' || env['CI'] !== undefined) {
-      if (this.detail > 0) this.note(text);
+      if (this.detail > 0 && stage !== this.#stage) this.note(stage);
+      this.#stage = stage;
       return;
     }
     if (!this.#spinner) {
       const { default: ora } = await import('ora');
       this.#spinner ??= ora({ stream: this.#options.stderr, discardStdin: false }).start();
     }
-    this.#spinner.text = text;
+    this.#spinner.text = position === undefined ? stage : `${stage}, ${position}`;
   }
 
   stopSpinner(): void {

@@ -10,6 +10,8 @@ export interface LayerTimes {
   readonly attribution: Attribution;
   /** By node of the model. */
   readonly of: ReadonlyMap<Node, SourceTime>;
+  /** Names used in `attribution`. */
+  readonly names: ReadonlyMap<Node, string>;
   /** Labels of nodes by the names used in `attribution`. */
   readonly labels: ReadonlyMap<string, string>;
 }
@@ -31,7 +33,7 @@ export function layerTimes(model: Model, profile: Profile): LayerTimes {
     const time = attribution.nodes.get(name);
     if (time) of.set(node, time);
   }
-  return { attribution, of, labels };
+  return { attribution, of, names, labels };
 }
 
 /** Nodes of the main graph first, then those of subgraphs: the order in which the runtime numbers nodes without names. */

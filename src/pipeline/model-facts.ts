@@ -119,7 +119,7 @@ export function inputSpecs(model: Model): InputSpec[] {
 export function assumedSizes(
   model: Model,
   shapes: ReadonlyMap<string, readonly number[]>,
-  reference: Reference | undefined,
+  reference: Pick<Reference, 'search'> | undefined,
 ): Map<string, number> {
   const specs = inputSpecs(model);
   const ran = reference?.search.verdict === 'found' ? reference.search.sizes : bindSizes(specs, shapes);

@@ -151,7 +151,11 @@ export function layerTable(layers: readonly CostedLayer[]): Block | undefined {
       given(facts.macs, countText),
       countText(facts.parameters),
       ...(timed
-        ? [given(facts.timeUs, show), given(facts.timeUs, (value) => share(value, total)), facts.ranAs ?? '']
+        ? [
+            given(facts.timeUs || undefined, show),
+            given(facts.timeUs || undefined, (value) => share(value, total)),
+            facts.ranAs ?? '',
+          ]
         : []),
     ]),
   );

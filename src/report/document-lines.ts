@@ -2,7 +2,7 @@
 import type { BarsBlock, Block, BlockCell, Document, StackBlock, TableBlock } from './document.js';
 import type { Tone } from './figures.js';
 import { lineWidth, pad, span, textWidth, wrap, type Line, type Span, type Style } from './span.js';
-import { bars, stack, table, type Cell } from './table.js';
+import { bar, bars, stack, table, type Cell } from './table.js';
 
 export interface LineOptions {
   /** Columns of the terminal. */
@@ -19,8 +19,14 @@ export const TONE_STYLES: { readonly [T in Tone]: Style | undefined } = {
 };
 
 const styleOf = (tone: Tone | undefined): Style | undefined => (tone === undefined ? undefined : TONE_STYLES[tone]);
-const toCell = (cell: BlockCell): Cell =>
-  typeof cell === 'string' ? cell : { text: cell.text, style: styleOf(cell.tone) };
+const METER_WIDTH = 16;
+const SHARE_WIDTH = 5;
+const toCell = (cell: BlockCell): Cell => {
+  if (typeof cell === 'string') return cell;
+  const { text, meter } = cell;
+  const shown = meter === undefined ? text : `${pad(text, SHARE_WIDTH, 'right')}  ${bar(meter, 1, METER_WIDTH)}`;
+  return { text: shown, style: styleOf(cell.tone) };
+};
 const isName = (cell: BlockCell | undefined): boolean => typeof cell === 'object' && cell.name !== undefined;
 
 function tableLines({ caption, columns, rows }: TableBlock, width: number): Line[] {

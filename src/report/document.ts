@@ -9,6 +9,8 @@ export interface RichCell {
   readonly name?: 'name';
   /** after / before, drawn as a bar under the text where the form allows it. */
   readonly ratio?: number;
+  /** Share of the largest value of the column: a bar behind the text in a terminal, where pages have charts. */
+  readonly meter?: number;
 }
 export type BlockCell = string | RichCell;
 

@@ -102,6 +102,7 @@ export const LAYER = object(
     parameters: whole('Elements of its weights'),
     bytesMoved: maybe(whole('Bytes of its inputs, weights and outputs')),
     timeUs: maybe(real('Time in the runtime profile, microseconds', { min: 0 })),
+    aloneUs: maybe(real('Time as a model of its own, microseconds', { min: 0 })),
     ranAs: maybe(words('What the runtime ran it as, where it was fused: operator, and the node that carries the time')),
   },
   'One node',

@@ -151,7 +151,7 @@ it('inspect, profile and compare say the main things', () => {
   expect(inspect).toMatch(/com\.example\.Fancy +1 .*unknown operator: left alone/);
   const profile = text(sampleProfile());
   expect(profile).toContain('8.90 ms (p90 9.32 ms, p99 11.2 ms), 1 thread');
-  expect(profile).toMatch(/features\.2\S* +483 µs · 5 % +█+\n/);
+  expect(profile).toMatch(/features\.2\S* +Conv +1×96×112×112 +19\.27 M +483 µs +5 % +█{16} /);
   expect(profile).toMatch(/ReorderInput +2 +96\.0 µs +1 % +added by the runtime/);
   expect(profile).toContain('runtime fusion off: 14.5 ms  57 % (8.30 ms) · 43 % (6.24 ms) · 0 % (0 µs)');
   const compare = text(sampleCompare());
