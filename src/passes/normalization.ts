@@ -1,9 +1,8 @@
-// The pieces of a normalization: (x - mean) / sqrt(var + eps) over some axes, then a scale and a bias that are constants.
+// The pieces of a normalization: (x - mean) / sqrt(var + eps) over some axes, then a scale and a bias.
 // Written as quotient or product with the inverse root, or as TensorFlow does: x k + (bias - mean k), k = scale / root.
 import type { Facts } from '../analysis/facts.js';
 import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
-import type { Tensor } from '../tensor/tensor.js';
 import { knownNumbers } from './constants.js';
 import { exponentConstant, scalarConstant } from './expression.js';
 import type { Pieces } from './pieces.js';
@@ -18,14 +17,14 @@ interface Moments {
 }
 
 export interface Normalization extends Moments, Pieces {
-  readonly scale: Tensor | undefined;
-  readonly bias: Tensor | undefined;
+  readonly scale: Value | undefined;
+  readonly bias: Value | undefined;
   /** The last node, whose outputs the single operator takes over. */
   readonly last: Node;
 }
 
-/** Whether a constant is a scale or a bias of the operator. */
-export type Fits = (tensor: Tensor, moments: Moments) => boolean;
+/** Whether a value can be the scale or bias of the operator. */
+export type Fits = (value: Value, moments: Moments) => boolean;
 
 /** Operators that `normalizationAt` starts from: those that bring x and its mean together. */
 export const NORMALIZATION_ROOTS: readonly string[] = ['Div', 'Mul', 'Add', 'Sub'];
@@ -35,15 +34,15 @@ export function normalizationAt(node: Node, facts: Facts, fits: Fits): Normaliza
   if (node.is('Add') || node.is('Sub')) return sumAt(node, facts, fits);
   const core = node.is('Div') ? quotientAt(node, facts) : node.is('Mul') ? productAt(node, facts, fits) : undefined;
   if (core === undefined) return undefined;
-  const fitting = (tensor: Tensor): boolean => fits(tensor, core);
-  const scaling = core.scale ? undefined : constantStep(node, 'Mul', fitting);
-  const biasing = constantStep(scaling?.node ?? node, 'Add', fitting);
+  const fitting = (value: Value): boolean => fits(value, core);
+  const scaling = core.scale ? undefined : affineStep(node, 'Mul', fitting);
+  const biasing = affineStep(scaling?.node ?? node, 'Add', fitting);
   const last = biasing?.node ?? scaling?.node ?? node;
   const inner = [node, scaling?.node].filter((step): step is Node => step !== undefined && step !== last);
   return {
     ...core,
-    scale: core.scale ?? scaling?.tensor,
-    bias: biasing?.tensor,
+    scale: core.scale ?? scaling?.operand,
+    bias: biasing?.operand,
     last,
     nodes: new Set([...core.nodes, ...inner]),
   };
@@ -100,7 +99,7 @@ function sumAt(node: Node, facts: Facts, fits: Fits): Normalization | undefined 
       const mean = meanProduct.inputs.find((input) => input !== factor)?.producer;
       if (!inverse || !variance || variance.x !== x || !factor || !meanProduct.inputs.includes(factor)) continue;
       if (!mean || !isMeanOf(mean, variance, facts)) continue;
-      if (![inverse.scale, shift.bias].every((tensor) => tensor === undefined || fits(tensor, variance))) continue;
+      if (![inverse.scale, shift.bias].every((value) => value === undefined || fits(value, variance))) continue;
       const nodes = [product, meanProduct, mean, ...shift.nodes, ...inverse.nodes, ...variance.nodes];
       return { ...variance, scale: inverse.scale, bias: shift.bias, last: node, nodes: new Set(nodes) };
     }
@@ -111,11 +110,10 @@ function sumAt(node: Node, facts: Facts, fits: Fits): Normalization | undefined 
 /** bias - mean k, or -(mean k). */
 function shiftOf(
   value: Value | undefined,
-):
-  { readonly mean: Value | undefined; readonly bias: Tensor | undefined; readonly nodes: readonly Node[] } | undefined {
+): { readonly mean: Value | undefined; readonly bias: Value | undefined; readonly nodes: readonly Node[] } | undefined {
   const node = value?.producer;
   if (node?.is('Neg')) return { mean: node.inputs[0], bias: undefined, nodes: [node] };
-  const bias = node?.is('Sub') ? node.inputs[0]?.constant : undefined;
+  const bias = node?.is('Sub') ? node.inputs[0] : undefined;
   return node && bias && { mean: node.inputs[1], bias, nodes: [node] };
 }
 
@@ -126,7 +124,7 @@ interface Root {
 }
 
 interface ScaledRoot extends Root {
-  readonly scale: Tensor | undefined;
+  readonly scale: Value | undefined;
 }
 
 function squareRoot(value: Value): Root | undefined {
@@ -149,15 +147,20 @@ function inverseSquareRoot(value: Value): Root | undefined {
   return root && { inner: root.inner, nodes: [node, ...root.nodes] };
 }
 
-/** The inverse root, by itself or times a constant. */
+/** The inverse root, by itself or times a scale. */
 function scaledInverse(value: Value): ScaledRoot | undefined {
   const inverse = inverseSquareRoot(value);
   if (inverse) return { ...inverse, scale: undefined };
   const node = value.producer;
-  const factor = node?.is('Mul') ? node.inputs.find((input) => input?.constant === undefined) : undefined;
-  const scale = node?.inputs.find((input) => input?.constant !== undefined)?.constant;
-  const scaled = factor && inverseSquareRoot(factor);
-  return node && scale && scaled && { inner: scaled.inner, nodes: [node, ...scaled.nodes], scale };
+  const [a, b] = node?.is('Mul') ? node.inputs : [];
+  for (const [factor, scale] of [
+    [a, b],
+    [b, a],
+  ]) {
+    const root = factor && inverseSquareRoot(factor);
+    if (node && scale && root) return { inner: root.inner, nodes: [node, ...root.nodes], scale };
+  }
+  return undefined;
 }
 
 /** mean((x - mean x)^2) + eps over the same axes. */
@@ -214,16 +217,14 @@ function squaredValue(node: Node): Value | undefined {
   return node.is('Mul') && a === b ? a : undefined;
 }
 
-/** The sole reader of `node`'s output, when it is `opType` with a constant that `fits`. */
-function constantStep(
+/** The sole reader of `node`'s output, when it is `opType` with another value that `fits`. */
+function affineStep(
   node: Node,
   opType: 'Mul' | 'Add',
-  fits: (tensor: Tensor) => boolean,
-): { readonly node: Node; readonly tensor: Tensor } | undefined {
+  fits: (value: Value) => boolean,
+): { readonly node: Node; readonly operand: Value } | undefined {
   const next = node.output?.soleConsumer;
-  const tensor =
-    next?.is(opType) && next.graph === node.graph
-      ? next.inputs.find((input) => input !== node.output)?.constant
-      : undefined;
-  return next && tensor && fits(tensor) ? { node: next, tensor } : undefined;
+  if (!next?.is(opType) || next.graph !== node.graph) return undefined;
+  const operand = next.inputs.find((input) => input !== node.output);
+  return operand && fits(operand) ? { node: next, operand } : undefined;
 }

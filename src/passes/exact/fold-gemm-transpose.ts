@@ -9,11 +9,11 @@ const FLAGS = ['transA', 'transB'] as const;
 export const foldGemmTranspose = defineLocalPass({
   name: 'fold-gemm-transpose',
   category: 'exact',
-  exactness: 'exact',
+  exactness: 'rounding',
   needs: [],
   summary: 'Fold Transpose of an operand into the flags of Gemm',
   details: `Gemm multiplies by an operand or by its transpose as \`transA\` and \`transB\` say, so a Transpose with \`perm = [1, 0]\` in front of
-it only turns the flag.`,
+it only turns the flag. ONNX Runtime adds the products in another order then.`,
   options: {},
   declines: { 'shared-output': 'The transposed matrix is also read by others, so the Transpose would stay.' },
   stats: { folded: 'Transpose folded into Gemm' },

@@ -37,10 +37,10 @@ and zeros are made, for which the number of channels must be known.`,
 });
 
 function instanceNormAt(node: Node, facts: Facts): Normalization | undefined {
-  const found = normalizationAt(node, facts, (tensor, { x, rank }) => {
+  const found = normalizationAt(node, facts, ({ constant }, { x, rank }) => {
     const channels = channelsOf({ x }, facts);
     const axis = channels !== undefined && { channels, rank, fromEnd: rank - 2 };
-    return axis && channelNumbers(tensor, axis) !== undefined;
+    return axis && constant ? channelNumbers(constant, axis) !== undefined : false;
   });
   if (!found || found.rank < 3 || found.axes.length !== found.rank - 2 || found.axes[0] !== 2) return undefined;
   // Along one axis, without anything per channel, it is a LayerNormalization as well; that is the more likely one.
@@ -62,8 +62,8 @@ function fuse(found: Normalization, channels: number, facts: Facts): void {
   };
   const name = last.output?.name ?? 'norm';
   const [scale, bias] = [
-    graph.addInitializer(vector(found.scale, 1), `${name}_scale`),
-    graph.addInitializer(vector(found.bias, 0), `${name}_bias`),
+    graph.addInitializer(vector(found.scale?.constant, 1), `${name}_scale`),
+    graph.addInitializer(vector(found.bias?.constant, 0), `${name}_bias`),
   ];
   const { inputs } = last;
   replaceNode(last, {

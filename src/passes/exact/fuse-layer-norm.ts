@@ -2,6 +2,7 @@
 import type { Facts } from '../../analysis/facts.js';
 import { floatAttr, intAttr } from '../../ir/attribute.js';
 import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
 import { elementCount, Tensor } from '../../tensor/tensor.js';
 import { graphOf, removeDead, replaceNode } from '../edit.js';
 import { NORMALIZATION_ROOTS, normalizationAt, type Normalization } from '../normalization.js';
@@ -47,14 +48,15 @@ the time as one operator (release 1.30, float32), in float16 six times the time.
   },
 });
 
-/** Normalization over the last axes; scale and bias have the dims of these axes, or those of the last of them. */
+/** Normalization over the last axes, with scale and bias of their dims. */
 function layerNormAt(node: Node, facts: Facts): Normalization | undefined {
-  const found = normalizationAt(node, facts, (tensor, moments) => {
-    const dims = normalizedDims(moments, facts);
-    const inner = stripped(tensor.dims);
-    return (
-      tensor.dims.length <= moments.rank && inner.length === dims?.length && inner.every((dim, i) => dim === dims[i])
-    );
+  const found = normalizationAt(node, facts, (value, { x, rank, axes }) => {
+    const dims = normalizedDims({ x, axes }, facts);
+    const shape = value.constant ? value.constant.dims : facts.staticShape(value);
+    if (dims === undefined || shape === undefined || shape.length > rank) return false;
+    // A constant can be given another shape; a value that is computed must have the right one.
+    const inner = value.constant ? stripped(shape) : shape;
+    return inner.length === dims.length && inner.every((dim, i) => dim === dims[i]);
   });
   if (!found?.axes.every((axis, i) => axis === found.rank - found.axes.length + i)) return undefined;
   // Over all positions without a scale it is an InstanceNormalization as well, which needs no large tensor of ones.
@@ -77,8 +79,12 @@ function fuse({ x, axes, epsilon, last, ...found }: Normalization, dims: readonl
   const graph = graphOf(last);
   const name = last.output?.name ?? 'norm';
   const ones = (): Tensor => Tensor.fromNumbers('float32', dims, new Float64Array(elementCount(dims)).fill(1));
-  const scale = graph.addInitializer(found.scale?.reshaped(dims) ?? ones(), `${name}_scale`);
-  const bias = found.bias && graph.addInitializer(found.bias.reshaped(dims), `${name}_bias`);
+  const parameter = (value: Value, hint: string): Value => {
+    const tensor = value.constant;
+    return tensor ? graph.addInitializer(tensor.reshaped(dims), `${name}_${hint}`) : value;
+  };
+  const scale = found.scale ? parameter(found.scale, 'scale') : graph.addInitializer(ones(), `${name}_scale`);
+  const bias = found.bias && parameter(found.bias, 'bias');
   const { inputs } = last;
   replaceNode(last, {
     opType: 'LayerNormalization',
