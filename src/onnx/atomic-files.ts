@@ -45,7 +45,8 @@ export async function writeFiles(files: readonly NewFile[], signal?: AbortSignal
     for (const [from, to] of renames) atPath(to, () => renameSync(from, to));
     for (const folder of new Set(renames.map(([, to]) => dirname(to)))) await flushFolder(folder);
   } catch (error) {
-    for (const [temporary] of renames) await rm(temporary, { force: true });
+    // What stands in the way of removing it is what went wrong before: that is the error to report.
+    for (const [temporary] of renames) await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
 }

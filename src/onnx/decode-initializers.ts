@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import { decodeTensor, readEntry, readInts, type TensorSource } from './decode-tensor.js';
 import type { AnnotationField, TensorRecord } from './document.js';
 import { ANNOTATION, SPARSE_TENSOR } from './schema.js';
-import { bodyOf, WireReader, wireError, type FieldSpan, type Source } from './wire.js';
+import { bodyOf, bytesOf, WireReader, wireError, type FieldSpan, type Source } from './wire.js';
 
 /** An initializer as a file gives it. */
 export interface NamedInitializer {
@@ -50,7 +50,7 @@ function denseInitializer({ source, tensors }: InitializerContext, field: FieldS
   if (tensor) tensors.set(tensor, { field, name, isExternal });
   const initializer: Initializer = tensor
     ? { kind: 'dense', tensor }
-    : { kind: 'opaque', bytes: source.bytes.subarray(field.bodyStart, field.end) };
+    : { kind: 'opaque', bytes: bytesOf(source, bodyOf(field)) };
   return { name, field, initializer, type: { kind: 'tensor', dtype: dtypeFromCode(typeCode), shape: dims } };
 }
 

@@ -145,7 +145,8 @@ function inlinePayload(source: Source, { raw, regions }: Header, dtype: DType, c
   const needed = storageBytes(dtype, count);
   if (raw !== undefined && (raw.end > raw.start || typed.length === 0)) {
     if (raw.end - raw.start !== needed) return `needs ${needed} bytes, but raw_data has ${raw.end - raw.start}`;
-    return source.bytes.subarray(raw.start, raw.end);
+    const isUnread = (source.unread?.within(raw.start, raw.end).length ?? 0) > 0;
+    return isUnread && source.unread ? source.unread.bytes(raw) : source.bytes.subarray(raw.start, raw.end);
   }
   if (field === TENSOR.floatData || field === TENSOR.doubleData) {
     const given = regionBytes(typed);

@@ -13,7 +13,7 @@ import { ExternalFolder } from './external.js';
 import { joinRepeated } from './join-repeated.js';
 import { MODEL } from './schema.js';
 import { sniff } from './sniff.js';
-import { fieldsByNumber, SplitMessageError, WireReader, wireError, type FieldSpan } from './wire.js';
+import { fieldsByNumber, SplitMessageError, WireReader, wireError, type FieldSpan, type Source } from './wire.js';
 
 export interface DecodeOptions {
   /** Path of the model file: for messages, and its folder is where external data is looked for. */
@@ -39,14 +39,19 @@ export interface DecodedModel {
  * bad-tensor, external-data, unsupported; `at` names the place
  */
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): DecodedModel {
+  return decodeRead({ bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) }, options);
+}
+
+/** As `decodeModel`, where data may have stayed on disk. */
+export function decodeRead(read: Pick<Source, 'bytes' | 'unread'>, options: DecodeOptions = {}): DecodedModel {
   const folder = options.folder ?? (options.path === undefined ? undefined : dirname(options.path));
   const source: TensorSource = {
-    bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    ...read,
     file: options.path,
     folder: folder === undefined ? undefined : new ExternalFolder(folder),
   };
   try {
-    return decodeSource(source, source.bytes, options);
+    return decodeSource(source, source, options);
   } catch (error) {
     if (!(error instanceof SplitMessageError)) throw error;
     return decodeJoined(source, options);
@@ -55,14 +60,14 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Dec
 
 function decodeJoined(source: TensorSource, options: DecodeOptions): DecodedModel {
   try {
-    return decodeSource({ ...source, bytes: joinRepeated(source) }, source.bytes, options);
+    return decodeSource({ ...source, bytes: joinRepeated(source), unread: undefined }, source, options);
   } catch (error) {
     throw error instanceof SplitMessageError ? error.reported : error;
   }
 }
 
 /** Decodes `source`, which stands for the bytes of the `file`. */
-function decodeSource(source: TensorSource, file: Buffer, options: DecodeOptions): DecodedModel {
+function decodeSource(source: TensorSource, file: Source, options: DecodeOptions): DecodedModel {
   const of = scanModel(source);
   const [graphField] = of(MODEL.graph);
   const irVersion = intOf(source, of(MODEL.irVersion).at(-1));
@@ -101,7 +106,7 @@ function decodeSource(source: TensorSource, file: Buffer, options: DecodeOptions
   const { graphs, nodes, attributes, tensors, values, weightInputs } = context;
   const opsetFields = new Map(of(MODEL.opsetImport).map((field) => [decodeOpset(source, field)[0], field]));
   const document: OnnxDocument = {
-    byteLength: file.length,
+    byteLength: file.bytes.length,
     header: decodeHeader(source, of),
     weightInputs,
     hasExternalData: [...tensors.values()].some((tensor) => tensor.isExternal),

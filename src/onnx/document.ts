@@ -42,7 +42,7 @@ export interface Records {
   /** What the records' offsets refer to. */
   readonly source: Source;
   /** The bytes as they were given: other than those of `source` where split messages had to be joined. */
-  readonly file: Buffer;
+  readonly file: Source;
   readonly model: ModelRecord;
   readonly graphs: ReadonlyMap<Graph, GraphRecord>;
   readonly nodes: ReadonlyMap<Node, NodeRecord>;

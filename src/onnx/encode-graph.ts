@@ -85,7 +85,7 @@ export function encodeTypes(
   for (const entry of record?.valueInfo ?? []) {
     const { value, field } = entry;
     if (value) seen.add(value);
-    if (value === undefined && source) rope.copy(source.bytes, field.start, field.end);
+    if (value === undefined && source) rope.copy(source, field.start, field.end);
     else if (!value || value.graph !== graph || !isDescribed(context, value, graph, record)) isKept = false;
     else isKept = encodeValueInfo(context, rope, number, value, entry) && isKept;
   }
@@ -145,7 +145,7 @@ function encodeInitializers(context: EncodeContext, graph: Graph, record: GraphR
   let isKept = true;
   for (const entry of entries) {
     const { field, value } = entry;
-    if (entry.initializer === undefined && source) rope.copy(source.bytes, field.start, field.end);
+    if (entry.initializer === undefined && source) rope.copy(source, field.start, field.end);
     else if (value.graph !== graph || !graph.initializers.has(value) || value.initializer?.kind === 'sparse')
       isKept = false;
     else isKept = encodeInitializer(context, rope, value, entry) && isKept;
@@ -169,7 +169,7 @@ function encodeInitializer(
   const source = context.records?.source;
   if (initializer?.kind === 'opaque') {
     if (entry && source && entry.initializer === initializer && !context.renamed.has(value)) {
-      rope.copy(source.bytes, entry.field.start, entry.field.end);
+      rope.copy(source, entry.field.start, entry.field.end);
       return true;
     }
     rope.field(GRAPH.initializer, renamed(initializer.bytes, TENSOR.name, fieldsOf.tensor({ name })));
@@ -180,7 +180,7 @@ function encodeInitializer(
   const isSame =
     entry !== undefined && entry.initializer?.kind === 'dense' && entry.initializer.tensor === initializer.tensor;
   if (source && isSame && isTensorKept(context, tensorEntry)) {
-    rope.copy(source.bytes, entry.field.start, entry.field.end);
+    rope.copy(source, entry.field.start, entry.field.end);
     return true;
   }
   rope.field(GRAPH.initializer, encodeTensor(context, tensorEntry));
@@ -194,14 +194,14 @@ function encodeSparse(context: EncodeContext, graph: Graph, record: GraphRecord 
   const known = new Map(entries.map((entry) => [entry.value, entry]));
   let isKept = true;
   for (const entry of entries) {
-    if (entry.initializer === undefined && source) rope.copy(source.bytes, entry.field.start, entry.field.end);
+    if (entry.initializer === undefined && source) rope.copy(source, entry.field.start, entry.field.end);
     else if (!graph.initializers.has(entry.value)) isKept = false;
   }
   for (const value of [...graph.initializers].sort((a, b) => a.ordinal - b.ordinal)) {
     if (value.initializer?.kind !== 'sparse') continue;
     const entry = known.get(value);
     if (entry && source && entry.initializer === value.initializer && !context.renamed.has(value))
-      rope.copy(source.bytes, entry.field.start, entry.field.end);
+      rope.copy(source, entry.field.start, entry.field.end);
     else {
       isKept = false;
       rope.field(GRAPH.sparseInitializer, renamedSparse(value));
@@ -245,7 +245,7 @@ function encodeAnnotations(context: EncodeContext, record: GraphRecord | undefin
     const named = [annotation.value, ...annotation.parameters].filter((value) => value !== undefined);
     if (!source || named.some((value) => value.graph === undefined)) isKept = false;
     else if (!named.some((value) => context.renamed.has(value)))
-      rope.copy(source.bytes, annotation.field.start, annotation.field.end);
+      rope.copy(source, annotation.field.start, annotation.field.end);
     else {
       isKept = false;
       rope.field(GRAPH.quantizationAnnotation, renamedAnnotation(context, source, annotation));

@@ -48,7 +48,7 @@ export function encodeNode(
   if (areChanged(context, node.outputs, record.outputs))
     groups.set(NODE.output, new Rope().push(fieldsOf.node({ output: namesOf(node.outputs) })));
   if (!attributes.isKept) groups.set(NODE.attribute, attributes.rope);
-  if (groups.size === 0) rope.copy(source.bytes, record.field.start, record.field.end);
+  if (groups.size === 0) rope.copy(source, record.field.start, record.field.end);
   else rope.field(number, patched(source, bodyOf(record.field), groups));
   return groups.size === 0;
 }
@@ -111,7 +111,7 @@ function encodeAttribute(context: EncodeContext, rope: Rope, entry: AttributeEnt
   const value = changedValue(context, attribute, encodeGraph);
   if (value) groups.set(...value);
   // An attribute that came from elsewhere may have had another field number there: defaults of functions do.
-  if (groups.size === 0 && attribute === previous) rope.copy(source.bytes, field.start, field.end);
+  if (groups.size === 0 && attribute === previous) rope.copy(source, field.start, field.end);
   else rope.field(number, patched(source, bodyOf(field), groups));
   return groups.size === 0;
 }
@@ -146,7 +146,7 @@ function changedValue(
 function unchangedGraph({ records }: EncodeContext, graph: Graph): Rope {
   const field = records?.graphs.get(graph)?.field;
   invariant(records && field, `graph ${graph.name} is not in the file`);
-  return new Rope().copy(records.source.bytes, field.bodyStart, field.end);
+  return new Rope().copy(records.source, field.bodyStart, field.end);
 }
 
 function tensorsOf(attribute: Attribute): readonly Tensor[] {

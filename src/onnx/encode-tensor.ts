@@ -45,7 +45,7 @@ export function encodeTensor(context: EncodeContext, entry: TensorEntry): Rope {
   const source = context.records?.source;
   if (source && record && isDataKept(context, entry, record)) {
     const body = bodyOf(record.field);
-    if (record.name === name) return new Rope().copy(source.bytes, body.start, body.end);
+    if (record.name === name) return new Rope().copy(source, body.start, body.end);
     return patched(source, body, new Map([[TENSOR.name, named]]));
   }
   const place = placeOf(context, entry);

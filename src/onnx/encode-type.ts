@@ -41,7 +41,7 @@ export function encodeValueInfo(
   const isSameType = value === entry.value ? !context.retyped.has(value) : value.type === entry.type;
   const { start, end } = entry.field;
   if (isSameName && isSameType) {
-    rope.copy(source.bytes, start, end);
+    rope.copy(source, start, end);
     return true;
   }
   const groups = new Map<number, Rope>();
@@ -55,7 +55,7 @@ export function encodeValueInfo(
 function typeField(source: Source, field: FieldSpan, type: ValueType | undefined): Rope {
   const [old] = fieldsByNumber(new WireReader(source, bodyOf(field), VALUE_INFO.schema))(VALUE_INFO.type);
   // What is not a tensor has no form in the IR: it can only have been there before.
-  if (type?.kind === 'other') return old ? new Rope().copy(source.bytes, old.start, old.end) : new Rope();
+  if (type?.kind === 'other') return old ? new Rope().copy(source, old.start, old.end) : new Rope();
   if (type === undefined) return new Rope();
   const [oldTensor] = old ? fieldsByNumber(new WireReader(source, bodyOf(old), TYPE.schema))(TYPE.tensorType) : [];
   if (!old || !oldTensor) return new Rope().push(fieldsOf.valueInfo({ type: typeMessage(type) }));
@@ -81,7 +81,7 @@ function patchedShape(source: Source, old: FieldSpan | undefined, shape: readonl
   shape.forEach((dim, i) => {
     const field = fields.length === shape.length ? fields[i] : undefined;
     if (!field) dims.field(SHAPE.dim, new Rope().push(fieldsOf.dimension(dimMessage(dim))));
-    else if (decodeDim(source, bodyOf(field)) === dim) dims.copy(source.bytes, field.start, field.end);
+    else if (decodeDim(source, bodyOf(field)) === dim) dims.copy(source, field.start, field.end);
     else {
       const kept = patched(
         source,

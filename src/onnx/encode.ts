@@ -71,7 +71,7 @@ export function encodeRope(
   if (!opsets.isKept) groups.set(MODEL.opsetImport, opsets.rope);
   if (graph) groups.set(MODEL.graph, new Rope().field(MODEL.graph, graph));
   if (!functions.isKept) groups.set(MODEL.functions, functions.rope);
-  if (groups.size === 0) return new Rope().push(records.file);
+  if (groups.size === 0) return new Rope().copy(records.file, 0, records.file.bytes.length);
   return patched(source, { start: 0, end: source.bytes.length }, groups);
 }
 
@@ -87,7 +87,7 @@ function encodeOpsets(
   let isKept = before?.size === opsets.size;
   for (const [domain, version] of opsets) {
     const field = before?.get(domain);
-    if (source && field && decodeOpset(source, field)[1] === version) rope.copy(source.bytes, field.start, field.end);
+    if (source && field && decodeOpset(source, field)[1] === version) rope.copy(source, field.start, field.end);
     else {
       isKept = false;
       const changed = new Rope().push(fieldsOf.opset({ version }));
@@ -113,7 +113,7 @@ function encodeFunctions(context: EncodeContext, model: Model): Group {
     const field = records?.graphs.get(f.graph)?.field;
     const changed = encodeFunction(context, f, original);
     if (changed) rope.field(MODEL.functions, changed);
-    else if (records && field) rope.copy(records.source.bytes, field.start, field.end);
+    else if (records && field) rope.copy(records.source, field.start, field.end);
     isKept &&= changed === undefined && original === before[i];
   });
   return { rope, isKept };
@@ -199,7 +199,8 @@ function fieldGroup<T extends string | readonly string[]>(contents: Uint8Array, 
 }
 
 /** The error for a model that needs external data. */
-export function tooLarge(bytes: number): InputError {
-  const message = `the model takes ${(bytes / 2 ** 30).toFixed(2)} GiB, and a model file cannot pass 2 GiB`;
+export function tooLarge(bytes: number, limit: number = MAX_MODEL_BYTES): InputError {
+  const gib = (size: number): string => `${Number((size / 2 ** 30).toPrecision(3))} GiB`;
+  const message = `the model takes ${gib(bytes)}, and a model file cannot pass ${gib(limit)}`;
   return new InputError('too-large', message, { fix: 'write the weights to a file of their own with --external-data' });
 }

@@ -1,7 +1,7 @@
 // External data: tensors whose bytes stand in a file beside the model. A location may not lead out of the model's folder,
 // since a model file comes from strangers and would otherwise read any file of the machine into its weights.
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync, realpathSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 import { InputError, type ErrorPlace } from '../base/errors.js';
 import type { LazyBytes } from '../tensor/tensor.js';
@@ -85,13 +85,11 @@ export class ExternalFolder {
       const home = realpathSync(this.#folder);
       const inside = relative(home, realpathSync(path));
       if (inside === '..' || inside.startsWith(`..${sep}`) || isAbsolute(inside)) throw outside(location, at);
-      const file = withFile(path, (_, stats) => ({
-        location,
-        path,
-        size: stats.size,
-        inode: stats.ino,
-        changed: stats.mtimeMs,
-      }));
+      // Asked before anything is opened: opening a pipe would wait for somebody to write into it.
+      const stats = statSync(path);
+      if (!stats.isFile()) throw new TypeError(`${path} is not a file`);
+      closeSync(openSync(path, 'r'));
+      const file = { location, path, size: stats.size, inode: stats.ino, changed: stats.mtimeMs };
       this.#files.set(location, file);
       return file;
     } catch (cause) {
@@ -176,17 +174,6 @@ function guarded<T>(file: ExternalFile, read: () => T): T {
       at: { file: file.location },
       cause,
     });
-  }
-}
-
-function withFile<T>(path: string, use: (descriptor: number, stats: Stats) => T): T {
-  const descriptor = openSync(path, 'r');
-  try {
-    const stats = fstatSync(descriptor);
-    if (!stats.isFile()) throw new TypeError(`${path} is not a file`);
-    return use(descriptor, stats);
-  } finally {
-    closeSync(descriptor);
   }
 }
 

@@ -90,13 +90,13 @@ function joined(source: Source, body: Span, { children, single }: Level): Rope {
     const { number } = reader;
     const child = children.get(number);
     if (single.has(number))
-      parts.set(number, (parts.get(number) ?? new Rope()).copy(source.bytes, reader.bodyStart, reader.end));
+      parts.set(number, (parts.get(number) ?? new Rope()).copy(source, reader.bodyStart, reader.end));
     else if (child)
       groups.set(number, (groups.get(number) ?? new Rope()).field(number, joined(source, reader.body(), child())));
   }
   for (const [number, rope] of parts) {
     // Joined first: the parts of a part may be split as well.
-    const whole: Source = { ...source, bytes: Buffer.concat(rope.chunks()) };
+    const whole: Source = { file: source.file, bytes: Buffer.concat(rope.chunks()) };
     groups.set(
       number,
       new Rope().field(number, joined(whole, { start: 0, end: whole.bytes.length }, children.get(number)?.() ?? LEAF)),

@@ -1,8 +1,15 @@
 // Opening a model file.
 import { open, type FileHandle } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { InputError, type InputCode } from '../base/errors.js';
-import { decodeModel, type DecodedModel, type DecodeOptions } from './decode.js';
+import { decodeRead, type DecodedModel, type DecodeOptions } from './decode.js';
 import { MAX_MODEL_BYTES } from './schema.js';
+import { readSparsely } from './unread.js';
+import type { Source } from './wire.js';
+
+/** Bytes from which a file is not held in memory, and its tensors stay on disk: what is read again and again should not. */
+const LARGE_FILE = 32 * 2 ** 20;
+const LARGE_TENSOR = 2 ** 18;
 
 /** What the codes of the operating system mean for a model that is to be read. */
 const FAILURES: Readonly<Record<string, readonly [code: InputCode, says: string]>> = {
@@ -21,16 +28,19 @@ export async function openModel(
   path: string,
   options: Pick<DecodeOptions, 'keepOverridable'> = {},
 ): Promise<DecodedModel> {
-  return decodeModel(await readModelFile(path), { ...options, path });
+  return decodeRead(await readModelFile(path), { ...options, path });
 }
 
-async function readModelFile(path: string): Promise<Uint8Array> {
+async function readModelFile(path: string): Promise<Pick<Source, 'bytes' | 'unread'>> {
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, 'r');
     const stats = await handle.stat();
     if (stats.size > MAX_MODEL_BYTES) throw tooLarge(path, stats.size);
-    return stats.isFile() ? await readWhole(handle, stats.size) : await handle.readFile();
+    if (!stats.isFile()) return { bytes: await handle.readFile() };
+    if (stats.size < LARGE_FILE) return { bytes: await readWhole(handle, stats.size) };
+    const { size, ino: inode, mtimeMs: changed } = stats;
+    return readSparsely(handle.fd, { location: basename(path), path, size, inode, changed }, LARGE_TENSOR);
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error) || error instanceof InputError) throw error;
     const [code, says] = FAILURES[String(error.code)] ?? ['not-readable', `the system says ${String(error.code)}`];
@@ -41,7 +51,7 @@ async function readModelFile(path: string): Promise<Uint8Array> {
 }
 
 /** In one piece: `readFile` reads in many small steps. */
-async function readWhole(handle: FileHandle, size: number): Promise<Uint8Array> {
+async function readWhole(handle: FileHandle, size: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(size);
   let filled = 0;
   while (filled < size) {

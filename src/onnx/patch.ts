@@ -12,7 +12,7 @@ export function patched(source: Source, body: Span, groups: FieldGroups): Rope {
   const reader = new WireReader(source, body);
   while (reader.next()) {
     const group = groups.get(reader.number);
-    if (!group) rope.copy(source.bytes, reader.start, reader.end);
+    if (!group) rope.copy(source, reader.start, reader.end);
     else if (left.delete(reader.number)) rope.append(group);
   }
   for (const group of left.values()) rope.append(group);

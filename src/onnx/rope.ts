@@ -2,6 +2,7 @@
 // lengths are added up, so that a model with gigabytes of weights is put together in no time and no memory.
 import type { Tensor } from '../tensor/tensor.js';
 import { WIRE } from './schema.js';
+import type { Source } from './wire.js';
 
 /** A region of a buffer; neighbours grow together. */
 interface Region {
@@ -29,8 +30,18 @@ export class Rope {
     return this.#length;
   }
 
-  /** Appends `bytes[start, end)` without copying. */
-  copy(bytes: Buffer, start: number, end: number): this {
+  /** Appends what stands at `[start, end)` without copying; what stayed on disk is read when it is written. */
+  copy({ bytes, unread }: Pick<Source, 'bytes' | 'unread'>, start: number, end: number): this {
+    let from = start;
+    for (const part of unread?.within(start, end) ?? []) {
+      this.#region(bytes, from, part.start);
+      if (unread) this.tensor(unread.tensor(part));
+      from = part.end;
+    }
+    return this.#region(bytes, from, end);
+  }
+
+  #region(bytes: Buffer, start: number, end: number): this {
     const last = this.#parts.at(-1);
     if (last && isRegion(last) && last.bytes === bytes && last.end === start) last.end = end;
     else if (end > start) this.#parts.push({ bytes, start, end });
@@ -40,7 +51,7 @@ export class Rope {
 
   /** Appends `bytes` without copying. */
   push(bytes: Uint8Array): this {
-    return this.copy(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
+    return this.#region(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.byteLength);
   }
 
   /** Appends the bytes of `tensor` (not of strings). */
@@ -53,7 +64,7 @@ export class Rope {
 
   append(rope: Rope): this {
     for (const part of rope.#parts) {
-      if (isRegion(part)) this.copy(part.bytes, part.start, part.end);
+      if (isRegion(part)) this.#region(part.bytes, part.start, part.end);
       else this.tensor(part);
     }
     return this;

@@ -4,12 +4,15 @@
 import { InputError, type InputCode } from '../base/errors.js';
 import { SINGLE, WIRE, type MessageSchema } from './schema.js';
 import { decodeText } from './text.js';
+import type { UnreadRegions } from './unread.js';
 
 /** A model file in memory. */
 export interface Source {
   readonly bytes: Buffer;
   /** Name for messages. */
   readonly file: string | undefined;
+  /** What of `bytes` is not there: data of large tensors that stayed on disk. */
+  readonly unread?: UnreadRegions | undefined;
 }
 
 /** The contents of a message, or of any other field: `bytes[start, end)`. */
@@ -198,6 +201,15 @@ export function fieldsByNumber(reader: WireReader): (number: number) => readonly
     else lists.set(reader.number, [reader.field()]);
   }
   return (number) => lists.get(number) ?? [];
+}
+
+/** The bytes of `span`, read from disk where they stayed there. */
+export function bytesOf({ bytes, unread }: Source, { start, end }: Span): Uint8Array {
+  const missing = unread?.within(start, end) ?? [];
+  if (missing.length === 0) return bytes.subarray(start, end);
+  const whole = Buffer.from(bytes.subarray(start, end));
+  for (const part of missing) whole.set(unread?.bytes(part).read() ?? [], part.start - start);
+  return whole;
 }
 
 /** The text in `field`; '' when there is none. */

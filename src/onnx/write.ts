@@ -14,6 +14,8 @@ export interface WriteOptions extends Pick<EncodeOptions, 'weightInputs'> {
    * In both, the result needs no file of the input any more.
    */
   readonly externalData?: 'never' | 'auto' | 'always';
+  /** Bytes that the model file may have, for `auto` and `never`; default and at most 2 GiB, the limit of the format. */
+  readonly maxBytes?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -44,17 +46,18 @@ export async function writeModel(
   options: WriteOptions = {},
 ): Promise<WrittenModel> {
   const { externalData = 'auto', weightInputs = 'keep', signal } = options;
+  const maxBytes = Math.min(options.maxBytes ?? MAX_MODEL_BYTES, MAX_MODEL_BYTES);
   if (externalData !== 'always') {
     const rope = encodeRope(document, model, { weightInputs });
-    if (rope.length <= MAX_MODEL_BYTES) {
+    if (rope.length <= maxBytes) {
       await writeFiles([{ path, batches: rope.batches() }], signal);
       return { bytes: rope.length, externalBytes: 0, files: [path] };
     }
-    if (externalData === 'never') throw tooLarge(rope.length);
+    if (externalData === 'never') throw tooLarge(rope.length, maxBytes);
   }
   const data = dataFile(`${path}.data`);
   const rope = encodeRope(document, model, { weightInputs }, { kind: 'external', place: data.place });
-  if (rope.length > MAX_MODEL_BYTES) throw tooLarge(rope.length);
+  if (rope.length > maxBytes) throw tooLarge(rope.length, maxBytes);
   const files = [
     ...(data.size() > 0 ? [{ path: data.path, batches: data.batches() }] : []),
     { path, batches: rope.batches() },

@@ -1,6 +1,14 @@
 // Seeded damage to real model files: to the tree of messages, so that it gets past the wire format, and to the bytes.
 import type { Rng } from '../../src/base/rng.js';
-import { encodeTree, isMessage, messagesOf, withFields, type Field, type Message } from '../onnx/wire-tree.js';
+import {
+  encodeTree,
+  isMessage,
+  messagesOf,
+  withFields,
+  type Field,
+  type Kind,
+  type Message,
+} from '../onnx/wire-tree.js';
 
 /** A real file to damage. */
 export interface Seed {
@@ -37,6 +45,7 @@ const NUMBERS: readonly bigint[] = [
 ].concat([2n ** 32n, 2n ** 40n, 2n ** 53n, 2n ** 62n, 2n ** 63n - 1n, -1n, -2n, -(2n ** 31n), -(2n ** 63n)]);
 
 interface Spot {
+  readonly kind: Kind;
   readonly fields: readonly Field[];
   readonly at: number;
   readonly field: Field;
@@ -56,12 +65,8 @@ const DAMAGES: readonly ((spot: Spot) => readonly Field[])[] = [
     const wireType = rng.pick([0, 1, 2, 3, 4, 5, 6, 7]);
     return fields.with(at, { ...field, wireType });
   },
-  changeContent,
-  changeContent,
-  changeContent,
-  changeContent,
-  transplant,
-  transplant,
+  ...Array.from({ length: 8 }, () => changeContent),
+  ...Array.from({ length: 4 }, () => transplant),
   nest,
 ];
 
@@ -106,26 +111,22 @@ function transplant({ fields, at, field, rng, donor }: Spot): readonly Field[] {
   return rng.uniform() < 0.5 ? fields.with(at, rng.pick(given)) : fields.toSpliced(at, 0, rng.pick(given));
 }
 
-/** A graph inside an attribute of a node, many times over, with the field at the bottom. */
-function nest({ fields, field, rng, from }: Spot): readonly Field[] {
-  let graph: Message = { kind: 'graph', fields: [field] };
-  const name: Field = { number: 1, wireType: 2, content: Buffer.from('then_branch') };
+/** Graphs in attributes of nodes of graphs, with the field at the bottom. */
+function nest(spot: Spot): readonly Field[] {
+  const { kind, fields, field, rng } = spot;
+  if (kind !== 'graph') return changeContent(spot);
+  const text = (number: number, content: string): Field => ({ number, wireType: 2, content: Buffer.from(content) });
+  let inner: Field = field;
   for (let depth = rng.int(1, 60); depth > 0; depth--) {
+    const graph: Field = { number: 6, wireType: 2, content: { kind: 'graph', fields: [inner] } };
     const attribute: Message = {
       kind: 'attribute',
-      fields: [name, { number: 20, wireType: 0, content: 5n }, { number: 6, wireType: 2, content: graph }],
+      fields: [text(1, 'then_branch'), { number: 20, wireType: 0, content: 5n }, graph],
     };
-    const node: Message = {
-      kind: 'node',
-      fields: [
-        { number: 1, wireType: 2, content: rng.pick(from.texts) },
-        { number: 4, wireType: 2, content: Buffer.from(rng.pick(['If', 'Loop', 'Scan'])) },
-        { number: 5, wireType: 2, content: attribute },
-      ],
-    };
-    graph = { kind: 'graph', fields: [{ number: 1, wireType: 2, content: node }] };
+    const holder = [text(4, rng.pick(['If', 'Loop', 'Scan'])), { number: 5, wireType: 2, content: attribute }];
+    inner = { number: 1, wireType: 2, content: { kind: 'node', fields: holder } };
   }
-  return [...fields, ...graph.fields];
+  return [...fields, inner];
 }
 
 /** What may happen to the bytes of a file. */
@@ -151,7 +152,9 @@ export function mutant(seed: Seed, donor: Seed, rng: Rng): Buffer {
     const at = rng.int(0, message.fields.length - 1);
     const field = message.fields[at] as Field;
     const damage = rng.pick(DAMAGES);
-    tree = withFields(tree, message, (fields) => damage({ fields, at, field, rng, from: seed, donor }));
+    tree = withFields(tree, message, (fields) =>
+      damage({ kind: message.kind, fields, at, field, rng, from: seed, donor }),
+    );
     if (tree.fields.length === 0) break;
   }
   let bytes = encodeTree(tree);

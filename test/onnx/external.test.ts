@@ -1,4 +1,5 @@
 // External data: read where it stands, nothing outside the model's folder, and everything that can be wrong with it.
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,7 @@ beforeAll(() => {
   symlinkSync(join(home, 'secret.bin'), join(paths.folder, 'link-out.bin'));
   symlinkSync('sub/w.bin', join(paths.folder, 'link-in.bin'));
   symlinkSync(home, join(paths.folder, 'link-folder'));
+  execFileSync('mkfifo', [join(paths.folder, 'pipe')]);
 });
 
 afterAll(() => rmSync(join(paths.folder, '..'), { recursive: true, force: true }));
@@ -128,6 +130,7 @@ describe('external data is refused', () => {
     ['without a name', { location: '' }, /outside/],
     ['when the file is missing', { location: 'missing.bin' }, /"missing\.bin" cannot be read/],
     ['when it is a folder', { location: 'sub' }, /cannot be read/],
+    ['when it is a pipe, which is not waited for', { location: 'pipe' }, /cannot be read/],
     ['when the file is too short', { location: 'w.bin', offset: 16 }, /reaches to byte 32 of "w\.bin", which has 28/],
     ['when the offset is absurd', { location: 'w.bin', offset: 2 ** 49 }, /which has 28/],
     ['when the checksum is another', { location: 'w.bin', offset: 8, checksum: '00'.repeat(20) }, /SHA-1/],
