@@ -29,6 +29,7 @@ import {
   softmax,
   tail,
 } from './layer-moves.js';
+import { writtenOut } from './piece-moves.js';
 import {
   channelShuffle,
   constantChain,
@@ -41,6 +42,7 @@ import {
   transpose,
   upsample,
 } from './shape-moves.js';
+import { streamlineSite } from './streamline-moves.js';
 
 export interface RandomGraph {
   readonly model: Model;
@@ -65,11 +67,13 @@ const MOVES: readonly (readonly [number, Move])[] = [
   [2, (b) => batchNorm(b)],
   [5, activation],
   [3, activationPieces],
+  [8, writtenOut],
   [4, pool],
   [2, globalPool],
   [1, gate],
   [1, convTranspose],
   [5, constantArithmetic],
+  [10, streamlineSite],
   [3, join],
   [3, concat],
   [2, split],

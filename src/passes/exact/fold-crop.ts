@@ -73,6 +73,8 @@ function cropOf(node: Node, facts: Facts): Crop | 'other' | undefined {
     first[at] = Math.min(Math.max(start < 0 ? start + size : start, 0), size);
   }
   const sizes = after.slice(2);
+  // The runtime has no ConvTranspose with an empty result.
+  if (sizes.includes(0)) return 'other';
   return sizes.every(isStatic) ? { starts: first.slice(2), sizes: sizes as readonly number[] } : undefined;
 }
 

@@ -4,7 +4,7 @@ import { intAttr } from '../../ir/attribute.js';
 import { isStatic } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
-import { elementCount } from '../../tensor/tensor.js';
+import { elementCount, Tensor } from '../../tensor/tensor.js';
 import { knownNumbers } from '../constants.js';
 import { isPointwise, isUnpadded, windowGeometry } from '../conv-geometry.js';
 import { graphOf, removeNode, replaceNode } from '../edit.js';
@@ -66,10 +66,10 @@ function planHoist(node: Node, facts: Facts): Planned<HoistPlan, Code> {
   const geometry = windowGeometry(conv, facts);
   const kind = averageOf(node, facts);
   if (!geometry || !isPointwise(geometry) || kind === undefined) return undefined;
-  if (middle.soleConsumer !== node) return refuse('shared-output');
   if (kind === 'counting' && conv.inputs[2] !== undefined) return refuse('padded-bias');
   const refusal = costRefusal(node, conv, data, facts);
   if (refusal) return refusal;
+  if (middle.soleConsumer !== node) return refuse('shared-output');
   return kind !== 'flat' || becomesGemm(conv, facts) ? { conv, data, flat: kind === 'flat' } : refuse('flat');
 }
 
@@ -133,10 +133,18 @@ function hoist(node: Node, { conv, data, flat }: HoistPlan): void {
   const rest = conv.inputs.slice(1);
   if (flat && weight && tensor) {
     const matrix = graph.addInitializer(tensor.reshaped(tensor.dims.slice(0, 2)), weight.name);
+    const { dtype, dims } = tensor;
+    const [outputs = 0] = dims;
+    // Before opset 11 a Gemm must have a bias.
+    const bias =
+      rest[1] ??
+      (graph.model.opset < 11
+        ? graph.addInitializer(Tensor.fromNumbers(dtype, [outputs], new Float64Array(outputs)), `${weight.name}_bias`)
+        : undefined);
     replaceNode(node, {
       opType: 'Gemm',
       name: conv.name,
-      inputs: [average.output, matrix, ...rest.slice(1)],
+      inputs: [average.output, matrix, bias],
       attributes: { transB: intAttr(1) },
     });
   } else {

@@ -1,4 +1,5 @@
 // Composes neighbouring affine nodes: s2 (s1 x + t1) + t2 = (s2 s1) x + (s2 t1 + t2).
+import { sameDim, type Dim } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -75,11 +76,11 @@ function planMerge(node: Node, facts: Facts): Planned<MergePlan, Code> {
   const last = wideAffineOf(node, facts);
   const middle = last && predecessor(last, facts);
   if (last === undefined || middle === undefined) return undefined;
-  const pair = mergeable([middle, last]);
+  const pair = mergeable([middle, last], facts);
   if (last.affine.data.soleConsumer !== node) return pair && !isRefusal(pair) ? refuse('shared-output') : undefined;
   if (pair) return pair;
   const first = middle.affine.data.soleConsumer === middle.affine.node ? predecessor(middle, facts) : undefined;
-  return first && mergeable([first, middle, last]);
+  return first && mergeable([first, middle, last], facts);
 }
 
 function predecessor(of: WideAffine, facts: Facts): WideAffine | undefined {
@@ -88,7 +89,7 @@ function predecessor(of: WideAffine, facts: Facts): WideAffine | undefined {
   return found?.dtype === of.dtype ? found : undefined;
 }
 
-function mergeable(chain: readonly WideAffine[]): Planned<MergePlan, Code> {
+function mergeable(chain: readonly WideAffine[], facts: Facts): Planned<MergePlan, Code> {
   const [first, ...rest] = chain;
   if (first === undefined) return undefined;
   let map: Pick<WideAffine, 'scale' | 'shift'> = first;
@@ -99,7 +100,7 @@ function mergeable(chain: readonly WideAffine[]): Planned<MergePlan, Code> {
     cancels ||= cancelling(map.shift, next, merged.shift, first);
     map = merged;
   }
-  const replacements = replacementsFor(chain, map);
+  const replacements = replacementsFor(chain, map, facts);
   if (replacements === undefined) return undefined;
   const pattern = fusedPattern(first.affine.node);
   if (
@@ -128,11 +129,12 @@ function cancelling(before: WideNumbers, next: WideAffine, after: WideNumbers, {
 function replacementsFor(
   chain: readonly WideAffine[],
   { scale, shift }: Pick<WideAffine, 'scale' | 'shift'>,
+  facts: Facts,
 ): Replacement[] | 'out-of-range' | undefined {
   const dtype = chain[0]?.dtype ?? 'float32';
   const tensor = (wide: WideNumbers): Tensor | undefined => foldedTensor(dtype, wide.dims, [], () => wide.numbers);
   const norm = chain.find(({ affine }) => affine.node.opType === 'BatchNormalization');
-  if (norm) return chain.length === 2 ? batchNormFor(norm, scale, shift) : undefined;
+  if (norm) return chain.length === 2 && keepsChannels(chain, facts) ? batchNormFor(norm, scale, shift) : undefined;
   const forms =
     oneNode(scale, shift) ??
     (chain.length > 2
@@ -160,6 +162,12 @@ function oneNode(scale: WideNumbers, shift: WideNumbers): Form[] | undefined {
   if (allAre(scale, 1) && covers(shift, scale)) return [{ opType: 'Add', wide: shift }];
   if (allAre(scale, -1) && covers(shift, scale)) return [{ opType: 'Sub', wide: shift, flipped: true }];
   return undefined;
+}
+
+/** What enters the chain has the channels of the BatchNormalization in it: a constant may have made them from one. */
+function keepsChannels([first, second]: readonly WideAffine[], facts: Facts): boolean {
+  const channels = (of: WideAffine | undefined): Dim | undefined => of && facts.of(of.affine.data).shape?.[1];
+  return sameDim(channels(first), channels(second)) || first?.affine.node.opType === 'BatchNormalization';
 }
 
 /** gamma' = s sqrt(var + eps), beta' = t + s mean, with mean and variance as they were. */

@@ -94,11 +94,11 @@ function planMerge(node: Node, facts: Facts, growth: number): Planned<MergePlan,
     facts,
   );
   if (pool === undefined) return refuse('partial-windows');
-  if (middle.soleConsumer !== node) return refuse('shared-output');
   const [one, two] = conv === node ? [pool, convMap] : [convMap, pool];
   if (!isUnpadded(two)) return refuse('padded');
   const plan = merged({ first, middle, data }, { one, two, convMap }, node, facts, conv.inputs[1]?.name ?? 'conv');
   if (!plan || isRefusal(plan)) return plan;
+  if (middle.soleConsumer !== node) return refuse('shared-output');
   const [bytes, before] = [plan.tensors.weights.byteLength, conv.inputs[1]?.constant?.byteLength ?? 0];
   return bytes > before + growth ? refuse('grows', { bytes, before }) : plan;
 }

@@ -74,7 +74,10 @@ function undoConcat(node: Node, ctx: Context): boolean {
   });
   if (!pairs.every(([part, input]) => sameSize(part, input, axis, ctx.facts))) return false;
   const used = pairs.filter(([part]) => !part.isUnused);
-  if (!used.every(([part, input]) => canReplace(part, input))) return ctx.decline(node, 'graph-output');
+  const named = used.filter(([part]) => part.isGraphOutput).map(([, input]) => input);
+  // One value cannot bear the names of two outputs.
+  if (new Set(named).size < named.length || !used.every(([part, input]) => canReplace(part, input)))
+    return ctx.decline(node, 'graph-output');
   const graph = graphOf(node);
   const { inputs } = node;
   for (const [part, input] of used) graph.replaceUses(part, input);

@@ -85,7 +85,6 @@ function planMerge(node: Node, facts: Facts, maxWork: number): Planned<MergePlan
   const producer = middle?.producer;
   const data = producer?.inputs[0];
   if (!middle || !producer?.is('Conv') || !data || !node.is('Conv') || producer.graph !== node.graph) return undefined;
-  if (middle.soleConsumer !== node) return refuse('shared-output');
   const [first, second] = [convMapOf(producer, facts), convMapOf(node, facts)];
   if (!first || !second) return undefined;
   if (isRefusal(first)) return first;
@@ -94,6 +93,7 @@ function planMerge(node: Node, facts: Facts, maxWork: number): Planned<MergePlan
   const refusal = paddingRefusal(first, second) ?? costRefusal(first, second, middle, node, facts);
   const work = compositionWork(first, second);
   if (refusal) return refusal;
+  if (middle.soleConsumer !== node) return refuse('shared-output');
   if (work > maxWork) return refuse('too-large', { work });
   const map = compose(first, second);
   const tensors = convTensors(map);

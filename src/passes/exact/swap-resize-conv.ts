@@ -65,9 +65,9 @@ function planSwap(node: Node, facts: Facts): Planned<SwapPlan, Code> {
   const [small, large, result] = [data, middle, node.output].map((value) => value && facts.assumed(value));
   if (!geometry || !isPointwise(geometry) || !small || !large || !result || elementCount(large) <= elementCount(small))
     return undefined;
-  if (middle.soleConsumer !== node) return refuse('shared-output');
   const [before = 1, after = 1] = [large[1], result[1]];
   if (after > before) return refuse('channels', { before, after });
+  if (middle.soleConsumer !== node) return refuse('shared-output');
   const activation = fusedActivation(node);
   const moves = activation && resize.string('mode', 'nearest') === 'nearest' ? activation : undefined;
   const left = moves ? undefined : (activation ?? fusedSum(node));
