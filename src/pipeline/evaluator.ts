@@ -17,7 +17,7 @@ const BATCH_NODES = 500;
 export function createEvaluator(host: RuntimeHost, signal: AbortSignal): Evaluator {
   const run = async (nodes: readonly Node[], results: Map<Value, Tensor>): Promise<void> => {
     try {
-      for (const [value, tensor] of await evaluateBatch(host, signal, nodes)) results.set(value, tensor);
+      for (const [value, tensor] of await evaluateBatch(host, signal, nodes, results)) results.set(value, tensor);
     } catch (error) {
       if (!(error instanceof AppError) || error instanceof InterruptError) throw error;
       if (nodes.length === 1) return;
@@ -51,11 +51,15 @@ function* batches(nodes: readonly Node[]): Generator<readonly Node[]> {
   if (batch.length > 0) yield batch;
 }
 
-/** Runs the nodes as one model. A node may read what an earlier one computes; all else must be constant. */
+/**
+ * Runs the nodes as one model. A node may read what an earlier one computes, or what is in `known`; a node that reads
+ * anything else that is not constant is left out.
+ */
 async function evaluateBatch(
   host: RuntimeHost,
   signal: AbortSignal,
   nodes: readonly Node[],
+  known: ReadonlyMap<Value, Tensor>,
 ): Promise<Map<Value, Tensor>> {
   const first = nodes[0];
   if (first?.graph === undefined) return new Map();
@@ -65,9 +69,10 @@ async function evaluateBatch(
   const wanted: Value[] = [];
   for (const node of nodes) {
     for (const value of node.inputs) {
-      if (value?.constant && !copies.has(value))
-        copies.set(value, model.graph.addInitializer(value.constant, `c${copies.size}`));
+      const tensor = value && (value.constant ?? known.get(value));
+      if (tensor && !copies.has(value)) copies.set(value, model.graph.addInitializer(tensor, `c${copies.size}`));
     }
+    if (node.inputs.some((value) => value && !copies.has(value))) continue;
     const copy = model.graph.addNode({
       opType: node.opType,
       domain: node.domain,
@@ -83,6 +88,7 @@ async function evaluateBatch(
       wanted.push(value);
     });
   }
+  if (wanted.length === 0) return new Map();
   model.graph.setOutputs(wanted.flatMap((value) => copies.get(value) ?? []));
   const names = model.graph.outputs.map((value) => value.name);
   const outputs = await host.evaluate(Buffer.concat(encodeModel(undefined, model)), names, { signal });

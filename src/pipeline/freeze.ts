@@ -43,6 +43,28 @@ export function namedShapes(
   return new Map([...shapes].map(([name, shape]) => [findInput(inputs, name).name, shape]));
 }
 
+/**
+ * Sizes for running a model whose inputs were frozen to `freeze`, and its original: those, and `given` for other inputs.
+ * @throws InputError bad-feed for an unknown input, or a given size that contradicts a frozen one
+ */
+export function shapesToFeed(
+  model: Model,
+  freeze: Readonly<Record<string, readonly number[]>>,
+  given: ReadonlyMap<string, readonly number[]>,
+): Map<string, readonly number[]> {
+  const frozen = namedShapes(model, new Map(Object.entries(freeze)));
+  const shapes = namedShapes(model, given);
+  for (const [name, shape] of frozen) {
+    const other = shapes.get(name);
+    if (other === undefined || other.join() === shape.join()) continue;
+    throw new InputError('bad-feed', `the shape of ${name} is frozen to ${shape.join('x')}, not ${other.join('x')}`, {
+      at: { tensor: name },
+      fix: 'give one of --freeze and --input',
+    });
+  }
+  return new Map([...shapes, ...frozen]);
+}
+
 /** Inputs that a caller has to feed: those without an initializer. */
 export function realInputs(model: Model): Value[] {
   return model.graph.inputs.filter((input) => input.initializer === undefined);

@@ -3,19 +3,20 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { createFacts } from '../analysis/inference.js';
+import type { Mark } from '../ir/journal.js';
 import type { Model } from '../ir/model.js';
 import { decodeModel, type DecodedModel } from '../onnx/decode.js';
 import type { OnnxDocument } from '../onnx/document.js';
 import { openModel } from '../onnx/open.js';
 import { writeModel, type WrittenModel } from '../onnx/write.js';
-import { InterruptError } from '../base/errors.js';
+import { AppError, InternalError, InterruptError } from '../base/errors.js';
 import { RuntimeHost } from '../runtime/host.js';
 import { readFeedFlags, type UserFeeds } from '../runtime/user-feeds.js';
 import { findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { createEvaluator } from './evaluator.js';
 import { guardReads } from './input-guard.js';
-import { freezeInputs, namedShapes } from './freeze.js';
+import { freezeInputs, shapesToFeed } from './freeze.js';
 import { examinePair, timePair, type Measurement, type Pair } from './measure.js';
 import { precisionTolerance } from './precision.js';
 import type { Recipe } from './recipe.js';
@@ -23,7 +24,7 @@ import type { RewriteLog } from './rewrite-log.js';
 import type { PassEnvironment } from './run-passes.js';
 import { layerTimes, type LayerTimes } from './layer-times.js';
 import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
-import { writeReproducer } from './reproducer.js';
+import { Reproducers } from './reproducer.js';
 import { keepFast, type Rejected } from './speed-gate.js';
 import {
   runChecked,
@@ -68,6 +69,8 @@ export interface Checked {
   readonly tolerance: number | undefined;
   readonly undone: readonly (Undone & { readonly reproducer: string | undefined })[];
   readonly reason: string | undefined;
+  /** What makes the verdict less sure. */
+  readonly warnings: readonly string[];
 }
 
 /** One of the two models of a run. */
@@ -127,13 +130,14 @@ class Run {
   readonly #ports: SlimPorts;
   /** The candidate file that lies in the workspace, and the revision of the model it holds. */
   #written: { readonly revision: number; readonly file: WrittenModel } | undefined;
-  readonly #reproducers = new Map<Undone, string>();
+  readonly #reproducers: Reproducers;
 
   constructor(request: SlimRequest, workspace: Workspace, host: RuntimeHost, ports: SlimPorts) {
     this.#request = request;
     this.#workspace = workspace;
     this.#host = host;
     this.#ports = ports;
+    this.#reproducers = new Reproducers(request);
   }
 
   async execute(): Promise<SlimOutcome> {
@@ -145,7 +149,7 @@ class Run {
     const digestBefore = digestFiles(path, externalBytes(document));
     digestBefore.catch(() => undefined);
     freezeInputs(model, request.recipe.freeze);
-    const shapes = namedShapes(model, request.shapes);
+    const shapes = shapesToFeed(model, request.recipe.freeze, request.shapes);
     const feeds = readFeedFlags(request.feeds, inputSpecs(model));
     const reference =
       request.verify === 'off' && request.measure === 'off' ? undefined : await this.#gather(path, feeds, shapes);
@@ -214,9 +218,10 @@ class Run {
     { fixed, samples }: UserFeeds,
     shapes: ReadonlyMap<string, readonly number[]>,
   ): Promise<Reference> {
-    const { seed, signal, onStage } = this.#request;
+    const { seed, signal, verify, onStage } = this.#request;
     onStage?.('running the original');
-    return Reference.gather(this.#host, path, { seed, signal, shapes, fixed, given: samples });
+    const kinds = verify === 'off' ? { kinds: ['normal'] as const } : {};
+    return Reference.gather(this.#host, path, { seed, signal, shapes, fixed, given: samples, ...kinds });
   }
 
   /** Rewrites, checks and times; what made the model slower is left out. */
@@ -268,14 +273,36 @@ class Run {
         onStage?.('checking');
         return reference.check(modelPath(await this.#write(decoded)), precisionTolerance(candidate, log));
       },
-      onDefect: async (broken, undone) => {
-        const { output } = this.#request;
-        if (output === undefined) return;
-        const index = this.#reproducers.size + 1;
-        this.#reproducers.set(undone, await writeReproducer(decoded.document, broken, undone, { output, index, seed }));
-      },
+      onDefect: (broken, undone) => this.#reproducers.keepRewrite(decoded.document, broken, undone, passes),
     };
-    return (verify === 'each' ? runCheckedEach : runChecked)(model, passes, environment, hooks);
+    const start = model.journal.mark();
+    try {
+      return await (verify === 'each' ? runCheckedEach : runChecked)(model, passes, environment, hooks);
+    } catch (error) {
+      throw await this.#asDefect(error, decoded, passes, start);
+    }
+  }
+
+  /** An error that only a defect can explain, with a reproducer; other errors as they are. */
+  async #asDefect(
+    error: unknown,
+    { model, document }: DecodedModel,
+    passes: readonly ConfiguredPass[],
+    start: Mark,
+  ): Promise<unknown> {
+    const isDefect = error instanceof InternalError ? error.code !== 'runtime-crashed' : !(error instanceof AppError);
+    if (!isDefect || !(error instanceof Error)) return error;
+    try {
+      model.journal.seek(start);
+      const folder = await this.#reproducers.keepFailure(document, model, error, passes);
+      const fix = `please report it${folder === undefined ? '' : ` with the folder ${basename(folder)}`}`;
+      const at = error instanceof InternalError ? error.at : {};
+      const code = error instanceof InternalError ? error.code : 'unexpected';
+      return new InternalError(code, error.message, { at, fix, cause: error });
+    } catch {
+      // A model that cannot be brought back tells less than the error itself.
+      return error;
+    }
   }
 
   /** Writes the model as it stands into the workspace, unless it lies there. */
@@ -296,7 +323,8 @@ class Run {
       check,
       reference,
       tolerance: tolerance.mode === 'scale' ? tolerance.limit : 0,
-      undone: undone.map((one) => ({ ...one, reproducer: this.#reproducers.get(one) })),
+      undone: undone.map((one) => ({ ...one, reproducer: this.#reproducers.folderOf(one) })),
+      warnings: stuckWarnings(reference),
     };
     if (this.#request.verify === 'off') return { ...common, verdict: 'skipped', reason: 'checking was switched off' };
     const obstacle = reference?.obstacle;
@@ -308,8 +336,19 @@ class Run {
         verdict: 'unverified',
         reason: `the original does not agree with itself: ${check.reason ?? ''}`,
       };
-    return { ...common, verdict: undone.length > 0 ? 'mismatch-undone' : 'agrees', reason: undone[0]?.check.reason };
+    if (undone.length > 0) return { ...common, verdict: 'mismatch-undone', reason: undone[0]?.check.reason };
+    if (check.unstable.length > 0) {
+      const names = check.unstable.map((name) => `"${name}"`).join(', ');
+      return { ...common, verdict: 'unverified', reason: `not the same in two runs of the original: output ${names}` };
+    }
+    return { ...common, verdict: 'agrees', reason: undefined };
   }
+}
+
+function stuckWarnings(reference: Reference | undefined): string[] {
+  return (reference?.stuck ?? []).map(
+    (name) => `output "${name}" stays constant or saturated whatever is fed: check with real inputs (--feed)`,
+  );
 }
 
 function modelPath({ files }: WrittenModel): string {

@@ -21,13 +21,13 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
     kind: 'slim',
     input: 'path' in request.input ? fileFacts(before) : { ...fileFacts(before), name: '-' },
     output: fileFacts(after),
-    figures: figures(outcome, request.threads),
+    figures: pairFigures(outcome, request.threads),
     timeShare: measurement?.profiles ? [{ fusion: 'on', before: timeShare(before), after: timeShare(after) }] : [],
     verification: verification(outcome.checked),
     passes: passReports(outcome),
     declines: declineReports(outcome),
     layers: layerReports(before, after),
-    operators: operators(before, after),
+    operators: operatorCounts(before, after),
     recipe: { commandLine: commandLine(request), document: recipeDocument(request.recipe) as unknown as JsonValue },
     baseline: undefined,
     ...surroundings(),
@@ -35,15 +35,22 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
     threads: request.threads,
     createdAt: undefined,
     elapsedMs,
-    warnings: speedWarnings(outcome),
+    warnings: [...outcome.checked.warnings, ...speedWarnings(outcome)],
   };
 }
 
-function fileFacts({ file }: Side): FileFacts {
+type Pair<T> = { readonly before: T; readonly after: T };
+
+/** A file as every report shows it. */
+export function fileFacts({ file }: Omit<Side, 'times' | 'figures'>): FileFacts {
   return { name: file.name, bytes: file.bytes, gzipBytes: file.gzipBytes, sha256: file.sha256 };
 }
 
-function figures({ before, after, measurement }: SlimOutcome, threads: number): Figures {
+/** The figures of two models side by side, and what was measured of them. */
+export function pairFigures(
+  { before, after, measurement }: Pick<SlimOutcome, 'measurement'> & Pair<Omit<Side, 'times'>>,
+  threads: number,
+): Figures {
   const [a, b] = [before.figures, after.figures];
   const gzip =
     before.file.gzipBytes !== undefined && after.file.gzipBytes !== undefined
@@ -215,7 +222,8 @@ function byName(side: Side): Map<string, LayerFacts> {
   return rows;
 }
 
-function operators(before: Side, after: Side): SlimReport['operators'] {
+/** Nodes by operator in both models. */
+export function operatorCounts(before: Omit<Side, 'times'>, after: Omit<Side, 'times'>): SlimReport['operators'] {
   const [a, b] = [before.figures.cost.histogram, after.figures.cost.histogram];
   return [...new Set([...a.keys(), ...b.keys()])].map((opType) => ({
     opType,

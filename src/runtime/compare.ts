@@ -3,7 +3,7 @@ import { DTYPES, isFloat } from '../tensor/dtype.js';
 import { sameTensor, type Tensor } from '../tensor/tensor.js';
 import type { TensorMap } from './wire-tensor.js';
 
-/** `bits`: every byte equal. `scale`: error at most `limit` times the output's scale; other types than floats are exact. */
+/** `bits`: every byte equal (one NaN is as good as another). `scale`: error at most `limit` times the output's scale; other types than floats are exact. */
 export type Tolerance = { readonly mode: 'bits' } | { readonly mode: 'scale'; readonly limit: number };
 
 export type Disagreement = 'missing' | 'unexpected' | 'dtype' | 'shape' | 'special-values' | 'values';
@@ -15,7 +15,7 @@ export interface OutputAgreement {
   readonly reason?: Disagreement;
   /** Largest |candidate - reference| over the elements that are finite in both; infinite when nothing can be compared. */
   readonly maxError: number;
-  /** Largest finite |reference|. */
+  /** Largest finite |reference|, or a hundredth of the scale over all samples where that is more. */
   readonly scale: number;
   /** `maxError / scale`; 0 where both are 0. */
   readonly relativeError: number;
@@ -68,9 +68,12 @@ export function worstOf(outputs: Iterable<OutputAgreement>): OutputAgreement | u
 }
 
 /**
- * Largest finite magnitude of each numeric output over several samples. An output that is nearly zero on one sample is
- * then not held to a scale of rounding noise.
+ * An output that is nearly zero on one sample is not held to a scale of rounding noise, nor is one that is ordinary there
+ * held to the scale of extreme feeds: this share of the scale over all samples is the least.
  */
+const LEAST_SCALE = 0.01;
+
+/** Largest finite magnitude of each floating-point output over several samples. */
 export function outputScales(samples: Iterable<TensorMap>): Map<string, number> {
   const scales = new Map<string, number>();
   for (const sample of samples) {
@@ -105,10 +108,11 @@ function compareTensors(
     reference.dims.length === candidate.dims.length && reference.dims.every((dim, i) => dim === candidate.dims[i]);
   if (!sameShape) return incomparable(name, 'shape');
   if (!isFloat(reference.dtype)) return compareExact(name, reference, candidate);
-  const { specialsDiffer, ...figures } = floatFigures(reference.toFloat64(), candidate.toFloat64(), scales?.get(name));
+  const [expected, actual] = [reference.toFloat64(), candidate.toFloat64()];
+  const { specialsDiffer, ...figures } = floatFigures(expected, actual, scales?.get(name));
   const agrees =
     tolerance.mode === 'bits'
-      ? sameTensor(reference, candidate)
+      ? expected.every((value, i) => Object.is(value, actual[i]))
       : !specialsDiffer && figures.relativeError <= tolerance.limit;
   if (agrees) return { name, agrees, ...figures };
   return { name, agrees, reason: specialsDiffer ? 'special-values' : 'values', ...figures };
@@ -135,7 +139,7 @@ function floatFigures(reference: Float64Array, candidate: Float64Array, knownSca
     energy += expected * expected;
     errorEnergy += error * error;
   }
-  const held = Math.max(scale, knownScale ?? 0);
+  const held = Math.max(scale, LEAST_SCALE * (knownScale ?? 0));
   return {
     specialsDiffer,
     maxError,

@@ -15,10 +15,11 @@ export interface InputSpec {
 export type Sizes = Readonly<Record<string, number>>;
 
 /**
- * What is drawn for floating-point inputs: standard normal, uniform in [0, 1), all zero, or values at which activation
- * functions bend or saturate. `zeros` and `border` take the ends of the range for the other types.
+ * What is drawn for floating-point inputs: standard normal, uniform in [0, 1), all zero, values at which activation
+ * functions bend or saturate, a hundredth of standard normal, or uniform in [0, 255). `zeros` and `border` take the ends
+ * of the range for the other types.
  */
-export type FeedKind = 'normal' | 'uniform' | 'zeros' | 'border';
+export type FeedKind = 'normal' | 'uniform' | 'zeros' | 'border' | 'faint' | 'pixels';
 
 /** A tensor, or one number for every element. */
 export type FixedFeed = Tensor | { readonly fill: number };
@@ -109,6 +110,8 @@ const FLOATS: Readonly<Record<Exclude<FeedKind, 'zeros'>, (rng: Rng) => number>>
   normal: (rng) => rng.normal(),
   uniform: (rng) => rng.uniform(),
   border: (rng) => rng.pick(BORDERS),
+  faint: (rng) => rng.normal() / 100,
+  pixels: (rng) => rng.uniform() * 255,
 };
 
 /** Bytes use their whole range (pixels, quantized values); wider integers stay small and non-negative. */

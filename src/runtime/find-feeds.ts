@@ -1,11 +1,13 @@
 // Feeds on which a model really runs: sizes and values are tried on the runtime until the original accepts them, and its
 // outputs are kept as the reference. When none runs, nothing can be said about the model: the verdict is `unverified`.
 import { AppError, InputError, InternalError, InterruptError } from '../base/errors.js';
+import { isFloat } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { bindSizes, randomFeeds, type FeedKind, type FixedFeed, type InputSpec, type Sizes } from './feeds.js';
 import type { CallOptions, RuntimeHost } from './host.js';
 import type { ModelSource } from './model-source.js';
 import type { ModelSignature, SessionOptions } from './protocol.js';
+import { stuckOutputs } from './stuck-outputs.js';
 import { otherSizes, sizeCandidates } from './size-candidates.js';
 import { isCarried, type TensorMap } from './wire-tensor.js';
 
@@ -26,6 +28,8 @@ export type FeedSearch =
       readonly samples: readonly FeedSample[];
       /** Feeds that the model refused or failed on, with the reason; they are not samples. */
       readonly refused: readonly { readonly label: string; readonly reason: string }[];
+      /** Outputs of which these samples say little: constant or saturated on all of them. */
+      readonly stuck: readonly string[];
     }
   | { readonly verdict: 'unverified'; readonly error: AppError };
 
@@ -63,6 +67,8 @@ interface Attempt extends Base {
 }
 
 const ALL_KINDS: readonly FeedKind[] = ['normal', 'uniform', 'zeros', 'border'];
+/** Tried where an output stays constant or saturated on the others. */
+const OTHER_KINDS: readonly FeedKind[] = ['faint', 'pixels'];
 const ATTEMPTS = 96;
 /** Integers are often indices or flags: when small ones fail, only 0 and 1, then only 0. */
 const INT_RANGES = [7, 1, 0];
@@ -96,15 +102,22 @@ export async function findFeeds(
   if (base instanceof AppError) return unverified(base);
   const samples: FeedSample[] = [];
   const refused: { label: string; reason: string }[] = [];
-  for (const attempt of plannedSamples(search, base)) {
-    const sample = await tryRun(search, attempt);
-    if (sample instanceof AppError) refused.push({ label: attempt.label, reason: sample.message });
-    else samples.push(sample);
-  }
+  const collect = async (attempts: readonly Attempt[]): Promise<void> => {
+    for (const attempt of attempts) {
+      const sample = await tryRun(search, attempt);
+      if (sample instanceof AppError) refused.push({ label: attempt.label, reason: sample.message });
+      else samples.push(sample);
+    }
+  };
+  const stuck = (): readonly string[] => stuckOutputs(samples.map(({ outputs }) => outputs));
+  await collect(plannedSamples(search, base));
   if (samples.length > 0) samples.push(...(await sizeSamples(search, base)));
+  const isOpen = specs.some(({ name, dtype }) => isFloat(dtype) && !options.fixed?.has(name));
+  if (isOpen && options.kinds === undefined && stuck().length > 0)
+    await collect(OTHER_KINDS.map((kind) => ({ ...base, kind, label: kind })));
   const [first] = refused;
   if (samples.length === 0) return unverified(new InputError('bad-feed', first?.reason ?? 'no feed was given'));
-  return { verdict: 'found', sizes: base.sizes, samples, refused };
+  return { verdict: 'found', sizes: base.sizes, samples, refused, stuck: stuck() };
 }
 
 const REFERENCE: SessionOptions = { optimization: 'disabled', arena: 'off' };

@@ -1,7 +1,7 @@
 // A model as the runtime layer takes it: a file path, or bytes. Paths are preferred; larger byte models go to the child
 // through a private file, since a message of that size is slower and doubles the memory.
 import { createHash, randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
+import { statSync, type BigIntStats } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../base/errors.js';
@@ -16,14 +16,15 @@ const MESSAGE_LIMIT = 2 ** 21;
 export type DigestMemo = WeakMap<Uint8Array, string>;
 
 /**
- * A key that is equal for equal models: of the content for bytes; of path, size and time of change for a file.
+ * A key that is equal for equal models: of the content for bytes; of path, size, inode and times of change for a file, as
+ * candidates of one size follow each other within one tick of the file system's clock.
  * @throws InputError not-found, not-readable
  */
 export function modelKey(model: ModelSource, memo: DigestMemo): string {
   if (typeof model === 'string') {
     const path = resolve(model);
-    const { size, mtimeMs } = statModel(path);
-    return `${path}|${size}|${mtimeMs}`;
+    const { size, ino, mtimeNs, ctimeNs } = statModel(path);
+    return [path, size, ino, mtimeNs, ctimeNs].join('|');
   }
   const known = memo.get(model);
   if (known !== undefined) return known;
@@ -32,10 +33,10 @@ export function modelKey(model: ModelSource, memo: DigestMemo): string {
   return digest;
 }
 
-function statModel(path: string): { size: number; mtimeMs: number } {
+function statModel(path: string): BigIntStats {
   let stats;
   try {
-    stats = statSync(path);
+    stats = statSync(path, { bigint: true });
   } catch (cause) {
     throw new InputError('not-found', 'the model file does not exist or cannot be reached', {
       at: { file: basename(path) },

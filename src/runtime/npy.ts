@@ -50,7 +50,7 @@ export function readNpy(bytes: Uint8Array, file: string): Tensor {
   if (needed > SIZE_LIMIT) throw broken(file, `it needs ${needed} bytes, more than ${SIZE_LIMIT}`);
   if (bytes.byteLength - start < needed)
     throw broken(file, `it is cut off: ${needed} bytes expected, ${bytes.byteLength - start} there`);
-  let data = bytes.slice(start, start + needed);
+  let data = new Uint8Array(bytes.subarray(start, start + needed));
   if (endian === '>') swapBytes(data, text32 ? 4 : itemBytes);
   if (order === 'True') data = rowMajor(data, dims, itemBytes);
   return dtype === 'string'

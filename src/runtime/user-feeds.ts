@@ -1,4 +1,4 @@
-// What a user says to feed: `--input name:1x3x224x224`, `--feed FILE.npz`, `--feed name=file.npy`, `--feed name=value`.
+// What a user says to feed: `--feed FILE.npz`, `--feed name=file.npy`, `--feed name=value`.
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { InputError, UsageError } from '../base/errors.js';
@@ -13,22 +13,6 @@ export interface UserFeeds {
   readonly fixed: ReadonlyMap<string, FixedFeed>;
   /** One sample per .npz file; each may leave inputs out. */
   readonly samples: readonly ReadonlyMap<string, Tensor>[];
-}
-
-/**
- * `name:1x3x224x224` (the last colon counts). An empty shape, `name:`, is a scalar.
- * @throws UsageError bad-value
- */
-export function parseShapeFlag(text: string): { readonly name: string; readonly dims: readonly number[] } {
-  const colon = text.lastIndexOf(':');
-  const shape = text.slice(colon + 1);
-  const dims = shape === '' ? [] : shape.split(/[x,]/).map((size) => (/^\d+$/.test(size) ? Number(size) : Number.NaN));
-  if (colon < 1 || dims.some((size) => !Number.isSafeInteger(size))) {
-    throw new UsageError('bad-value', `"${text}" is not an input with its shape`, {
-      fix: 'write it as name:1x3x224x224',
-    });
-  }
-  return { name: text.slice(0, colon), dims };
 }
 
 /**

@@ -100,8 +100,8 @@ function toNative({ dtype, dims, data }: WireTensor): ort.Tensor {
     );
   const make = NATIVE[dtype];
   if (!make) throw new UnsupportedError(`a ${dtype} tensor cannot be fed to ONNX Runtime from Node`);
-  // The message's buffer gives no alignment.
-  const aligned = data.byteOffset % 8 === 0 ? data : data.slice();
+  // The message's buffer gives no alignment. Not `slice`: that of a Buffer copies nothing.
+  const aligned = data.byteOffset % 8 === 0 ? data : new Uint8Array(data);
   return make(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / (DTYPES[dtype].bits / 8), dims);
 }
 

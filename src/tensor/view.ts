@@ -129,7 +129,8 @@ function lanesOver(dtype: DType, dims: readonly number[], bytes: Uint8Array): Bi
   const width = DTYPES[dtype].bits / 8;
   invariant(width >= 1, `elements of type ${dtype} cannot be rearranged`);
   const lane = Math.min(width, 4);
-  const aligned = bytes.byteOffset % lane === 0 ? bytes : bytes.slice();
+  // Not `slice`: that of a Buffer copies nothing.
+  const aligned = bytes.byteOffset % lane === 0 ? bytes : new Uint8Array(bytes);
   const Lane = lane === 4 ? Uint32Array : lane === 2 ? Uint16Array : Uint8Array;
   return ndarray<Lanes>(new Lane(aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / lane), [
     ...dims,

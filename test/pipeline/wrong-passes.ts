@@ -48,6 +48,29 @@ export const becomes =
 /** Takes the node away. */
 export const vanishes = (node: Node): boolean => node.inputs[0] !== undefined && bypass(node, node.inputs[0]);
 
+/** Makes a Relu one that stops at `limit`. */
+export const clippedAt =
+  (limit: number) =>
+  (node: Node): boolean => {
+    const graph = graphOf(node);
+    const [low, high] = [0, limit].map((value) =>
+      graph.addInitializer(Tensor.fromNumbers('float32', [], [value]), 'bound'),
+    );
+    replaceNode(node, { opType: 'Clip', inputs: [node.inputs[0], low, high] });
+    return true;
+  };
+
+/** Puts a Reshape in front of the node that is right when the batch is 1, and drops the rest otherwise. */
+export const takesBatchOne = (node: Node): boolean => {
+  const graph = graphOf(node);
+  const [source] = node.inputs;
+  if (source?.name.startsWith('first')) return false;
+  const bounds = [0, 1, 0].map((value) => graph.addInitializer(Tensor.fromNumbers('int64', [1], [value]), 'bound'));
+  const slice = graph.addNode({ opType: 'Slice', inputs: [source, ...bounds], outputs: ['first'] }, node);
+  graph.setInput(node, 0, slice.outputs[0]);
+  return true;
+};
+
 /** Multiplies a constant input, once. */
 export const scales =
   (index: number, factor: number) =>

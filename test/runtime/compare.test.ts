@@ -62,6 +62,23 @@ describe('compareOutputs', () => {
     expect(compareOutputs(reference, candidate, { tolerance: within(1e-4), scales }).agrees).toBe(true);
   });
 
+  it('does not let extreme samples hide an error on ordinary ones', () => {
+    const reference = new Map([['y', row([2, -4])]]);
+    const candidate = new Map([['y', row([2, -4.01])]]);
+    const scales = outputScales([reference, new Map([['y', row([500, 0])]])]);
+    // 0.01 is 2e-5 of the scale over both, but 2e-3 of a hundredth of it, which is what holds.
+    expect(compareOutputs(reference, candidate, { tolerance: within(1e-4), scales })).toMatchObject({ agrees: false });
+    expect(compareOutputs(reference, candidate, { tolerance: within(1e-4), scales }).worst?.scale).toBe(5);
+  });
+
+  it('takes one NaN for another when every bit is asked for', () => {
+    const [quiet, other] = [0x7fc00000, 0xffc00001].map(
+      (word) => new Tensor('float32', [1], new Uint8Array(Uint32Array.of(word).buffer)),
+    );
+    expect(quiet && other && compare(quiet, other, bits).agrees).toBe(true);
+    expect(quiet && compare(quiet, row([0]), bits).agrees).toBe(false);
+  });
+
   it('wants other types than floats to be equal', () => {
     expect(compare(row([1, 2, 3], 'int64'), row([1, 2, 4], 'int64'), within(1))).toMatchObject({
       agrees: false,

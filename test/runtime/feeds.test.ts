@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { bindSizes, randomFeeds, type FeedKind, type InputSpec } from '../../src/runtime/feeds.js';
 import { findFeeds, type FeedSearch } from '../../src/runtime/find-feeds.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
-import { parseShapeFlag, readFeedFlags } from '../../src/runtime/user-feeds.js';
+import { readFeedFlags } from '../../src/runtime/user-feeds.js';
 import type { DType } from '../../src/tensor/dtype.js';
 import { sameTensor, Tensor } from '../../src/tensor/tensor.js';
 import { asset, haveAssets } from './assets.js';
@@ -57,6 +57,9 @@ describe('randomFeeds', () => {
     expect(Math.min(...draw('float32', 'uniform'))).toBeGreaterThanOrEqual(0);
     expect(new Set(draw('float32', 'zeros'))).toEqual(new Set([0]));
     expect(draw('float32', 'border')).toContain(-255);
+    expect(Math.max(...draw('float32', 'faint').map(Math.abs))).toBeLessThan(0.06);
+    expect(Math.max(...draw('float32', 'pixels'))).toBeGreaterThan(250);
+    expect(Math.min(...draw('float32', 'pixels'))).toBeGreaterThanOrEqual(0);
   });
 
   it('keeps integers in the range that suits their width', () => {
@@ -121,13 +124,6 @@ describe('bindSizes', () => {
 });
 
 describe('flags', () => {
-  it('parses --input', () => {
-    expect(parseShapeFlag('input:0:1x3x224x224')).toEqual({ name: 'input:0', dims: [1, 3, 224, 224] });
-    expect(parseShapeFlag('sr:')).toEqual({ name: 'sr', dims: [] });
-    for (const bad of ['x', ':1x2', 'x:1xx2', 'x:-1', 'x:1.5', 'x:abc'])
-      expect(() => parseShapeFlag(bad)).toThrow(/not an input with its shape/);
-  });
-
   const specs: InputSpec[] = [
     { name: 'sr', dtype: 'int64', dims: [] },
     { name: 'x', dtype: 'float32', dims: ['n', 3] },
@@ -205,6 +201,25 @@ describe('findFeeds', () => {
     expect(samples[2]?.outputs.get('y')?.toNumbers()).toEqual([1, 2, 3]);
     expect(samples[4]?.outputs.get('y')?.dims).toEqual([2, 3]);
     expect(refused).toEqual([]);
+  });
+
+  it('feeds fainter and stronger values where an output is saturated, and says which stay so', async () => {
+    // y is 0 or 1 unless x is faint, z is 1 whatever is fed.
+    const model = tinyModel({
+      nodes: [
+        { op: 'Mul', inputs: ['x', 'c'], outputs: ['s'] },
+        { op: 'Sigmoid', inputs: ['s'], outputs: ['y'] },
+        { op: 'Abs', inputs: ['s'], outputs: ['a'] },
+        { op: 'Add', inputs: ['a', 'c'], outputs: ['b'] },
+        { op: 'Sigmoid', inputs: ['b'], outputs: ['z'] },
+      ],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: [2] }],
+      outputs: ['y', 'z'].map((name) => ({ name, type: TYPE.float32, dims: [2] })),
+      tensors: [float32s('c', [1], [1000])],
+    });
+    const { samples, stuck } = found(await findFeeds(host, model, options));
+    expect(samples.map((sample) => sample.label)).toEqual(['normal', 'uniform', 'zeros', 'border', 'faint', 'pixels']);
+    expect(stuck).toEqual(['z']);
   });
 
   it('gives the same samples again', async () => {

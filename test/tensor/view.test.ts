@@ -160,3 +160,10 @@ describe('number views', () => {
     expect(tensorOf('float32', viewOf(Tensor.scalar('float32', 3))).toNumbers()).toEqual([3]);
   });
 });
+
+it('rearranges a tensor that lies at an odd place of a Buffer', () => {
+  const file = Buffer.alloc(17);
+  file.set(new Uint8Array(Float32Array.of(1, 2, 3, 4).buffer), 1);
+  const tensor = new Tensor('float32', [2, 2], file.subarray(1));
+  expect(permuteTensor(tensor, [1, 0]).toNumbers()).toEqual([1, 3, 2, 4]);
+});
