@@ -35,7 +35,7 @@ export function buildInspectReport({ model, document }: DecodedModel, request: I
   return {
     version: 1,
     kind: 'inspect',
-    file: memoryFile(document, request.name),
+    file: readFile(document, request.name),
     model: modelPart(model, document),
     inputs: model.graph.inputs.map((value) => port(value, facts)),
     outputs: model.graph.outputs.map((value) => port(value, facts)),
@@ -64,15 +64,28 @@ export function buildInspectReport({ model, document }: DecodedModel, request: I
 const assumption = (names: readonly string[]): string =>
   `costs take the open ${names.length === 1 ? 'dimension' : 'dimensions'} ${names.join(', ')} as 1: give sizes with --input NAME:SHAPE`;
 
-/** Facts of a file that lies in memory. Its compressed size is left out: that takes longer than all the rest. */
-function memoryFile({ records, byteLength }: OnnxDocument, name: string): FileFacts {
+/** Facts of a file that was read. Its compressed size is left out: that takes longer than all the rest. */
+function readFile({ records, byteLength }: OnnxDocument, name: string): FileFacts {
   const external = [...records.tensors].filter(([, { isExternal }]) => isExternal);
+  const hash = createHash('sha256');
+  for (const piece of piecesOf(records.file)) hash.update(piece);
   return {
     name,
     bytes: byteLength + external.reduce((sum, [tensor]) => sum + tensor.byteLength, 0),
     gzipBytes: undefined,
-    sha256: createHash('sha256').update(records.file).digest('hex'),
+    sha256: hash.digest('hex'),
   };
+}
+
+/** The bytes of the file, those that stayed on disk included. */
+function* piecesOf({ bytes, unread }: OnnxDocument['records']['file']): Generator<Uint8Array> {
+  let read = 0;
+  for (const region of unread?.within(0, bytes.length) ?? []) {
+    yield bytes.subarray(read, region.start);
+    if (unread) yield* unread.bytes(region).pieces();
+    read = region.end;
+  }
+  yield bytes.subarray(read);
 }
 
 function modelPart(model: Model, { header, externalFiles, weightInputs }: OnnxDocument): InspectReport['model'] {
