@@ -49,8 +49,6 @@ export const runSlim: CommandRun = async ({ args, flags, terminal, signal }: Com
 function checkFlags(flags: FlagValues): void {
   if (flags.json && flags.output === STDIO)
     throw new UsageError('conflict', '--json and -o - both want stdout', { fix: 'give the model a file name' });
-  if (flags.report && flags.noReport)
-    throw new UsageError('conflict', '--report and --no-report contradict each other', { fix: 'keep one of them' });
   for (const file of flags.report ?? []) {
     if (!REPORT_ENDINGS.some((ending) => file.toLowerCase().endsWith(`.${ending}`))) {
       throw new UsageError('bad-value', `--report cannot be ${JSON.stringify(file)}`, {
@@ -172,16 +170,18 @@ async function slimOne<T>(
 
 /** The error of a defect, saying where it can be seen again. */
 async function asDefect(error: unknown, request: SlimRequest): Promise<InternalError> {
+  // The pipeline has kept a reproducer where a pass failed.
+  if (error instanceof InternalError && error.fix !== undefined && error.code !== 'runtime-crashed') return error;
   const folder = await writeCrashReproducer(error, request);
-  const [code, message, at] =
-    error instanceof InternalError
-      ? [error.code, error.message, error.at]
-      : (['unexpected', error instanceof Error ? error.message : String(error), {}] as const);
-  return new InternalError(code, message, {
-    at,
-    cause: error,
-    fix: `this is a defect of mcompress: please report it, with ${folder === undefined ? 'the output of --debug' : `the folder ${folder}`}`,
-  });
+  if (error instanceof InternalError && error.fix !== undefined) {
+    const fix = folder === undefined ? error.fix : `${error.fix}; what led to it is in ${folder}`;
+    return new InternalError(error.code, error.message, { at: error.at, cause: error, fix });
+  }
+  const shown = folder === undefined ? 'the output of --debug' : `the folder ${folder}`;
+  const fix = `this is a defect of mcompress: please report it, with ${shown}`;
+  return error instanceof InternalError
+    ? new InternalError(error.code, error.message, { at: error.at, cause: error, fix })
+    : new InternalError('unexpected', error instanceof Error ? error.message : String(error), { cause: error, fix });
 }
 
 function gateOf({ baseline, verification: { verdict } }: SlimReport, flags: FlagValues): Result['gate'] {
