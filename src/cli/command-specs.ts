@@ -67,6 +67,22 @@ export const COMMANDS = {
       { command: 'mcompress profile model.onnx --latency-table layers.json', does: 'every distinct layer alone, too' },
     ],
   },
+  compare: {
+    name: 'compare',
+    summary: 'compare two models: outputs, the first value that differs, sizes, costs, latency',
+    args: [
+      { name: 'A', help: 'the reference: an ONNX file, or - for stdin', completes: 'files' },
+      { name: 'B', help: 'the other model', completes: 'files' },
+    ],
+    flags: [
+      ...(['report', 'tolerance', 'noProfile', 'input', 'feed', 'threads', 'seed'] as const),
+      ...(['keepOverridable', 'verbose', 'quiet'] as const),
+    ],
+    examples: [
+      { command: 'mcompress compare model.onnx model.slim.onnx', does: 'exits 1 when the outputs differ' },
+      { command: 'mcompress compare a.onnx b.onnx --no-profile --tolerance 1e-2', does: 'outputs only, less strict' },
+    ],
+  },
   passes: {
     name: 'passes',
     summary: 'list the passes, or explain one',

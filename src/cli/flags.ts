@@ -145,7 +145,7 @@ const MEASURING = {
     group: 'Checking and timing',
     value: 'X',
     default: '1e-4',
-    help: 'largest error that counts as equal, relative to the scale of the output',
+    help: 'largest error that counts as equal, relative to the scale of the output; 0: equal bit by bit',
   },
   optimization: {
     name: 'optimization',

@@ -25,13 +25,13 @@ export function wholeNumber(flag: FlagKey, text: string | undefined, fallback: n
   return number;
 }
 
-/** A positive number from a flag. @throws UsageError bad-value */
-export function positiveNumber(flag: FlagKey, text: string | undefined, fallback: number): number {
+/** A number of at least 0 from a flag. @throws UsageError bad-value */
+export function notNegative(flag: FlagKey, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback;
-  const number = Number(text);
-  if (!(number > 0) || !Number.isFinite(number))
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(number >= 0) || !Number.isFinite(number))
     throw new UsageError('bad-value', `--${FLAGS[flag].name} cannot be ${JSON.stringify(text)}`, {
-      fix: 'give a positive number',
+      fix: 'give a number of at least 0',
     });
   return number;
 }

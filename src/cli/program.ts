@@ -25,6 +25,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   slim: async () => (await import('./commands/slim.js')).runSlim,
   inspect: async () => (await import('./commands/inspect.js')).runInspect,
   profile: async () => (await import('./commands/profile.js')).runProfile,
+  compare: async () => (await import('./commands/compare.js')).runCompare,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,
 };

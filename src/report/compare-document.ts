@@ -9,9 +9,9 @@ import {
   tableBlock,
   toned,
   warningBlocks,
+  type Block,
   type BlockCell,
   type Document,
-  type Section,
 } from './document.js';
 import { figureRows, type Tone } from './figures.js';
 import { figure, given, plural, scientific } from './format.js';
@@ -27,37 +27,48 @@ type Difference = Pick<CompareReport['outputs'][number], 'worstRelative' | 'wors
 function differenceCells({ worstRelative, worstAbsolute, note }: Difference, tolerance: number): BlockCell[] {
   const missing = note === undefined ? 'not a number' : '';
   const relative = worstRelative === undefined ? missing : scientific(worstRelative);
-  const beyond = worstRelative === undefined ? note === undefined : worstRelative > tolerance;
+  const beyond = note === undefined && (worstRelative === undefined || worstRelative > tolerance);
   return [beyond ? toned(relative, 'bad') : relative, given(worstAbsolute, scientific), note ?? ''];
 }
 
-function differenceSections({ outputs, values, tolerance }: CompareReport): Section[] {
-  const errors = [right('relative'), right('absolute', 2), left('remark')];
+const ERRORS = [right('relative'), right('absolute', 2), left('remark')];
+/** Rows before and behind the first divergence. */
+const CONTEXT = 3;
+
+function outputTable({ outputs, tolerance }: CompareReport): Block | undefined {
+  return tableBlock(
+    'Worst difference over all feeds',
+    'open',
+    [left('output'), ...ERRORS],
+    outputs.map((output) => [name(output.name), ...differenceCells(output, tolerance)]),
+  );
+}
+
+/** The values at the first divergence, and all of them folded. */
+function valueTables({ values, tolerance, firstDivergence }: CompareReport): (Block | undefined)[] {
+  const columns = [left('value'), left('node of A', 3), left('node of B', 2), ...ERRORS];
+  const rows = (chosen: CompareReport['values']): BlockCell[][] =>
+    chosen.map((value) => [
+      name(value.value),
+      name(value.nodeA),
+      name(value.nodeB),
+      ...differenceCells(value, tolerance),
+    ]);
+  const at = values.findIndex(({ value }) => value === firstDivergence?.value);
+  const near = at < 0 ? [] : values.slice(Math.max(0, at - CONTEXT), at + CONTEXT);
   return [
-    ...section(
-      'Outputs',
-      tableBlock(
-        'Worst difference over all feeds',
-        'open',
-        [left('output'), ...errors],
-        outputs.map((output) => [name(output.name), ...differenceCells(output, tolerance)]),
-      ),
-    ),
-    ...section(
-      'Node by node',
-      tableBlock(
-        'Values that both models have',
-        'folded',
-        [left('value'), left('node of A'), left('node of B'), ...errors],
-        values.map((value) => [
-          name(value.value),
-          name(value.nodeA),
-          name(value.nodeB),
-          ...differenceCells(value, tolerance),
-        ]),
-      ),
-    ),
+    tableBlock('Around the first divergence', 'open', columns, rows(near)),
+    tableBlock('Values that both models have', 'folded', columns, rows(values)),
   ];
+}
+
+function matchingText({ matching, values }: CompareReport): Block | undefined {
+  if (!matching) return undefined;
+  const { byName, byStructure, onlyA, onlyB, feed } = matching;
+  const text =
+    `${plural(values.length, 'value')} compared on the feed "${feed}". ${byName} matched by name, ${byStructure} by structure; ` +
+    `${onlyA} of A and ${onlyB} of B have no counterpart.`;
+  return { kind: 'text', text };
 }
 
 /** The document of a `compare` report. */
@@ -80,7 +91,8 @@ export function compareDocument(report: CompareReport): Document {
       ...warningBlocks(report.warnings),
     ],
     sections: [
-      ...differenceSections(report),
+      ...section('Outputs', outputTable(report)),
+      ...section('Node by node', matchingText(report), ...valueTables(report)),
       ...section(
         'Figures',
         figureTable('A and B', figureRows(report.figures), ['A', 'B']),

@@ -34,6 +34,18 @@ export const COMPARE_REPORT = object(
       ),
       'Values inside, in the order of A; empty when not compared node by node',
     ),
+    matching: maybe(
+      object(
+        {
+          byName: whole('Values matched by their names'),
+          byStructure: whole('Values matched by what they are computed of'),
+          onlyA: whole('Values of A without a counterpart'),
+          onlyB: whole('Values of B without a counterpart'),
+          feed: words('What was fed, in words'),
+        },
+        'How values inside were matched; absent when they were not compared',
+      ),
+    ),
     firstDivergence: maybe(
       object(
         {
