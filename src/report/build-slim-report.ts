@@ -190,10 +190,12 @@ function speedWarnings({ log, rejected, measurement }: SlimOutcome): string[] {
 function declineReports({ log }: SlimOutcome): DeclineReport[] {
   const groups = new Map<string, { pass: string; code: string; message: string; node: string; count: number }>();
   for (const decline of log.declines()) {
-    const key = `${decline.pass}/${decline.code}/${decline.message}`;
+    // Declarations break long texts over lines.
+    const message = decline.message.replace(/\s+/g, ' ');
+    const key = `${decline.pass}/${decline.code}/${message}`;
     const group = groups.get(key);
     if (group) group.count++;
-    else groups.set(key, { ...decline, count: 1 });
+    else groups.set(key, { ...decline, message, count: 1 });
   }
   return [...groups.values()];
 }

@@ -1,7 +1,7 @@
 // The figures of a report in words: the rows of the before/after table and the four answers a reader wants first.
 // Every output form takes its words from here.
 import type { Figures, Timing } from './facts.js';
-import { change, figure, figurePair, given, interval, plural, scientific, type Quantity } from './format.js';
+import { change, figure, figurePair, given, interval, plural, scientific, type Quantity, counted } from './format.js';
 import type { BaselineComparison, SlimReport, Verification } from './report.js';
 
 export type Tone = 'good' | 'bad' | 'warn' | 'plain';
@@ -233,13 +233,21 @@ function asGood({ verification }: SlimReport): Answer {
   return { question: 'As good as the original', value: AGREEMENT[verification.verdict], detail, tone };
 }
 
+const BRIEF = 80;
+
+/** The first statement of a reason: the whole of it stands in the section on what was skipped. */
+function brief(message: string): string {
+  const [first = ''] = message.split(/[.;:](?= |$)/, 1);
+  return first.length <= BRIEF ? first : `${first.slice(0, BRIEF).replace(/\s\S*$/, '')} …`;
+}
+
 function skipped({ declines }: SlimReport): Answer {
   const sites = declines.reduce((sum, { count }) => sum + count, 0);
-  const reasons = [...new Set(declines.map(({ message }) => message))];
-  const main = [...reasons.slice(0, 2), ...(reasons.length > 2 ? [`${reasons.length - 2} more below`] : [])].join(
-    ' · ',
-  );
-  const detail = reasons.length === 0 ? 'every site where a pass could fire was rewritten' : main;
+  const reasons = new Map<string, number>();
+  for (const { message, count } of declines) reasons.set(brief(message), (reasons.get(brief(message)) ?? 0) + count);
+  const [first, ...rest] = [...reasons].sort(([, a], [, b]) => b - a);
+  const more = rest.length === 0 ? '' : ` · ${plural(rest.length, 'other reason')} below`;
+  const detail = first ? `${first[0]}${more}` : 'every site where a pass could fire was rewritten';
   return { question: 'Skipped', value: sites === 0 ? 'nothing' : plural(sites, 'site'), detail, tone: 'plain' };
 }
 
@@ -258,7 +266,7 @@ export function achievements({ passes }: SlimReport): string[] {
     .filter(({ count }) => count > 0);
   return stats
     .sort((a, b) => b.nodesRemoved - a.nodesRemoved || b.count - a.count)
-    .map(({ label, count }) => `${count} ${label}`);
+    .map(({ label, count }) => counted(count, label));
 }
 
 /** `12.5 s`. */

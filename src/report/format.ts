@@ -109,6 +109,27 @@ export function plural(count: number, noun: string, many = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : many}`;
 }
 
+/**
+ * `7 Constant nodes made initializers`, `1 Constant node made an initializer`. Labels of passes speak of many; what is
+ * counted is a plural among their first three words.
+ */
+export function counted(count: number, label: string): string {
+  if (count !== 1) return `${count} ${label}`;
+  const words = label.split(' ');
+  const noun = words.slice(0, 3).findIndex((word) => /[^s]s$/.test(word) && word !== 'its');
+  if (noun < 0) return `1 ${label}`;
+  words[noun] = words[noun]?.replace(/(ch)?e?s$/, (ending, ch: string | undefined) => ch ?? ending.slice(0, -1)) ?? '';
+  const verb = words[noun + 1] === 'that' && words[noun + 2] !== 'no' ? noun + 2 : -1;
+  if (verb > 0) words[verb] = words[verb]?.replace(/o?$/, (o) => (o === '' ? 's' : 'oes')) ?? '';
+  return `1 ${words.join(' ')}`
+    .replace(/\btheir\b/, 'its')
+    .replace(/\bthem$/, 'it')
+    .replace(
+      /\bmade (\w)(\w*)s$/,
+      (_, initial: string, rest: string) => `made ${'aeiou'.includes(initial) ? 'an' : 'a'} ${initial}${rest}`,
+    );
+}
+
 /** `1×32×112×112`; `scalar` for no dimensions. */
 export function dimensions(shape: readonly (number | string)[]): string {
   return shape.length === 0 ? 'scalar' : shape.join('×');

@@ -100,9 +100,12 @@ function detailLines(report: SlimReport, options: TerminalOptions): Line[] {
   return [[], ...blocksLines(blocks, { width: options.width, folded: 'hide' }), ...declineLines(report, options)];
 }
 
+/** On a wider terminal the eye would lose the line. */
+const WIDEST = 120;
+
 /** The terminal view of a `slim` report. */
 export function slimLines(report: SlimReport, options: TerminalOptions): Line[] {
-  const { width } = options;
+  const width = Math.min(options.width, WIDEST);
   const { text, tone } = verificationText(report.verification);
   const names = report.output
     ? `${report.input.name} → ${report.output.name}`
@@ -129,7 +132,7 @@ export function slimLines(report: SlimReport, options: TerminalOptions): Line[] 
     ...ends([span(names, 'bold')], [span(text, TONE_STYLES[tone])], width).flatMap((line) => wrap(line, width, 2)),
     [],
     ...figureLines(report, width),
-    ...detailLines(report, options),
+    ...detailLines(report, { ...options, width }),
     [],
     ...tail.flatMap((line) => wrap(line, width, 2)),
   ];

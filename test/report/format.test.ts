@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   change,
+  counted,
   difference,
   dimensions,
   figure,
@@ -100,4 +101,20 @@ it('shortens in the middle, by characters', () => {
   expect(shorten('abcdefghij', 7)).toBe('abc…hij');
   expect(shorten('abc', 3)).toBe('abc');
   expect([...shorten('😀😀😀😀😀', 3)]).toEqual(['😀', '…', '😀']);
+});
+
+describe('counts', () => {
+  it.each([
+    [7, 'Constant nodes made initializers', '7 Constant nodes made initializers'],
+    [1, 'Constant nodes made initializers', '1 Constant node made an initializer'],
+    [1, 'nodes that return an input unchanged removed', '1 node that returns an input unchanged removed'],
+    [1, 'nodes that no output depends on removed', '1 node that no output depends on removed'],
+    [1, 'Splits that undo a Concat removed', '1 Split that undoes a Concat removed'],
+    [1, 'branches merged into one convolution', '1 branch merged into one convolution'],
+    [1, 'affine nodes folded into the layer before them', '1 affine node folded into the layer before it'],
+    [1, 'HardSwish fused from its pieces', '1 HardSwish fused from its pieces'],
+    [1, 'BatchNormalization folded into the layer before it', '1 BatchNormalization folded into the layer before it'],
+  ])('%d %s', (count, label, text) => {
+    expect(counted(count, label)).toBe(text);
+  });
 });
