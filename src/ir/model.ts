@@ -1,4 +1,5 @@
 // A model: the main graph, local functions, operator sets, and the journal of changes.
+import { invariant } from '../base/errors.js';
 import type { Attribute } from './attribute.js';
 import { Graph } from './graph.js';
 import { Journal } from './journal.js';
@@ -93,8 +94,12 @@ export class Model {
     );
   }
 
+  /** Replaces the list of functions. The body of one that goes must be cleared first: its nodes and weights are counted. */
   setFunctions(functions: readonly LocalFunction[]): void {
     const before = this.functions;
+    const kept = new Set(functions.map(({ graph }) => graph));
+    for (const { graph, name } of before)
+      invariant(kept.has(graph) || graph.nodeCount === 0, `setFunctions: the body of ${name} was not cleared`);
     this.journal.apply(
       () => {
         writable(this as Model).functions = functions;

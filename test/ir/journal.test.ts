@@ -4,7 +4,7 @@ import { createRng, type Rng } from '../../src/base/rng.js';
 import { intAttr } from '../../src/ir/attribute.js';
 import { checkModel } from '../../src/ir/check.js';
 import { cloneGraph } from '../../src/ir/clone.js';
-import { canReplace, type Graph } from '../../src/ir/graph.js';
+import { canReplace, Graph } from '../../src/ir/graph.js';
 import { Journal } from '../../src/ir/journal.js';
 import { graphsUnder, type Model } from '../../src/ir/model.js';
 import type { Node } from '../../src/ir/node.js';
@@ -81,6 +81,40 @@ const EDITS: readonly Edit[] = [
         value: cloneGraph(attribute.value, graph.model, { mapping: new Map() }),
       });
   },
+  (rng, _, graph) => {
+    for (const value of [...graph.initializers].slice(0, 1)) {
+      const dims = value.constant?.dims ?? [];
+      const tensor = Tensor.fromNumbers('float32', dims, Array.from({ length: value.constant?.size ?? 0 }, rng.normal));
+      if (value.constant?.dtype === 'float32') graph.setInitializer(value, { kind: 'dense', tensor });
+    }
+  },
+  (rng, _, graph) => {
+    if (graph.owner === undefined) return;
+    const unused = graph.inputs.filter((value) => value.isUnused);
+    if (unused.length > 0 && rng.uniform() < 0.5) graph.removeInput(rng.pick(unused));
+    else graph.addInput(graph.model.uniqueName('p'), undefined);
+  },
+  (rng, _, { model }) => model.setOpsets(new Map(model.opsets).set(rng.pick(['', 'local']), rng.int(17, 22))),
+  (rng, _, { model }) => model.setIrVersion(rng.int(8, 10)),
+  (_, __, { model }) => {
+    const graph = new Graph(model, 'f');
+    const [value] = graph.addInputs([{ name: model.uniqueName('q'), type: undefined }]);
+    const { output } = graph.addNode({ opType: 'Neg', inputs: [value], outputs: ['r'] });
+    if (output) graph.setOutputs([output]);
+    const name = `f${model.functions.length}`;
+    const opsets = new Map([['', 17]]);
+    const made = {
+      name,
+      domain: 'local',
+      overload: '',
+      attributeNames: [],
+      attributeDefaults: new Map(),
+      opsets,
+      graph,
+    };
+    for (const dropped of model.functions.slice(0, -2)) dropped.graph.clear();
+    model.setFunctions([...model.functions.slice(-2), made]);
+  },
 ];
 
 function readsOuterValuesOnly(node: Node): boolean {
@@ -98,7 +132,9 @@ function randomEdit(rng: Rng, model: Model): void {
   if (node.graph) rng.pick(EDITS)(rng, node, node.graph);
 }
 
-const text = (model: Model): string => printModel(model, { weights: 'brief' });
+/** All that can be seen of a model: its text, and the sums that it keeps. */
+const text = (model: Model): string =>
+  `${printModel(model, { weights: 'brief' })}${model.nodeTotal} nodes, ${model.parameterTotal} parameters`;
 
 describe('random edits', () => {
   it.each(Array.from({ length: 30 }, (_, seed) => seed))(
