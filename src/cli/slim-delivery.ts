@@ -15,6 +15,7 @@ import type { Terminal } from './terminal.js';
 /** What becomes of the model: nothing (dry run), bytes into stdout or a device, or a file that appears whole. */
 export type Destination = 'nowhere' | 'stdout' | 'special' | 'file';
 
+/** Where the model of this job goes. */
 export function destinationOf({ output }: Job, flags: FlagValues): Destination {
   if (flags.dryRun) return 'nowhere';
   if (output === STDIO) return 'stdout';

@@ -100,12 +100,12 @@ function detailLines(report: SlimReport, options: TerminalOptions): Line[] {
   return [[], ...blocksLines(blocks, { width: options.width, folded: 'hide' }), ...declineLines(report, options)];
 }
 
-/** On a wider terminal the eye would lose the line. */
+/** On a wider terminal the verdict would stand too far from the names. */
 const WIDEST = 120;
 
 /** The terminal view of a `slim` report. */
 export function slimLines(report: SlimReport, options: TerminalOptions): Line[] {
-  const width = Math.min(options.width, WIDEST);
+  const { width } = options;
   const { text, tone } = verificationText(report.verification);
   const names = report.output
     ? `${report.input.name} → ${report.output.name}`
@@ -129,10 +129,12 @@ export function slimLines(report: SlimReport, options: TerminalOptions): Line[] 
     ...reportLine(options.reports),
   ];
   return [
-    ...ends([span(names, 'bold')], [span(text, TONE_STYLES[tone])], width).flatMap((line) => wrap(line, width, 2)),
+    ...ends([span(names, 'bold')], [span(text, TONE_STYLES[tone])], Math.min(width, WIDEST)).flatMap((line) =>
+      wrap(line, width, 2),
+    ),
     [],
     ...figureLines(report, width),
-    ...detailLines(report, { ...options, width }),
+    ...detailLines(report, options),
     [],
     ...tail.flatMap((line) => wrap(line, width, 2)),
   ];
