@@ -96,6 +96,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
   const { version, preset, passes, freeze, opset } = json;
+  if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
   if (preset !== undefined && passes !== undefined)
@@ -121,10 +122,22 @@ function parseStep(step: unknown, bad: (what: string, fix: string) => UsageError
   if (typeof step === 'string') return parsePass(step);
   if (!isRecord(step) || typeof step['pass'] !== 'string')
     throw bad(`a pass is ${JSON.stringify(step)}`, 'write "name" or {"pass": "name", "options": {...}}');
-  const options = step['options'] ?? {};
+  const stray = Object.keys(step).find((key) => key !== 'pass' && key !== 'options');
+  if (stray !== undefined)
+    throw bad(
+      `the pass ${step['pass']} has an unknown key "${stray}"`,
+      'write {"pass": "name", "options": {"key": value}}',
+    );
+  const { options = {} } = step;
   if (!isRecord(options))
     throw bad(`the options of ${step['pass']} are not an object`, 'write "options": {"key": value}');
-  return configure(requirePass(step['pass']), options);
+  const pass = requirePass(step['pass']);
+  for (const [key, value] of Object.entries(options)) {
+    const kind = Object.hasOwn(pass.options, key) ? pass.options[key]?.kind : undefined;
+    if (typeof value === 'string' && (kind === 'number' || kind === 'flag'))
+      throw bad(`${pass.name}:${key} is the text ${JSON.stringify(value)}`, `write it without quotes: ${value}`);
+  }
+  return configure(pass, options);
 }
 
 function parseFreeze(freeze: unknown, bad: (what: string, fix: string) => UsageError): Recipe['freeze'] {
@@ -134,6 +147,17 @@ function parseFreeze(freeze: unknown, bad: (what: string, fix: string) => UsageE
   if (!isRecord(freeze) || !Object.values(freeze).every(isDims))
     throw bad('"freeze" does not map inputs to sizes', 'write "freeze": {"input": [1, 3, 224, 224]}');
   return freeze as Recipe['freeze'];
+}
+
+/** Refuses a list in which a pass comes after one that rules it out. @throws UsageError conflict */
+export function refuseConflicts(passes: readonly ConfiguredPass[]): void {
+  for (const [index, { pass }] of passes.entries()) {
+    const later = passes.slice(index + 1).find((other) => pass.conflicts?.includes(other.pass.name));
+    if (later)
+      throw new UsageError('conflict', `${later.pass.name} cannot come after ${pass.name}`, {
+        fix: `put ${later.pass.name} in front`,
+      });
+  }
 }
 
 function requirePass(name: string): AnyPass {
@@ -174,6 +198,7 @@ export function recipeSchema(): Record<string, unknown> {
     title: 'mcompress recipe',
     type: 'object',
     required: ['version'],
+    not: { required: ['preset', 'passes'] },
     additionalProperties: false,
     properties: {
       $schema: { type: 'string' },

@@ -19,7 +19,7 @@ import { guardReads } from './input-guard.js';
 import { freezeInputs, shapesToFeed } from './freeze.js';
 import { examinePair, timePair, type Measurement, type Pair } from './measure.js';
 import { precisionTolerance } from './precision.js';
-import type { Recipe } from './recipe.js';
+import { refuseConflicts, type Recipe } from './recipe.js';
 import type { RewriteLog } from './rewrite-log.js';
 import type { PassEnvironment } from './run-passes.js';
 import { layerTimes, type LayerTimes } from './layer-times.js';
@@ -105,7 +105,7 @@ export interface SlimPorts {
 
 /**
  * Runs a recipe over one model.
- * @throws InputError (unreadable model, feeds that do not fit), InterruptError, InternalError
+ * @throws UsageError conflict; InputError (unreadable model, feeds that do not fit), InterruptError, InternalError
  */
 export async function slim(request: SlimRequest, ports: SlimPorts = { time: timePair }): Promise<SlimOutcome> {
   const workspace = await Workspace.create(request.output);
@@ -142,6 +142,7 @@ class Run {
 
   async execute(): Promise<SlimOutcome> {
     const request = this.#request;
+    refuseConflicts(request.recipe.passes);
     const { decoded, path } = await this.#read();
     const { model, document } = decoded;
     this.#guardInput(document);

@@ -8,6 +8,7 @@ const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
   string: (value) => typeof value === 'string',
   number: (value) => typeof value === 'number',
   integer: Number.isInteger,
+  boolean: (value) => typeof value === 'boolean',
 };
 const KNOWN = new Set([
   '$schema',
@@ -17,10 +18,13 @@ const KNOWN = new Set([
   'type',
   'properties',
   'required',
+  'additionalProperties',
+  'default',
   'items',
   'enum',
   'const',
   'anyOf',
+  'not',
   'pattern',
   'minimum',
   'maximum',
@@ -48,10 +52,20 @@ export function problems(schema: Schema, value: unknown, path = '$'): string[] {
     found.push(`${path} fits none of anyOf`);
   if (Array.isArray(value) && schema.items)
     found.push(...value.flatMap((one, at) => problems(schema.items as Schema, one, `${path}[${at}]`)));
+  if (typeof schema.additionalProperties === 'object' && TYPES.object?.(value)) {
+    const rest = schema.additionalProperties as Schema;
+    found.push(...Object.entries(value as object).flatMap(([name, one]) => problems(rest, one, `${path}.${name}`)));
+  }
+  if (Array.isArray(schema.required) && TYPES.object?.(value)) {
+    const missing = (schema.required as string[]).filter((name) => !(name in (value as object)));
+    found.push(...missing.map((name) => `${path}.${name} is missing`));
+  }
+  if (schema.not && problems(schema.not as Schema, value, path).length === 0) found.push(`${path} fits not`);
   if (schema.properties && TYPES.object?.(value)) {
     const object = value as Record<string, unknown>;
     const properties = schema.properties as Record<string, Schema>;
-    for (const name of schema.required as string[]) if (!(name in object)) found.push(`${path}.${name} is missing`);
+    for (const name of (schema.required ?? []) as string[])
+      if (!(name in object)) found.push(`${path}.${name} is missing`);
     for (const [name, one] of Object.entries(object)) {
       const property = properties[name];
       found.push(...(property ? problems(property, one, `${path}.${name}`) : [`${path}.${name} is not in the schema`]));
