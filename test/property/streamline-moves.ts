@@ -148,7 +148,7 @@ const averageBeside: Step = (b, x) => {
   return order.reduce<Tracked | undefined>((y, step) => y && step(b, y), x);
 };
 
-/** A point convolution behind a Resize, with an activation now and then. */
+/** A point convolution behind a Resize, with an activation now and then, or a map alone. */
 const resizedThenConv: Step = (b, x) => {
   if (b.opset < 13 || elementCount(x.shape) > 300) return undefined;
   const mode = b.spatial > 2 ? 'nearest' : b.rng.pick(['nearest', 'linear']);
@@ -160,6 +160,7 @@ const resizedThenConv: Step = (b, x) => {
     shape.map((_, i) => (i < 2 ? 1 : 2)),
   );
   const y = b.node('Resize', [x, undefined, scales], shape, options);
+  if (b.chance(0.3)) return b.chance(0.5) ? b.node('Relu', [y], y.shape) : constantMap(b, y);
   const z = conv(b, y, { sameSize: 1, channels: b.rng.int(1, x.shape[1] ?? 1) });
   return z && b.chance(0.5) ? b.node(b.rng.pick(['Relu', 'Sigmoid', 'Tanh']), [z], z.shape) : z;
 };

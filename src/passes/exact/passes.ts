@@ -41,6 +41,7 @@ import { foldPad } from './fold-pad.js';
 import { foldCrop } from './fold-crop.js';
 import { foldStridedPool } from './fold-strided-pool.js';
 import { hoistAveragePool } from './hoist-average-pool.js';
+import { swapResizeActivation } from './swap-resize-activation.js';
 import { swapResizeConv } from './swap-resize-conv.js';
 import { mergeConvs } from './merge-convs.js';
 import { mergeAveragePool } from './merge-average-pool.js';
@@ -91,6 +92,7 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   foldCrop,
   foldStridedPool,
   hoistAveragePool,
+  swapResizeActivation,
   swapResizeConv,
   mergeConvs,
   mergeAveragePool,

@@ -1,6 +1,5 @@
 // A point convolution commutes with interpolation, whose weights add up to one: it runs in front of an enlarging Resize.
 import type { Facts } from '../../analysis/facts.js';
-import { sameDim } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { elementCount, Tensor } from '../../tensor/tensor.js';
@@ -9,6 +8,7 @@ import { isPointwise, windowGeometry } from '../conv-geometry.js';
 import { graphOf, removeNode, replaceNode } from '../edit.js';
 import { defineLocalPass } from '../pass.js';
 import { isRefusal, refuse, type Planned } from '../plan.js';
+import { interpolationOf } from '../resizing.js';
 import { fusedActivation, fusedSum } from '../runtime-fusion.js';
 
 type Code = 'shared-output' | 'channels' | 'fused-by-runtime' | 'sizes';
@@ -60,7 +60,7 @@ function planSwap(node: Node, facts: Facts): Planned<SwapPlan, Code> {
   const middle = node.inputs[0];
   const resize = middle?.producer;
   const data = resize?.inputs[0];
-  if (!middle || !data || !resize || resize.graph !== node.graph || !interpolates(resize, facts)) return undefined;
+  if (!middle || !data || !resize || resize.graph !== node.graph || !interpolationOf(resize, facts)) return undefined;
   const geometry = windowGeometry(node, facts);
   const [small, large, result] = [data, middle, node.output].map((value) => value && facts.assumed(value));
   if (!geometry || !isPointwise(geometry) || !small || !large || !result || elementCount(large) <= elementCount(small))
@@ -104,24 +104,6 @@ function swap(node: Node, { resize, data, rest, activation }: SwapPlan): void {
   });
   if (activation) removeNode(node);
   removeNode(resize);
-}
-
-/** Resize or Upsample along spatial axes, by means of neighbours. */
-function interpolates(resize: Node, facts: Facts): boolean {
-  if (!resize.is('Resize') && !resize.is('Upsample')) return false;
-  if (
-    !['nearest', 'linear'].includes(resize.string('mode', 'nearest')) ||
-    resize.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize'
-  )
-    return false;
-  const [before, after] = [resize.inputs[0], resize.output].map((value) => value && facts.of(value).shape);
-  return (
-    before !== undefined &&
-    after !== undefined &&
-    resize.attribute('axes') === undefined &&
-    sameDim(before[0], after[0]) &&
-    sameDim(before[1], after[1])
-  );
 }
 
 function renewedSizes(resize: Node, channels: number, facts: Facts): (Value | Tensor | undefined)[] | undefined {
