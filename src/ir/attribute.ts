@@ -23,10 +23,12 @@ export type Attribute =
 export type AttributeMap = ReadonlyMap<string, Attribute>;
 
 export const intAttr = (value: number): Attribute => ({ kind: 'int', value });
-export const floatAttr = (value: number): Attribute => ({ kind: 'float', value });
+/** Rounded to float32, as files store it: equal attributes are equal numbers. */
+export const floatAttr = (value: number): Attribute => ({ kind: 'float', value: Math.fround(value) });
 export const stringAttr = (value: string): Attribute => ({ kind: 'string', value });
 export const intsAttr = (value: readonly number[]): Attribute => ({ kind: 'ints', value });
-export const floatsAttr = (value: readonly number[]): Attribute => ({ kind: 'floats', value });
+/** Rounded to float32 likewise. */
+export const floatsAttr = (value: readonly number[]): Attribute => ({ kind: 'floats', value: value.map(Math.fround) });
 export const tensorAttr = (value: Tensor): Attribute => ({ kind: 'tensor', value });
 export const graphAttr = (value: Graph): Attribute => ({ kind: 'graph', value });
 

@@ -22,7 +22,7 @@ export function normalizationPieces(b: GraphBuilder): void {
   const centered = b.hidden('Sub', [x, mean(b, x, axes)]);
   const again = b.chance(0.3) ? b.hidden('Sub', [x, mean(b, x, axes)]) : centered;
   const square = b.chance(0.5) ? b.hidden('Pow', [again, b.constant([], [2])]) : b.hidden('Mul', [again, again]);
-  const variance = b.hidden('Add', [mean(b, square, axes), b.constant([], [b.rng.pick([1e-5, 1e-3])])]);
+  const variance = b.hidden('Add', [mean(b, square, axes), b.constant([], [b.rng.pick([1e-3, 1e-2])])]);
   const normal = b.node('Div', [centered, b.hidden('Sqrt', [variance])], x.shape);
   const [, channels = 1, ...rest] = x.shape;
   const dims = axes.length === 1 && b.chance(0.7) ? [x.shape.at(-1) ?? 1] : [channels, ...rest.map(() => 1)];

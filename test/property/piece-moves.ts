@@ -11,15 +11,16 @@ function swapped<T>(b: GraphBuilder, left: T, right: T): [T, T] {
 }
 
 /** A constant of one number: scalar, vector, or with as many axes as `x`; now and then another number than asked for. */
-function number(b: GraphBuilder, x: Tracked, value: number): Value {
+function number(b: GraphBuilder, x: Tracked, value: number, doubt = 0.03): Value {
   const rank = b.rng.int(0, x.shape.length);
   const dims = Array.from({ length: rank }, () => 1);
-  return b.constant(dims, [b.chance(0.03) ? value * 1.25 : value]);
+  return b.constant(dims, [b.chance(doubt) ? value * 1.25 : value]);
 }
 
 /** `x` op number; the operators that commute in any order. */
 function step(b: GraphBuilder, op: 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow', x: Tracked, value: number): Tracked {
-  const constant = number(b, x, value);
+  // Powers that are no integers have no value for negative numbers.
+  const constant = number(b, x, value, op === 'Pow' ? 0 : 0.03);
   const inputs = op === 'Add' || op === 'Mul' ? swapped<Tracked | Value>(b, x, constant) : [x, constant];
   return b.node(op, inputs, x.shape);
 }
@@ -165,19 +166,36 @@ const blockedMean: Move = (b) => {
   else b.node('ReduceMean', [z, b.ints([2, 3])], shape);
 };
 
-/** Gemm with transposed operands, another product behind it. */
+/** A matrix: of the pool, or the positions of an image averaged away. */
+function matrix(b: GraphBuilder): Tracked | undefined {
+  const x = b.chance(0.5) ? b.pick(({ shape }) => shape.length === 2 && (shape[1] ?? 0) <= 600) : undefined;
+  const image = x ? undefined : b.image();
+  if (!image) return x;
+  const pooled = b.hidden('GlobalMaxPool', [image]);
+  return b.node('Flatten', [pooled], image.shape.slice(0, 2));
+}
+
+/** Gemm with transposed operands and another product behind it, or MatMul and a matrix that is added. */
 const products: Move = (b) => {
-  const x = b.pick(({ shape }) => shape.length === 2 && (shape[1] ?? 0) <= 600);
+  const x = matrix(b);
   if (!x) return;
   const [rows = 1, width = 1] = x.shape;
   const middle = b.rng.int(2, 6);
-  const isByRow = b.chance(0.5);
-  const data = isByRow ? b.hidden('Transpose', [b.hidden('Transpose', [x])]) : b.hidden('Transpose', [x]);
-  const flags = { transA: isByRow ? 0 : 1 };
-  const bias = b.constant([middle], b.normals([middle], 0.3));
-  const first = b.node('Gemm', [data, b.weight([width, middle]), bias], [rows, middle], flags);
   const out = b.rng.int(1, 6);
-  const second = b.node('MatMul', [first, b.weight([middle, out])], [rows, out]);
+  if (b.chance(0.3)) {
+    const left = b.node('MatMul', [x, b.weight([width, out])], [rows, out]);
+    const right = unary(b, 'Tanh', b.node('MatMul', [x, b.weight([width, out])], [rows, out]));
+    b.node('Add', swapped(b, left, right), [rows, out]);
+    return;
+  }
+  const data = b.hidden('Transpose', [x], b.chance(0.5) ? { perm: [1, 0] } : {});
+  const bias = b.constant([middle], b.normals([middle], 0.3));
+  const first = b.node('Gemm', [data, b.weight([width, middle]), bias], [rows, middle], { transA: 1 });
+  const second = b.node(
+    'MatMul',
+    [b.chance(0.7) ? first : unary(b, 'Relu', first), b.weight([middle, out])],
+    [rows, out],
+  );
   if (b.chance(0.5))
     b.node('Add', swapped<Tracked | Value>(b, second, b.constant([out], b.normals([out], 0.3))), [rows, out]);
 };

@@ -1,6 +1,6 @@
 // Attributes in IR text: `axis = 1`, `scale = 0.5`, `mode = "linear"`, `pads = [1, 1]`, `value = float[2] {1, 2}`,
 // `axes: ints = []`, `alpha: float = @alpha`, `body = name (...) => (...) {...}`.
-import type { Attribute } from '../attribute.js';
+import { floatAttr, floatsAttr, type Attribute } from '../attribute.js';
 import type { Graph } from '../graph.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { attributeTypeNumber } from './attribute-types.js';
@@ -94,7 +94,7 @@ function scalarAttribute(lexer: Lexer, item: Item, type: string | undefined): At
   if (item.kind === 'number') {
     const kind = type ?? (item.isFloat ? 'float' : 'int');
     if (kind === 'int' && !item.isFloat) return { kind, value: item.value };
-    if (kind === 'float') return { kind, value: item.value };
+    if (kind === 'float') return floatAttr(item.value);
   } else if (type === undefined || type === item.kind) {
     return withoutToken(item);
   }
@@ -126,7 +126,7 @@ function listAttribute(lexer: Lexer, items: readonly Item[], type: string | unde
     case 'ints':
       return { kind, value: values('number') };
     case 'floats':
-      return { kind, value: values('number') };
+      return floatsAttr(values('number'));
     case 'strings':
       return { kind, value: values('string') };
     case 'tensors':
