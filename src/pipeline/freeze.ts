@@ -1,7 +1,9 @@
-// Fixing dynamic dimensions in a model: a size takes the place of a symbol in the declared input, and of the same
-// symbol in every other declared input and output.
+// Fixing dynamic dimensions in a model: a size takes the place of a symbol in the declared input, of the same symbol in
+// every other declared input and output, and of what follows from it in the outputs.
+import { createFacts } from '../analysis/inference.js';
 import { InputError } from '../base/errors.js';
 import { suggestion } from '../base/suggest.js';
+import { isStatic } from '../ir/dim.js';
 import type { Model } from '../ir/model.js';
 import type { DeclaredDim, Value } from '../ir/value.js';
 
@@ -31,6 +33,22 @@ export function freezeInputs(model: Model, shapes: Readonly<Record<string, reado
     const shape = value.type.shape.map((dim) => (typeof dim === 'string' ? (symbols.get(dim) ?? dim) : dim));
     if (shape.some((dim, i) => dim !== (value.type as { shape: readonly DeclaredDim[] }).shape[i]))
       model.graph.setType(value, { ...value.type, shape });
+  }
+  if (symbols.size > 0) settleOutputs(model);
+}
+
+/** Sizes of outputs that are known now take the place of symbols that no input has. */
+function settleOutputs(model: Model): void {
+  const facts = createFacts(model);
+  for (const output of model.graph.outputs) {
+    const known = facts.of(output).shape;
+    if (output.type?.kind !== 'tensor' || !output.type.shape || known?.length !== output.type.shape.length) continue;
+    const shape = output.type.shape.map((dim, axis) => {
+      const size = known[axis];
+      return typeof dim === 'number' || size === undefined || !isStatic(size) ? dim : size;
+    });
+    if (shape.some((dim, axis) => typeof dim === 'number' && dim !== known[axis])) continue;
+    model.graph.setType(output, { ...output.type, shape });
   }
 }
 

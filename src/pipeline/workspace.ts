@@ -2,7 +2,7 @@
 // Nothing appears under its own name before it is whole, and nothing is left behind when a run ends early.
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../base/errors.js';
@@ -58,14 +58,5 @@ export class Workspace {
   async dispose(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
     process.removeListener('exit', this.#onExit);
-  }
-}
-
-/** Size of a file in bytes; undefined when there is none. */
-export async function fileSize(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).size;
-  } catch {
-    return undefined;
   }
 }
