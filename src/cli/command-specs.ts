@@ -97,6 +97,25 @@ export const COMMANDS = {
     flags: ['weights'],
     examples: [{ command: 'mcompress print model.onnx | less', does: 'every node' }],
   },
+  generate: {
+    name: 'generate',
+    summary: 'write documentation, the man page, shell completion, JSON schemas',
+    args: [
+      { name: 'WHAT', help: 'what to write', choices: ['docs', 'man', 'completion', 'schema'] },
+      {
+        name: '[NAME]',
+        help: 'of completion a shell, of schema a kind of document (without it: all)',
+        choices: ['bash', 'zsh', 'fish', 'slim', 'slim-batch', 'inspect', 'profile', 'compare', 'recipe'],
+      },
+    ],
+    flags: ['target'],
+    examples: [
+      { command: 'source <(mcompress generate completion bash)', does: 'completes flags and passes in this shell' },
+      { command: 'mcompress generate man -o mcompress.1', does: 'read it with: man -l mcompress.1' },
+      { command: 'mcompress generate schema recipe', does: 'JSON Schema of recipes' },
+      { command: 'mcompress generate docs -o docs/', does: 'the pages of commands, operators and passes' },
+    ],
+  },
 } as const satisfies Record<string, CommandSpec>;
 
 export type CommandName = keyof typeof COMMANDS;

@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   compare: async () => (await import('./commands/compare.js')).runCompare,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,
+  generate: async () => (await import('./commands/generate.js')).runGenerate,
 };
 
 /** A command line as parsed: which command to run and with what. */
