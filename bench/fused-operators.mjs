@@ -1,11 +1,12 @@
 // Are the single operators that the passes fuse to as fast as what ONNX Runtime makes of their pieces? Times both forms,
-// interleaved, alone and behind a convolution. Usage: npm run bench -- fused-operators [NAME...]
-// `ratio` is fused / pieces; `left` the operators that run, as the runtime's own optimizer leaves them.
+// interleaved, alone and between a convolution and a pool. Usage: npm run bench -- fused-operators [NAME...]
+// `ratio` is operator / pieces, one thread.
 import { readFileSync, rmSync, mkdtempSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeModel, encodeModel, parseModel, Tensor } from '../dist/index.js';
+import { createRng } from '../dist/base/rng.js';
 import { RuntimeHost } from '../dist/runtime/host.js';
 import { compareLatency } from '../dist/runtime/latency.js';
 import { halfWidth } from '../dist/runtime/statistics.js';
@@ -201,59 +202,80 @@ const CASES = [
     'y = DepthToSpace <blocksize = 2, mode = "CRD"> (x)',
   ],
   ['SpaceToDepth', 17, IMAGE, blocks('unshuffled', '0, 3, 5, 1, 2, 4', 'deep'), 'y = SpaceToDepth <blocksize = 2> (x)'],
+  ['Relu from Max', 17, IMAGE, 'y = Max (x, zero)', 'y = Relu (x)'],
+  ['Clip from Min', 17, IMAGE, 'y = Min (x, six)', 'y = Clip (x, "", six)'],
+  ['Clip from Min of Relu', 17, IMAGE, 'r = Relu (x) y = Min (r, six)', 'y = Clip (x, zero, six)'],
+  ['Sigmoid from Exp', 17, IMAGE, 'n = Neg (x) e = Exp (n) a = Add (e, one) y = Div (one, a)', 'y = Sigmoid (x)'],
   ['GlobalAveragePool', 18, IMAGE, 'y = ReduceMean (x, space)', 'y = GlobalAveragePool (x)'],
+  [
+    'RMSNormalization',
+    23,
+    TOKENS,
+    's = Mul (x, x) m = ReduceMean (s, last) e = Add (m, eps) r = Sqrt (e) q = Div (x, r) y = Mul (q, gamma)',
+    'y = RMSNormalization (x, gamma)',
+  ],
   ['Gemm', 17, [128, 256], 'm = MatMul (x, w) y = Add (m, b)', 'y = Gemm (x, w, b)'],
   ['Gemm, one row', 17, [1, 256], 'm = MatMul (x, w) y = Add (m, b)', 'y = Gemm (x, w, b)'],
   ['Gemm, transposed A', 17, [256, 128], 't = Transpose (x) y = Gemm (t, w, b)', 'y = Gemm <transA = 1> (x, w, b)'],
 ];
 
 const CONV = 'x = Conv <kernel_shape = [1, 1]> (input, cw, cb)';
-const behindConv = (shape) => shape === IMAGE;
+// The runtime treats values that are returned in another way than those in the middle of a model.
+const POOL = 'out = MaxPool <kernel_shape = [1, 1], strides = [1, 1]> (y)';
 
-function modelBytes([, opset, shape], nodes, prefix) {
-  const text = `<ir_version: 10, opset_import: ["" : ${opset}]>
-    g (float[${shape}] ${prefix ? 'input' : 'x'}) => (float y) <${constants}, float[64,64,1,1] cw = random(7), float[64] cb = random(8)>
-    { ${prefix} ${nodes} }`;
-  return Buffer.concat(encodeModel(undefined, parseModel(text.replace('(float y)', '(y)'))));
+/** The model of one case: the operator alone, or `within` a model. */
+function modelBytes({ opset, shape }, nodes, place) {
+  const [input, body, output] = place === 'within' ? ['input', `${CONV} ${nodes} ${POOL}`, 'out'] : ['x', nodes, 'y'];
+  const text = `<ir_version: 10, opset_import: ["" : ${opset}]> g (float[${shape}] ${input}) => (${output})
+    <${constants}, float[64,64,1,1] cw = random(7), float[64] cb = random(8)> { ${body} }`;
+  return Buffer.concat(encodeModel(undefined, parseModel(text)));
 }
 
-async function operatorsLeft(bytes, folder) {
+/** Operators that run: those of the runtime's optimized model, with the activations that run inside others. */
+async function operatorsRun(bytes, folder) {
   const path = join(folder, 'optimized.onnx');
-  const session = await ort.InferenceSession.create(bytes, {
-    optimizedModelFilePath: path,
-    logSeverityLevel: 3,
-    intraOpNumThreads: 1,
-  });
+  const options = { optimizedModelFilePath: path, logSeverityLevel: 3, intraOpNumThreads: 1 };
+  const session = await ort.InferenceSession.create(bytes, options);
   await session.release();
   const { model } = decodeModel(readFileSync(path));
-  return [...model.graph.nodes()].map((node) => node.opType).join(' ');
+  const name = (node) => [node.opType, node.string('activation', '')].filter((part) => part !== '').join('+');
+  return [...model.graph.nodes()]
+    .map(name)
+    .filter((operator) => !/^(Reorder|MaxPool)/.test(operator))
+    .join(' ');
+}
+
+function feedsOf(shape, place) {
+  const rng = createRng('fused-operators');
+  const size = shape.reduce((a, b) => a * b, 1);
+  const numbers = Array.from({ length: size }, () => 2 * rng.normal());
+  return new Map([[place === 'within' ? 'input' : 'x', Tensor.fromNumbers('float32', shape, numbers)]]);
+}
+
+async function measure({ name, shape, ...given }, place, host, folder) {
+  const [before, after] = [given.pieces, given.fused].map((nodes) => modelBytes({ shape, ...given }, nodes, place));
+  const options = { budget: 2500, precision: 0.02 };
+  const result = await compareLatency(host, before, after, feedsOf(shape, place), options);
+  const ratio = result[result.decidedBy];
+  return [
+    place === 'within' ? `${name}, behind Conv` : name,
+    ratio.value.toFixed(2),
+    halfWidth(ratio).toFixed(2),
+    result.before.wall.p50.toFixed(3),
+    await operatorsRun(before, folder),
+    await operatorsRun(after, folder),
+  ];
 }
 
 const chosen = process.argv.slice(2);
 const host = new RuntimeHost();
 const folder = mkdtempSync(join(tmpdir(), 'mcompress-bench-'));
-const rows = [['operator', 'ratio', '±', 'pieces ms', 'left of the pieces', 'left of the operator']];
-for (const entry of CASES.filter(([name]) => chosen.length === 0 || chosen.some((word) => name.includes(word)))) {
-  const [name, , shape, pieces, fused] = entry;
-  for (const prefix of behindConv(shape) ? ['', CONV] : ['']) {
-    const [before, after] = [pieces, fused].map((nodes) => modelBytes(entry, nodes, prefix));
-    let seed = 1;
-    const noise = () => ((seed = (seed * 16807) % 2147483647) / 2147483647 - 0.5) * 4;
-    const size = shape.reduce((a, b) => a * b, 1);
-    const feeds = new Map([
-      [prefix ? 'input' : 'x', Tensor.fromNumbers('float32', shape, Array.from({ length: size }, noise))],
-    ]);
-    const row = [prefix ? `${name}, behind Conv` : name];
-    try {
-      const result = await compareLatency(host, before, after, feeds, { budget: 2500, precision: 0.02 });
-      const ratio = result[result.decidedBy];
-      row.push(ratio.value.toFixed(2), halfWidth(ratio).toFixed(2), result.before.wall.p50.toFixed(3));
-    } catch (error) {
-      row.push(String(error.message).slice(0, 200), '', '');
-    }
-    row.push(await operatorsLeft(before, folder), await operatorsLeft(after, folder));
-    rows.push(row);
-    process.stderr.write(`${row.join('  ')}\n`);
+const rows = [['operator', 'ratio', '±', 'pieces ms', 'pieces run as', 'operator runs as']];
+for (const [name, opset, shape, pieces, fused] of CASES) {
+  if (chosen.length > 0 && !chosen.some((word) => name.includes(word))) continue;
+  for (const place of shape === IMAGE ? ['alone', 'within'] : ['alone']) {
+    rows.push(await measure({ name, opset, shape, pieces, fused }, place, host, folder));
+    process.stderr.write(`${rows.at(-1).slice(0, 4).join('  ')}\n`);
   }
 }
 console.log(formatTable(rows));
