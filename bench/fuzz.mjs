@@ -1,8 +1,8 @@
 // Bar: damaged model files are read or refused with one classified error: no crash, no hang, bounded memory.
 //   npm run bench -- fuzz [COUNT=20000] [FIRST=0] [model folder or part of a name]...
 // Mutants of the models of fixtures/ and of the assets (those under 8 MB) are read, checked, inferred, counted, printed,
-// written, edited and read again, in two processes with a memory limit and a time limit for each mutant. Faults are kept in
-// .cache/fuzz/faults. Exits with 1 when there is any.
+// written, edited and read again, and go through the exact passes without a runtime, in two processes with a memory limit
+// and a time limit for each mutant. Faults are kept in .cache/fuzz/faults. Exits with 1 when there is any.
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -51,6 +51,7 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
+  external: ['onnxruntime-node'],
   logLevel: 'warning',
   banner: {
     js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

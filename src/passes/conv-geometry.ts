@@ -22,14 +22,24 @@ export interface WindowGeometry {
  */
 export function windowGeometry(node: Node, facts: Facts): WindowGeometry | undefined {
   const weights = node.inputs[1];
-  const kernel = node.ints('kernel_shape') ?? staticDims(weights && facts.of(weights).shape?.slice(2));
-  if (kernel === undefined || kernel.length === 0) return undefined;
+  const stored = staticDims(weights && facts.of(weights).shape?.slice(2));
+  const kernel = node.ints('kernel_shape') ?? stored;
+  if (kernel === undefined || kernel.length === 0 || !isKernel(kernel, stored ?? kernel)) return undefined;
   const ones = kernel.map(() => 1);
   const strides = node.ints('strides') ?? ones;
   const dilations = node.ints('dilations') ?? ones;
   if (strides.length !== kernel.length || dilations.length !== kernel.length) return undefined;
   const pads = padsOf(node, facts, { kernel, strides, dilations });
   return pads && { kernel, strides, dilations, begins: pads.slice(0, kernel.length), ends: pads.slice(kernel.length) };
+}
+
+/** Rewrites walk over the positions of kernels: more than this many are no kernel, whatever the attribute says. */
+const MAX_KERNEL = 2 ** 24;
+
+function isKernel(kernel: readonly number[], stored: readonly number[]): boolean {
+  const positions = kernel.reduce((product, k) => product * k, 1);
+  const isBounded = positions <= MAX_KERNEL && kernel.every((k) => k > 0);
+  return isBounded && kernel.length === stored.length && kernel.every((k, i) => k === stored[i]);
 }
 
 /** (k - 1) d + 1 per axis: how far a window reaches. */

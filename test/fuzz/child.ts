@@ -15,7 +15,7 @@ for (let number = Number(first); number < Number(end); number += Number(step)) {
   const { name, bytes, folder } = makeMutant(files, number);
   say({ begins: number, name });
   const started = performance.now();
-  const outcome = exercise(bytes, folder);
+  const outcome = await exercise(bytes, folder);
   if (outcome.kind === 'fault') {
     mkdirSync(faults, { recursive: true });
     writeFileSync(join(faults, `${number}.onnx`), bytes);

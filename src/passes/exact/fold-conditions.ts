@@ -56,7 +56,9 @@ function foldIf(node: Node, ctx: Context): boolean {
   const isSame =
     condition === undefined && branchKey(thenBranch) !== undefined && branchKey(thenBranch) === branchKey(elseBranch);
   if (condition === undefined && !isSame) return false;
-  takeOver(node, moveOut(condition === 0 ? elseBranch : thenBranch, node));
+  const branch = condition === 0 ? elseBranch : thenBranch;
+  if (branch.outputs.length < node.outputs.length) return false;
+  takeOver(node, moveOut(branch, node));
   ctx.count('branches');
   return true;
 }
@@ -90,7 +92,9 @@ function foldLoop(node: Node, ctx: Context): boolean {
   const [trips, condition, ...carried] = node.inputs;
   const count = trips ? uniformNumber(ctx.facts, trips) : undefined;
   const going = condition ? uniformNumber(ctx.facts, condition) : 1;
-  if (!body || body.inputs.length !== carried.length + 2) return false;
+  if (!body || body.inputs.length !== carried.length + 2 || body.outputs.length !== node.outputs.length + 1)
+    return false;
+  if (node.outputs.length < carried.length) return false;
   const scans = node.outputs.slice(carried.length);
   if ((count !== undefined && count <= 0) || going === 0) {
     if (scans.some((value) => value && !value.isUnused)) return ctx.decline(node, 'no-iterations');

@@ -22,7 +22,7 @@ constant stays a node.`,
   roots: ['Constant'],
   rewrite(node, ctx) {
     const output = node.output;
-    if (!node.is('Constant') || output === undefined) return false;
+    if (!node.is('Constant') || output === undefined || node.outputs.length > 1) return false;
     const tensor = constantTensor(node);
     if (tensor === undefined) return false;
     if (output.isGraphOutput) return ctx.decline(node, 'graph-output');

@@ -1,0 +1,52 @@
+// Nodes that no runtime accepts, which a reader without operator schemas lets through: the exact passes end, keep the
+// invariants, and can be rolled back. Found by test/fuzz.
+import { expect, it } from 'vitest';
+import { createFacts } from '../../src/analysis/inference.js';
+import { checkModel } from '../../src/ir/check.js';
+import { parseModel } from '../../src/ir/text/parse.js';
+import { printModel } from '../../src/ir/text/print.js';
+import { presetPasses } from '../../src/pipeline/recipe.js';
+import { runPasses } from '../../src/pipeline/run-passes.js';
+
+const CASES: readonly (readonly [string, string])[] = [
+  ['a Constant with two outputs', 'g (float x) => (y) { a, b = Constant <value_float = 2.0> () y = Mul (x, a) }'],
+  [
+    'an If whose branches give nothing',
+    `g (float x) => (y) <bool c = {1}> {
+      y = If (c) <then_branch = t () => () { a = Neg (x) }, else_branch = e () => () { b = Abs (x) }>
+    }`,
+  ],
+  [
+    'a Loop whose body gives less than the node',
+    `g (float x) => (y, z) <int64 n = {1}, bool c = {1}> {
+      y, z = Loop (n, c, x) <body = b (int64 i, bool go, float v) => (go, w) { w = Neg (v) }>
+    }`,
+  ],
+  [
+    'a Conv whose kernel_shape is not that of its weights, between others',
+    `g (float[1,2,8,8] x) => (y) <float[2,2,3,3] v = random(1), float[3,2,1,1] w = random(2)> {
+      a = Conv <kernel_shape = [3, 9223372036854775807]> (x, v)
+      y = Conv <kernel_shape = [1, 1]> (a, w)
+    }`,
+  ],
+  [
+    'an AveragePool with a kernel of a billion positions behind a Conv',
+    `g (float[1,2,8,8] x) => (y) <float[3,2,1,1] w = random(2)> {
+      a = Conv (x, w)
+      y = AveragePool <kernel_shape = [1000000000, 1]> (a)
+    }`,
+  ],
+];
+
+it.each(CASES)('%s', async (_, text) => {
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>\n${text}`);
+  const [mark, before] = [model.journal.mark(), printModel(model, { weights: 'full' })];
+  await runPasses(model, presetPasses('exact'), {
+    createFacts: (changed) => createFacts(changed),
+    seed: 0,
+    signal: new AbortController().signal,
+  });
+  expect(checkModel(model)).toEqual([]);
+  model.journal.seek(mark);
+  expect(printModel(model, { weights: 'full' })).toBe(before);
+});
