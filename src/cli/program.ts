@@ -2,6 +2,7 @@
 // command runs, so that `--help` loads none of it.
 import { Command, CommanderError, Option } from 'commander';
 import { UsageError, type UsageCode } from '../base/errors.js';
+import { suggest, suggestion } from '../base/suggest.js';
 import type { Line } from '../report/span.js';
 import { COMMAND_SPECS, COMMANDS, flagsOf, type CommandName, type CommandSpec } from './command-specs.js';
 import { FLAGS, type Flag, type FlagKey } from './flags.js';
@@ -31,6 +32,8 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   generate: async () => (await import('./commands/generate.js')).runGenerate,
 };
 
+const COMMAND_NAMES: readonly string[] = COMMAND_SPECS.map(({ name }) => name);
+
 /** A command line as parsed: which command to run and with what. */
 export interface Parsed {
   readonly args: readonly string[];
@@ -59,7 +62,7 @@ export function parseCommandLine(argv: readonly string[], sink: HelpSink): Parse
     .version(sink.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
-    .showSuggestionAfterError(true)
+    .showSuggestionAfterError(false)
     .configureHelp({ formatHelp: (command) => sink.render(helpLines(command.name(), sink.width)) })
     .exitOverride()
     .configureOutput({ writeOut: (text) => sink.write(text), writeErr: () => {}, getOutHasColors: () => true });
@@ -69,15 +72,26 @@ export function parseCommandLine(argv: readonly string[], sink: HelpSink): Parse
       parsed = { args, flags, load: LOADERS[name] };
     });
   }
+  checkHelpTopic(argv);
   try {
     program.parse(argv, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.help') sink.write(program.helpInformation());
-    else if (error.exitCode !== 0) throw usageError(error, argv);
+    if (error.exitCode === 0) return undefined;
+    if (error.code !== 'commander.help') throw usageError(error, argv);
+    sink.write(program.helpInformation());
     return undefined;
   }
   return parsed;
+}
+
+/** Commander answers `help` for a command that is none with the help of the program. @throws UsageError unknown-command */
+function checkHelpTopic([first, topic]: readonly string[]): void {
+  if (first !== 'help' || topic === undefined || topic.startsWith('-') || [...COMMAND_NAMES, 'help'].includes(topic))
+    return;
+  throw new UsageError('unknown-command', `unknown command '${topic}'`, {
+    fix: suggestion(topic, COMMAND_NAMES) ?? `see: ${PROGRAM} --help`,
+  });
 }
 
 function helpLines(command: string, width: number): Line[] {
@@ -102,7 +116,6 @@ function addCommand(program: Command, spec: CommandSpec, onRun: (args: string[],
 function optionOf(flag: Flag): Option {
   const long = `--${flag.name}${flag.value === undefined ? '' : ` <${flag.value}>`}`;
   const option = new Option(flag.short === undefined ? long : `-${flag.short}, ${long}`);
-  if (flag.choices) option.choices([...flag.choices]);
   if (!flag.repeatable) return option;
   return flag.value === undefined
     ? option.argParser((_: string | undefined, before: number | undefined) => (before ?? 0) + 1)
@@ -119,8 +132,17 @@ function flagValues(keys: readonly FlagKey[], values: Readonly<Record<string, un
     if (isNegative ? value === false : value !== undefined && typeof value !== 'boolean')
       flags[key] = isNegative ? true : value;
     else if (!isNegative && value === true && !('value' in FLAGS[key])) flags[key] = true;
+    checkChoice(FLAGS[key], flags[key]);
   }
   return flags as FlagValues;
+}
+
+/** @throws UsageError bad-value when a flag with choices has none of them */
+function checkChoice({ name, choices }: Flag, value: unknown): void {
+  if (choices === undefined || value === undefined || choices.includes(String(value))) return;
+  throw new UsageError('bad-value', `--${name} cannot be ${JSON.stringify(value)}`, {
+    fix: suggestion(String(value), choices) ?? `choose one of: ${choices.join(', ')}`,
+  });
 }
 
 const CODES: Readonly<Record<string, UsageCode>> = {
@@ -130,15 +152,29 @@ const CODES: Readonly<Record<string, UsageCode>> = {
   'commander.excessArguments': 'conflict',
 };
 
-/** Commander's message: a sentence, and maybe a second line in brackets with the nearest known word. */
+/** Commander's message as an error of ours, with the nearest word that would have been known. */
 function usageError(error: CommanderError, argv: readonly string[]): UsageError {
-  const [what = '', ...hints] = error.message.replace(/^error: /, '').split('\n');
-  const near = /Did you mean (?:one of )?(.*)\?/.exec(hints.join(' '))?.[1];
+  const code = CODES[error.code] ?? 'bad-value';
   const command = COMMAND_SPECS.find(({ name }) => name === argv[0]);
+  const near =
+    code === 'unknown-command'
+      ? suggest(argv[0] ?? '', COMMAND_NAMES)
+      : code === 'unknown-option'
+        ? nearestFlag(argv, command)
+        : undefined;
   const help = `see: ${PROGRAM}${command ? ` ${command.name}` : ''} --help`;
-  return new UsageError(CODES[error.code] ?? 'bad-value', what, {
-    fix: near === undefined ? help : `did you mean ${near}?`,
+  return new UsageError(code, error.message.replace(/^error: /, ''), {
+    fix: near === undefined ? help : `did you mean "${near}"?`,
   });
+}
+
+/** The flag that the first unknown one may stand for. */
+function nearestFlag(argv: readonly string[], command: CommandSpec | undefined): string | undefined {
+  const known = [...(command ? flagsOf(command).map((key) => `--${FLAGS[key].name}`) : ['--version']), '--help'];
+  const unknown = argv
+    .map((word) => word.replace(/=.*/, ''))
+    .find((word) => /^--./.test(word) && !known.includes(word));
+  return unknown === undefined ? undefined : suggest(unknown, known);
 }
 
 const camelCase = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());

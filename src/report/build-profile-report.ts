@@ -65,10 +65,13 @@ function runtimeNodes({ times: { attribution } }: ProfiledRun): ProfileReport['r
 /** Groups of source nodes that became one node, by operators. */
 function ranAs({ times }: ProfiledRun): ProfileReport['ranAs'] {
   const byName = new Map([...times.names].map(([node, name]) => [name, node]));
+  const position = new Map([...times.of.keys()].map((node, index) => [node, index]));
   const groups = new Map<string, { operators: string; ranAs: string; count: number; timeUs: number }>();
   for (const [node, { ranAs: ran, fused, us }] of times.of) {
     if (ran === undefined) continue;
-    const members = [node, ...fused.flatMap((name) => byName.get(name) ?? [])];
+    const members = [node, ...fused.flatMap((name) => byName.get(name) ?? [])].sort(
+      (a, b) => (position.get(a) ?? 0) - (position.get(b) ?? 0),
+    );
     const operators = members.map((member) => opKey(member.opType, member.domain)).join(' + ');
     const key = `${operators}\0${ran}`;
     const group = groups.get(key) ?? { operators, ranAs: ran, count: 0, timeUs: 0 };

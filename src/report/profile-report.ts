@@ -46,7 +46,7 @@ export const PROFILE_REPORT = object(
     ranAs: list(
       object(
         {
-          operators: words('Operators of the nodes that became one, the main one first'),
+          operators: words('Operators of the nodes that became one, in order of execution'),
           ranAs: words('What the runtime ran'),
           count: whole('How often'),
           timeUs: real('Their time, microseconds', { min: 0 }),
