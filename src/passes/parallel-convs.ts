@@ -43,6 +43,7 @@ export function parallelConv(node: Node, facts: Facts): Planned<ParallelConv, St
   // What folds into the convolution goes first: behind a Split it could not any more.
   if (layer.output.soleConsumer && affineOf(layer.output.soleConsumer)) return undefined;
   const activation = fusedActivation(node);
+  if (node.outputs.length > 1 || (activation?.outputs.length ?? 1) > 1) return undefined;
   return { layer, geometry, activation, result: activation?.output ?? layer.output };
 }
 

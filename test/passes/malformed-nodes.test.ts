@@ -23,6 +23,21 @@ const CASES: readonly (readonly [string, string])[] = [
     }`,
   ],
   [
+    'a call that wants more than the function gives',
+    `g (float x) => (y, z) { y, z = l.f (x) }
+    <domain: "l", opset_import: ["" : 17]>
+    f (a) => (b) { b = Neg (a) }`,
+  ],
+  [
+    'parallel convolutions with activations of two outputs',
+    `g (float[1,2,8,8] x) => (y, z, q) <float[4,2,3,3] v = random(1), float[4,2,3,3] w = random(2)> {
+      a = Conv (x, v)
+      b = Conv (x, w)
+      y, q = Relu (a)
+      z = Relu (b)
+    }`,
+  ],
+  [
     'a Conv whose kernel_shape is not that of its weights, between others',
     `g (float[1,2,8,8] x) => (y) <float[2,2,3,3] v = random(1), float[3,2,1,1] w = random(2)> {
       a = Conv <kernel_shape = [3, 9223372036854775807]> (x, v)
@@ -39,7 +54,7 @@ const CASES: readonly (readonly [string, string])[] = [
 ];
 
 it.each(CASES)('%s', async (_, text) => {
-  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>\n${text}`);
+  const model = parseModel(`<ir_version: 8, opset_import: ["" : 17, "l" : 1]>\n${text}`);
   const [mark, before] = [model.journal.mark(), printModel(model, { weights: 'full' })];
   await runPasses(model, presetPasses('exact'), {
     createFacts: (changed) => createFacts(changed),
