@@ -62,7 +62,8 @@ function canInline(call: Node, callee: LocalFunction, ctx: Context): boolean {
     if (own !== undefined && body !== own)
       return ctx.decline(call, 'other-opset', { domain: domain || 'ai.onnx', body: body ?? 'none', model: own });
   }
-  if (call.inputs.length > callee.graph.inputs.length || call.outputs.length > callee.graph.outputs.length) return false;
+  if (call.inputs.length > callee.graph.inputs.length || call.outputs.length > callee.graph.outputs.length)
+    return false;
   return !callee.graph.inputs.some((input, i) => call.inputs[i] === undefined && input.isGraphOutput);
 }
 
