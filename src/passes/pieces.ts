@@ -31,6 +31,8 @@ const ELEMENT_TYPES: Readonly<Record<string, ReadonlySet<DType>>> = {
   Mish: new Set(['float32', 'float16', 'float64']),
   Swish: new Set(['float32']),
   Sigmoid: new Set(['float32']),
+  Relu: new Set(['float32']),
+  Clip: new Set(['float32']),
   LeakyRelu: new Set(['float32']),
   Softmax: new Set(['float32']),
   // Of float64 it would be computed in float32.

@@ -1,8 +1,8 @@
-// What ONNX Runtime fuses by itself when it loads a model (measured on the CPU provider, release 1.31): rewrites that
+// What ONNX Runtime fuses by itself when it loads a model (CPU provider, release 1.30): rewrites that
 // would take an activation out of such a fusion make the model slower.
 import type { Node } from '../ir/node.js';
 
-/** Activations that run inside a convolution. */
+/** Activations that run inside a convolution; HardSwish where the convolution has whole blocks of channels. */
 const FUSED_INTO_CONV: ReadonlySet<string> = new Set([
   'Relu',
   'Clip',

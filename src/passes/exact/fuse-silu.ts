@@ -14,7 +14,7 @@ export const fuseSilu = defineLocalPass({
   needs: [],
   summary: 'Fuse SiLU, x Sigmoid(alpha x), to Swish where the operator set has it',
   details: `\`Swish(x) = x sigmoid(alpha x)\`, an operator since opset 24; SiLU is \`alpha = 1\`. ONNX Runtime runs the two pieces as one kernel, and
-Swish as four (release 1.31: a conversion, a product, Sigmoid, a product), in nearly twice the time. So the pass declines unless
+Swish as four (release 1.30: a conversion, a product, Sigmoid, a product), in nearly twice the time. So the pass declines unless
 asked to prefer fewer nodes, for other runtimes.`,
   options: {
     prefer: choice(['speed', 'nodes'], {

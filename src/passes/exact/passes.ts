@@ -25,6 +25,8 @@ import { foldAffine } from './fold-affine.js';
 import { mergeAffine } from './merge-affine.js';
 import { fuseMatMulAdd } from './fuse-matmul-add.js';
 import { foldGemmTranspose } from './fold-gemm-transpose.js';
+import { fuseClip } from './fuse-clip.js';
+import { fuseSigmoid } from './fuse-sigmoid.js';
 import { fuseHardSwish } from './fuse-hard-swish.js';
 import { fuseHardSigmoid } from './fuse-hard-sigmoid.js';
 import { fuseGelu } from './fuse-gelu.js';
@@ -62,6 +64,8 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   removeIdentity,
   removeNeutralSums,
   removeIdleMovement,
+  fuseClip,
+  fuseSigmoid,
   fuseHardSwish,
   fuseHardSigmoid,
   fuseGelu,
