@@ -4,7 +4,18 @@
 import { invariant } from '../base/errors.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { subgraphsOf, type Attribute } from './attribute.js';
-import { adoption, addSlots, countOutput, linkNode, linkValue, unlinkNode, unlinkValue, writable } from './links.js';
+import {
+  adoption,
+  addSlots,
+  countOutput,
+  linkNode,
+  linkValue,
+  relinkInput,
+  relinkInputs,
+  unlinkNode,
+  unlinkValue,
+  writable,
+} from './links.js';
 import type { Model } from './model.js';
 import { Node } from './node.js';
 import { attributeMap, trimmed, type NodeSpec } from './node-spec.js';
@@ -250,19 +261,15 @@ export class Graph {
   /** Sets input slot `index` of `node`; undefined omits it. */
   setInput(node: Node, index: number, value: Value | undefined): void {
     const before = node.inputs;
-    const after = trimmed(
-      index < before.length
-        ? before.with(index, value)
-        : [...before, ...Array<undefined>(index - before.length).fill(undefined), value],
-    );
-    const change = (inputs: readonly (Value | undefined)[]): void => {
-      addSlots(node, -1);
-      writable(node).inputs = inputs;
-      addSlots(node, 1);
-    };
+    if (index < before.length && value !== undefined)
+      return this.#apply(
+        () => relinkInput(node, index, value),
+        () => relinkInput(node, index, before[index]),
+      );
+    const after = trimmed(Array.from(Object.assign([...before], { [index]: value })));
     this.#apply(
-      () => change(after),
-      () => change(before),
+      () => relinkInputs(node, after),
+      () => relinkInputs(node, before),
     );
   }
 

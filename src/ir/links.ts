@@ -21,6 +21,28 @@ export function addSlots(node: Node, sign: 1 | -1): void {
   }
 }
 
+/** Makes `node` read `inputs`. */
+export function relinkInputs(node: Node, inputs: readonly (Value | undefined)[]): void {
+  addSlots(node, -1);
+  writable(node).inputs = inputs;
+  addSlots(node, 1);
+}
+
+/** Makes `node` read `value` in slot `index`; the other slots are not looked at, as there may be thousands. */
+export function relinkInput(node: Node, index: number, value: Value | undefined): void {
+  const touched = node.graph?.model.touched;
+  touched?.add(node);
+  for (const [end, sign] of [
+    [node.inputs[index], -1],
+    [value, 1],
+  ] as const) {
+    if (!end) continue;
+    count(end.slots as Map<Node, number>, node, sign);
+    if (end.producer) touched?.add(end.producer);
+  }
+  writable(node).inputs = node.inputs.with(index, value);
+}
+
 /** Counts (sign 1) or uncounts (sign -1) `value` as an output of `graph`. */
 export function countOutput(value: Value, graph: Graph, sign: 1 | -1): void {
   if (value.outputOf.size === 0) writable(value).outputOf = new Map();

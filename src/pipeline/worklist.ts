@@ -19,8 +19,8 @@ interface WorklistOptions {
   readonly vetoes: ReadonlySet<string>;
 }
 
-/** Neighbours beyond this many readers are not requeued one by one: the closing sweep finds them. */
-const MAX_READERS = 32;
+/** Of values with more readers, and nodes with more inputs, the neighbours are not requeued: the closing sweep finds them. */
+const MAX_NEIGHBOURS = 32;
 /** Time between turns of the event loop, so that Ctrl-C is heard. */
 const YIELD_MS = 50;
 
@@ -100,9 +100,10 @@ function requeue(model: Model, queue: Set<Node>): void {
   for (const node of model.touched) {
     if (node.isRemoved) continue;
     queue.add(node);
-    for (const value of node.inputs) if (value?.producer) queue.add(value.producer);
+    if (node.inputs.length <= MAX_NEIGHBOURS)
+      for (const value of node.inputs) if (value?.producer) queue.add(value.producer);
     for (const value of node.outputs) {
-      if (value && value.slots.size <= MAX_READERS) for (const reader of value.slots.keys()) queue.add(reader);
+      if (value && value.slots.size <= MAX_NEIGHBOURS) for (const reader of value.slots.keys()) queue.add(reader);
     }
   }
   model.touched.clear();

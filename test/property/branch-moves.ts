@@ -172,11 +172,11 @@ function branchStep(b: GraphBuilder, x: Tracked, result: Tracked): Tracked {
   ])();
 }
 
-/** Whether the mean of `x` is positive. */
+/** Whether the mean of `x` is above a number that means do not come close to: rounding must not decide a branch. */
 function runtimeCondition(b: GraphBuilder, x: Tracked): Value {
   const mean =
     b.opset < 18
       ? b.hidden('ReduceMean', [x], { keepdims: 0 })
       : b.hidden('ReduceMean', [x, undefined], { keepdims: 0 });
-  return b.hidden('Greater', [mean, b.constant([], [0])]);
+  return b.hidden('Greater', [mean, b.constant([], [0.0371])]);
 }

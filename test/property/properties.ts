@@ -33,8 +33,11 @@ export interface Verdict {
   readonly log: RewriteLog | undefined;
 }
 
-/** Difference of outputs that rounding may make, in units of their scale (at least 1, the scale of the activations). */
-const TOLERANCE = 2e-5;
+/**
+ * Difference of outputs that rounding may make, in units of their scale (at least 1, the scale of the activations). Most
+ * graphs stay below 1e-6; one of 20,000 divides a small spread and reaches 2e-5.
+ */
+const TOLERANCE = 5e-5;
 
 const fullText = (model: Model): string => printModel(model, { weights: 'full' });
 const bytesOf = (model: Model): Buffer => Buffer.concat(encodeModel(undefined, model));

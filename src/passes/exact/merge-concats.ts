@@ -9,6 +9,9 @@ import { axisOf } from '../../ops/inputs.js';
 import { graphOf, removeDead, removeNode, replaceNode } from '../edit.js';
 import { defineLocalPass, type PassContext } from '../pass.js';
 
+/** Inputs up to which a value that is read twice is taken apart twice: values that double n times would be 2^n. */
+const MAX_REPEATED = 64;
+
 const DECLINES = {
   shared: 'A Concat that it joins has other readers, so it would stay.',
   'graph-output': 'A part of the Split gives the output of a graph its name.',
@@ -36,24 +39,39 @@ the sizes of the inputs of the Concat before it gives those inputs.`,
 
 function mergeInputs(node: Node, ctx: Context): boolean {
   const axis = axisIn(node, ctx.facts);
-  const inner = node.inputs.map((value) => {
-    const before = value?.producer;
-    return before?.is('Concat') && axisIn(before, ctx.facts) === axis ? before : undefined;
-  });
-  const own = inner.map((concat) =>
-    concat?.output?.slots.size === 1 && !concat.output.isGraphOutput ? concat : undefined,
-  );
-  if (own.every((concat) => concat === undefined))
-    return inner.some((concat) => concat !== undefined) && ctx.decline(node, 'shared');
-  const { inputs } = node;
-  replaceNode(node, {
-    opType: 'Concat',
-    inputs: inputs.flatMap((value, i) => own[i]?.inputs ?? [value]),
-    attributes: node.attributes,
-  });
-  removeDead(inputs);
-  ctx.count('merged', new Set(own.filter((concat) => concat !== undefined)).size);
+  const isAlike = (other: Node | undefined): other is Node =>
+    other !== undefined && other.is('Concat') && axisIn(other, ctx.facts) === axis;
+  // The last of a run takes all at once: one after the other, a run of n would list n^2/2 inputs.
+  if (isAlike(node.output?.soleConsumer)) return false;
+  const merged = new Set([node]);
+  const inputs: (Value | undefined)[] = [];
+  const pending = node.inputs.toReversed();
+  let isHeld = false;
+  while (pending.length > 0) {
+    const value = pending.pop();
+    const inner = value?.producer;
+    if (!isAlike(inner)) inputs.push(value);
+    else if (isReadOnlyBy(merged, value, inputs.length + pending.length)) {
+      merged.add(inner);
+      pending.push(...inner.inputs.toReversed());
+    } else {
+      isHeld = true;
+      inputs.push(value);
+    }
+  }
+  if (merged.size === 1) return isHeld && ctx.decline(node, 'shared');
+  const before = node.inputs;
+  replaceNode(node, { opType: 'Concat', inputs, attributes: node.attributes });
+  removeDead(before);
+  ctx.count('merged', merged.size - 1);
   return true;
+}
+
+/** One of `concats` is the only reader; if it reads the value twice, only while the list of inputs stays short. */
+function isReadOnlyBy(concats: ReadonlySet<Node>, value: Value | undefined, listed: number): boolean {
+  const [entry, other] = value?.slots ?? [];
+  if (entry === undefined || other !== undefined || value?.isGraphOutput) return false;
+  return concats.has(entry[0]) && (entry[1] === 1 || listed < MAX_REPEATED);
 }
 
 /** The axis counted from the front where the rank is known, else as written. */
