@@ -183,14 +183,18 @@ export function shareBlock(rows: readonly { readonly label: string; readonly sha
 }
 
 /** Nodes by operator; `series` name the two models. */
-export function operatorBars(operators: Histogram, series: readonly [string, string]): BarsBlock | undefined {
+export function operatorBars(
+  operators: Histogram,
+  series: readonly [string, string],
+  caption = 'By operator',
+): BarsBlock | undefined {
   const rows = operators
     .filter(({ before, after }) => before > 0 || after > 0)
     .sort((a, b) => b.before - a.before || b.after - a.after);
   if (rows.length === 0) return undefined;
   return {
     kind: 'bars',
-    caption: rows.length > MAX_BARS ? `The ${MAX_BARS} most frequent of ${rows.length} operators` : 'By operator',
+    caption: rows.length > MAX_BARS ? `The ${MAX_BARS} most frequent of ${rows.length} operators` : caption,
     measure: 'nodes',
     series,
     rows: rows

@@ -86,7 +86,9 @@ function matchingCounts({ matching: { matched, onlyA, onlyB }, feed }: InsideCom
 }
 
 function warnings({ measure }: CompareRequest, { check, measurement, inside }: CompareOutcome): string[] {
+  const unstable = check?.unstable ?? [];
   return [
+    ...(unstable.length === 0 ? [] : [`left out, as A does not give the same twice: ${unstable.join(', ')}`]),
     ...(measure === 'on' && check && !measurement ? ['latency and memory could not be measured on both models'] : []),
     ...(check && !check.agrees && inside && !inside.values.some(({ lasts }) => lasts)
       ? ['no value inside differs that both models have: they part where they have no value in common']

@@ -71,6 +71,13 @@ function matchingText({ matching, values }: CompareReport): Block | undefined {
   return { kind: 'text', text };
 }
 
+/** Operators that one model has more often than the other. */
+function operatorBlock({ operators }: CompareReport): Block {
+  const changed = operators.filter(({ before, after }) => before !== after);
+  const same: Block = { kind: 'text', text: 'Both models have the same operators, equally often.' };
+  return operatorBars(changed, ['A', 'B'], 'Operators that one has more often') ?? same;
+}
+
 /** The document of a `compare` report. */
 export function compareDocument(report: CompareReport): Document {
   const { a, b, tolerance, firstDivergence: first, machine, versions } = report;
@@ -98,7 +105,7 @@ export function compareDocument(report: CompareReport): Document {
         figureTable('A and B', figureRows(report.figures), ['A', 'B']),
         ...timingBlocks(report.figures, ['A', 'B']),
       ),
-      ...section('Operators', operatorBars(report.operators, ['A', 'B'])),
+      ...section('Operators', operatorBlock(report)),
       ...section('How it was measured', {
         kind: 'facts',
         facts: [

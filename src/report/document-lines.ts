@@ -19,6 +19,8 @@ export const TONE_STYLES: { readonly [T in Tone]: Style | undefined } = {
 };
 
 const styleOf = (tone: Tone | undefined): Style | undefined => (tone === undefined ? undefined : TONE_STYLES[tone]);
+/** Columns of a line with a bar: longer ones are no easier to compare. */
+const MAX_BAR_LINE = 110;
 const METER_WIDTH = 16;
 const SHARE_WIDTH = 5;
 const toCell = (cell: BlockCell): Cell => {
@@ -56,7 +58,7 @@ function barLines({ caption, measure, series, rows }: BarsBlock, width: number):
     value: (two ? after : before) ?? 0,
     ...(two ? { was: before ?? 0 } : {}),
   }));
-  return [...wrap([span(`${caption}: ${measure}`, 'dim')], width), ...bars(items, width)];
+  return [...wrap([span(`${caption}: ${measure}`, 'dim')], width), ...bars(items, Math.min(width, MAX_BAR_LINE))];
 }
 
 const STACK_GLYPHS: readonly { readonly glyph: string; readonly style: Style }[] = [
@@ -85,7 +87,7 @@ function stackLines({ caption, measure, series, rows }: StackBlock, width: numbe
     stack(
       values.map((value, at) => ({ value, ...look(at) })),
       most,
-      Math.min(width, 100),
+      Math.min(width, MAX_BAR_LINE),
     ),
   ]);
   return [

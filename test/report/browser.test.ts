@@ -79,7 +79,7 @@ describe.skipIf(path === undefined)(
         const page = opened();
         await page.show(address(name), { width, height: 900, scheme });
         const seen = (await page.evaluate(INSPECTION)) as Inspection;
-        expect(seen.charts).toBeGreaterThan(15);
+        expect(seen.charts).toBeGreaterThan(10);
         expect(seen).toMatchObject({
           undrawn: [],
           outside: 0,
