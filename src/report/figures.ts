@@ -1,7 +1,7 @@
 // The figures of a report in words: the rows of the before/after table and the four answers a reader wants first.
 // Every output form takes its words from here.
 import type { Figures, Timing } from './facts.js';
-import { change, figure, figurePair, given, interval, plural, scientific, type Quantity, counted } from './format.js';
+import { change, figure, figurePair, given, interval, plural, scientific, type Quantity, countOf } from './format.js';
 import type { BaselineComparison, SlimReport, Verification } from './report.js';
 
 export type Tone = 'good' | 'bad' | 'warn' | 'plain';
@@ -266,7 +266,7 @@ export function achievements({ passes }: SlimReport): string[] {
     .filter(({ count }) => count > 0);
   return stats
     .sort((a, b) => b.nodesRemoved - a.nodesRemoved || b.count - a.count)
-    .map(({ label, count }) => counted(count, label));
+    .map(({ label, count }) => countOf(count, label));
 }
 
 /** `12.5 s`. */

@@ -113,7 +113,7 @@ export function plural(count: number, noun: string, many = `${noun}s`): string {
  * `7 Constant nodes made initializers`, `1 Constant node made an initializer`. Labels of passes speak of many; what is
  * counted is a plural among their first three words.
  */
-export function counted(count: number, label: string): string {
+export function countOf(count: number, label: string): string {
   if (count !== 1) return `${count} ${label}`;
   const words = label.split(' ');
   const noun = words.slice(0, 3).findIndex((word) => /[^s]s$/.test(word) && word !== 'its');

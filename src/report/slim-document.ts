@@ -31,7 +31,7 @@ import {
   type Section,
 } from './document.js';
 import { answers, baselineText, duration, figureRows, timingConditions } from './figures.js';
-import { difference, dimensions, figure, figurePair, given, plural, scientific, counted } from './format.js';
+import { difference, dimensions, figure, figurePair, given, plural, scientific, countOf } from './format.js';
 import type { BaselineComparison, DeclineReport, LayerReport, PassReport, SlimReport } from './report.js';
 
 function baselineBlock(baseline: BaselineComparison): Block[] {
@@ -112,7 +112,7 @@ function passRow({
 }: PassReport): BlockCell[] {
   const said =
     outcome === 'undone' || outcome === 'rejected' ? [outcome.toUpperCase() + given(reason, (why) => `: ${why}`)] : [];
-  const counts = stats.filter(({ count }) => count > 0).map(({ label, count }) => counted(count, label));
+  const counts = stats.filter(({ count }) => count > 0).map(({ label, count }) => countOf(count, label));
   const what = [...said, ...counts].join(' · ');
   return [
     name(pass),

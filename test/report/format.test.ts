@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   change,
-  counted,
+  countOf,
   difference,
   dimensions,
   figure,
@@ -115,6 +115,6 @@ describe('counts', () => {
     [1, 'HardSwish fused from its pieces', '1 HardSwish fused from its pieces'],
     [1, 'BatchNormalization folded into the layer before it', '1 BatchNormalization folded into the layer before it'],
   ])('%d %s', (count, label, text) => {
-    expect(counted(count, label)).toBe(text);
+    expect(countOf(count, label)).toBe(text);
   });
 });
