@@ -86,6 +86,26 @@ const mish: Move = (b) => {
   product(b, x, unary(b, 'Tanh', softplus));
 };
 
+const sigmoid: Move = (b) => {
+  const x = activationInput(b);
+  if (!x) return;
+  const sum = step(b, 'Add', unary(b, 'Exp', b.chance(0.5) ? unary(b, 'Neg', x) : scaled(b, x, -1)), 1);
+  b.rng.pick<() => void>([
+    () => b.node('Div', [number(b, x, 1), sum], x.shape),
+    () => b.node('Div', [x, sum], x.shape),
+    () => unary(b, 'Reciprocal', sum),
+  ])();
+};
+
+/** Max or Min with one number. */
+const bound: Move = (b) => {
+  const x = activationInput(b);
+  if (!x || b.opset < 11) return;
+  const isMax = b.chance(0.5);
+  const constant = number(b, x, isMax ? b.rng.pick([0, 0, -1]) : b.rng.pick([6, 1]));
+  b.node(isMax ? 'Max' : 'Min', swapped<Tracked | Value>(b, x, constant), x.shape);
+};
+
 const leakyRelu: Move = (b) => {
   const x = activationInput(b);
   if (!x) return;
@@ -228,6 +248,8 @@ const MOVES: readonly Move[] = [
   hardSwish,
   gelu,
   mish,
+  sigmoid,
+  bound,
   leakyRelu,
   softmaxPieces,
   blockMove,
