@@ -47,7 +47,7 @@ export const COMMANDS = {
     name: 'inspect',
     summary: 'show what is in a model: operators, costs, open dimensions, obstacles on mobile devices',
     args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
-    flags: ['report', 'input', 'keepOverridable', 'top', 'verbose', 'quiet'],
+    flags: ['report', 'input', 'keepOverridable', 'top', 'details', 'quiet'],
     examples: [
       { command: 'mcompress inspect model.onnx', does: 'structure, operators, dearest layers' },
       { command: 'mcompress inspect model.onnx --input x:1x3x480x640', does: 'costs at this size' },
@@ -59,7 +59,7 @@ export const COMMANDS = {
     args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
     flags: [
       ...(['report', 'input', 'feed', 'optimization', 'alone', 'latencyTable', 'threads', 'seed'] as const),
-      ...(['keepOverridable', 'top', 'verbose', 'quiet'] as const),
+      ...(['keepOverridable', 'top', 'details', 'quiet'] as const),
     ],
     examples: [
       { command: 'mcompress profile model.onnx --threads 2', does: 'latency, load time, memory, time per layer' },
@@ -76,7 +76,7 @@ export const COMMANDS = {
     ],
     flags: [
       ...(['report', 'tolerance', 'noProfile', 'input', 'feed', 'threads', 'seed'] as const),
-      ...(['keepOverridable', 'verbose', 'quiet'] as const),
+      ...(['keepOverridable', 'details', 'quiet'] as const),
     ],
     examples: [
       { command: 'mcompress compare model.onnx model.slim.onnx', does: 'exits 1 when the outputs differ' },

@@ -186,7 +186,14 @@ const OUTPUT = {
     short: 'v',
     group: 'Output',
     repeatable: true,
-    help: 'print more: passes, declined sites, all layers and values; -vv: all sites, and how long each pass took',
+    help: 'also print passes, declined sites and stages; -vv: all sites, and how long each pass took',
+  },
+  details: {
+    name: 'verbose',
+    short: 'v',
+    group: 'Output',
+    repeatable: true,
+    help: 'also print all layers or values, and the stages where there is no terminal',
   },
   quiet: { name: 'quiet', short: 'q', group: 'Output', help: 'print errors only' },
   color: {

@@ -60,7 +60,7 @@ function colorChoice({ flags }: Parsed): 'auto' | 'always' | 'never' {
 
 function verbosity({ flags }: Parsed): Verbosity {
   if (flags.quiet) return 'quiet';
-  const asked = flags.verbose ?? 0;
+  const asked = flags.verbose ?? flags.details ?? 0;
   if (asked === 0) return 'normal';
   return asked === 1 ? 'verbose' : 'most';
 }
