@@ -89,8 +89,8 @@ function cells(row) {
   return [row.model, (row.bytes / MEGABYTE).toFixed(1), ...part(row.plain), ...part(row.checked)];
 }
 
-if (!existsSync('/proc/self/smaps_rollup')) {
-  console.error('This bench reads /proc/PID/smaps_rollup, which this system does not have.');
+if (!['smaps_rollup', `task/${process.pid}/children`].every((file) => existsSync(`/proc/self/${file}`))) {
+  console.error('This bench reads smaps_rollup and children of /proc/PID, which this system does not have.');
   process.exit(2);
 }
 const scratch = mkdtempSync(join(tmpdir(), 'mcompress-memory-'));

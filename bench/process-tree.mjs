@@ -1,6 +1,6 @@
 // Memory of a program with all its child processes, from /proc (Linux).
 import { spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 const INTERVAL = 10;
 
@@ -12,17 +12,11 @@ function readProc(path) {
   }
 }
 
-/** `pid` and the processes below it. */
+/** `pid` and the processes below it: Node starts them from its main thread. */
 function family(pid) {
-  const children = new Map();
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry)) continue;
-    // pid (name) state ppid: the name may hold blanks and brackets.
-    const parent = Number(readProc(`${entry}/stat`).split(') ').at(-1)?.split(' ')[1]);
-    children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-  }
   const members = [pid];
-  for (const member of members) members.push(...(children.get(member) ?? []));
+  for (const member of members)
+    members.push(...readProc(`${member}/task/${member}/children`).split(' ').filter(Boolean).map(Number));
   return members;
 }
 
