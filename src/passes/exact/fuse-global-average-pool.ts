@@ -27,8 +27,8 @@ const JOINING: ReadonlySet<string> = new Set(['Add', 'Mul', 'Concat']);
 /** Channels of one block with 256 bit wide registers; 16 with 512. */
 const BLOCK = 8;
 
-/** How many nodes up a convolution is looked for. */
-const DEPTH = 6;
+/** Values that are looked at, up to the convolutions they come from. */
+const MAX_VALUES = 1000;
 
 export const fuseGlobalAveragePool = defineLocalPass({
   name: 'fuse-global-average-pool',
@@ -52,7 +52,7 @@ ReduceMean is the faster one, so only means behind a convolution (with an activa
     const pieces = { x: data, nodes: new Set<Node>() };
     const refusal = kernelRefusal(pieces, node, 'GlobalAveragePool', ctx.facts);
     if (refusal) return ctx.decline(node, 'element-type', refusal.details);
-    if (!isBlocked(data, ctx.facts, DEPTH)) return ctx.decline(node, 'not-behind-conv');
+    if (!isBlocked(data, ctx.facts)) return ctx.decline(node, 'not-behind-conv');
     const { inputs } = node;
     replaceNode(node, { opType: 'GlobalAveragePool', inputs: [data] });
     removeDead(inputs);
@@ -69,15 +69,20 @@ function isGlobalMean(node: Node, facts: Facts): boolean {
   return positive.length === 2 && positive[0] === 2 && positive[1] === 3;
 }
 
-/** The value comes in blocked layout: of a convolution with whole blocks of channels, or by operators that keep it. */
-function isBlocked(value: Value, facts: Facts, depth: number): boolean {
-  const node = value.producer;
-  if (!node || node.domain !== '' || depth === 0) return false;
-  const [data] = node.inputs;
-  if (node.opType === 'Conv') {
-    const channels = facts.of(value).shape?.[1];
-    return typeof channels === 'number' && channels % BLOCK === 0;
+/** The value comes in blocked layout: of convolutions with whole blocks of channels, by operators that keep it. */
+function isBlocked(value: Value, facts: Facts): boolean {
+  const seen = new Set([value]);
+  for (const current of seen) {
+    const node = current.producer;
+    if (!node || node.domain !== '' || seen.size > MAX_VALUES) return false;
+    if (node.opType === 'Conv') {
+      const channels = facts.of(current).shape?.[1];
+      if (typeof channels !== 'number' || channels % BLOCK !== 0) return false;
+    } else {
+      const inputs = UNARY.has(node.opType) ? node.inputs.slice(0, 1) : JOINING.has(node.opType) ? node.inputs : [];
+      if (inputs.length === 0) return false;
+      for (const input of inputs) if (input) seen.add(input);
+    }
   }
-  if (UNARY.has(node.opType)) return data !== undefined && isBlocked(data, facts, depth - 1);
-  return JOINING.has(node.opType) && node.inputs.every((input) => input && isBlocked(input, facts, depth - 1));
+  return true;
 }
