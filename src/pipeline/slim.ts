@@ -131,6 +131,8 @@ class Run {
   /** The candidate file that lies in the workspace, and the revision of the model it holds. */
   #written: { readonly revision: number; readonly file: WrittenModel } | undefined;
   readonly #reproducers: Reproducers;
+  /** Rewrites found wrong so far: the speed gate runs passes again and again. */
+  #undone: readonly Undone[] = [];
 
   constructor(request: SlimRequest, workspace: Workspace, host: RuntimeHost, ports: SlimPorts) {
     this.#request = request;
@@ -269,6 +271,7 @@ class Run {
         onStage?.(names.length === 1 ? `${names[0]}, round ${round}` : `${names.length} passes, round ${round}`),
     };
     const hooks: TransactionHooks = {
+      known: this.#undone,
       check: async (candidate, log) => {
         if (verify === 'off' || !reference || reference.obstacle) return undefined;
         onStage?.('checking');
@@ -278,7 +281,9 @@ class Run {
     };
     const start = model.journal.mark();
     try {
-      return await (verify === 'each' ? runCheckedEach : runChecked)(model, passes, environment, hooks);
+      const result = await (verify === 'each' ? runCheckedEach : runChecked)(model, passes, environment, hooks);
+      this.#undone = result.undone;
+      return result;
     } catch (error) {
       throw await this.#asDefect(error, decoded, passes, start);
     }

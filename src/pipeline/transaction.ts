@@ -16,6 +16,8 @@ export interface Undone {
 }
 
 export interface TransactionHooks {
+  /** What earlier runs over the same model found wrong: not tried again, and reported again. */
+  readonly known?: readonly Undone[];
   /** Compares the model as it stands, after the rewrites of `log`, with the original; undefined when nothing can be compared. */
   check(model: Model, log: RewriteLog): Promise<CheckResult | undefined>;
   /** The model stands just before the wrong rewrite: the moment to keep a reproducer. */
@@ -41,8 +43,9 @@ class Findings {
   readonly undone: Undone[] = [];
   readonly vetoes: Set<string>;
 
-  constructor(vetoes: ReadonlySet<string> = new Set()) {
+  constructor(vetoes: ReadonlySet<string> = new Set(), known: readonly Undone[] = []) {
     this.vetoes = new Set(vetoes);
+    for (const undone of known) this.add(undone);
   }
 
   add(found: Undone): void {
@@ -70,7 +73,7 @@ export async function runChecked(
   environment: PassEnvironment,
   hooks: TransactionHooks,
 ): Promise<TransactionResult> {
-  const findings = new Findings(environment.vetoes);
+  const findings = new Findings(environment.vetoes, hooks.known);
   const result = await attempt(model, passes, { environment, hooks, findings, done: new RewriteLog() });
   return { ...result, undone: findings.undone };
 }
@@ -85,7 +88,7 @@ export async function runCheckedEach(
   environment: PassEnvironment,
   hooks: TransactionHooks,
 ): Promise<TransactionResult> {
-  const findings = new Findings(environment.vetoes);
+  const findings = new Findings(environment.vetoes, hooks.known);
   const done = new RewriteLog();
   let check: CheckResult | undefined;
   for (let round = 1, changed = true; changed; round++) {

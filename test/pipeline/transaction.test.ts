@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConfiguredPass } from '../../src/pipeline/configured-pass.js';
 import { parsePass, presetPasses } from '../../src/pipeline/recipe.js';
-import type { SlimRequest } from '../../src/pipeline/slim.js';
+import { slim, type SlimRequest } from '../../src/pipeline/slim.js';
 import { Reference } from '../../src/pipeline/verification.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import { fixture, operators, presetWith, SlimFolder } from './slim-case.js';
+import { timedPair } from './timings.js';
 import {
   askingGlobalPass,
   becomes,
@@ -192,4 +193,21 @@ describe.each(['end', 'each'] as const)('checking at "%s"', (verify) => {
       expect(existsSync(written)).toBe(true);
     },
   );
+});
+
+it('finds a wrong rewrite once, though the speed gate runs the passes again and again', async () => {
+  const input = await folder.model('gated.onnx', NET);
+  const recipe = { freeze: {}, opset: undefined, passes: presetWith(reluToAbs) };
+  const request = folder.request(input, { recipe, measure: 'on' });
+  let timings = 0;
+  // Slow with everything and with the first pass alone: it goes, with some ten runs of passes in between.
+  const outcome = await slim(request, { time: async () => timedPair(timings++ < 5 ? 'slower' : 'no-difference') });
+  await outcome.dispose();
+  expect(timings).toBeGreaterThan(5);
+  expect(outcome.rejected).not.toEqual([]);
+  expect(outcome.checked.verdict).toBe('mismatch-undone');
+  expect(outcome.checked.undone.map(({ rewrite, reproducer }) => [rewrite.site, reproducer])).toEqual([
+    ['r1', `${request.output}.reproducer-1`],
+  ]);
+  expect(existsSync(`${request.output}.reproducer-2`)).toBe(false);
 });
