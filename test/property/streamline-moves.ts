@@ -178,7 +178,38 @@ const activationThenPool: Step = (b, x) => {
   return pooled(b, y, 'MaxPool', { kernel: b.rng.int(2, 3), stride: 2, pad: b.rng.int(0, 1) });
 };
 
+/** Two layers between which channels are masked: rows and columns of zeros, and copies of rows. */
+const masked: Step = (b, x) => {
+  const [batch = 1, channels = 1, ...sizes] = x.shape;
+  const ones = sizes.map(() => 1);
+  const width = b.rng.int(2, 6);
+  const rows = Array.from({ length: width }, () => (b.chance(0.3) ? Array<number>(0) : b.normals([channels], 0.5)));
+  const weights = rows.flatMap((row, i) => {
+    if (row.length > 0) return row;
+    const copied = rows[i - 1];
+    return copied && copied.length > 0 && b.chance(0.5) ? copied : Array<number>(channels).fill(0);
+  });
+  const bias = b.chance(0.5)
+    ? b.constant(
+        [width],
+        Array.from({ length: width }, () => b.rng.int(0, 1)),
+      )
+    : undefined;
+  const y = b.node('Conv', [x, b.constant([width, channels, ...ones], weights), bias], [batch, width, ...sizes]);
+  const z = b.chance(0.7) ? b.rng.pick(CROSSED)(b, y) : y;
+  if (!z || z.shape[1] !== width) return undefined;
+  const outputs = b.rng.int(1, 3);
+  const columns = Array.from({ length: width }, () => (b.chance(0.25) ? 0 : 1));
+  const reads = b.normals([outputs, width], 0.5).map((w, i) => w * (columns[i % width] ?? 1));
+  const pads = b.chance(0.3) ? 1 : 0;
+  const shape = [batch, outputs, ...z.shape.slice(2).map((size) => size + 2 * pads)];
+  return b.node('Conv', [z, b.constant([outputs, width, ...ones], reads)], shape, {
+    pads: [...ones, ...ones].map(() => pads),
+  });
+};
+
 const SITES: readonly Step[] = [
+  masked,
   aroundLayer,
   aroundLayer,
   aroundLayer,

@@ -39,6 +39,7 @@ import { fuseSoftmax } from './fuse-softmax.js';
 import { fuseDepthToSpace } from './fuse-depth-to-space.js';
 import { foldChannelShuffle } from './fold-channel-shuffle.js';
 import { mergeGemms } from './merge-gemms.js';
+import { dropIdleChannels } from './drop-idle-channels.js';
 import { foldPad } from './fold-pad.js';
 import { foldCrop } from './fold-crop.js';
 import { foldStridedPool } from './fold-strided-pool.js';
@@ -105,4 +106,5 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   mergeParallelConvs,
   fuseGlobalAveragePool,
   sinkMonotone,
+  dropIdleChannels,
 ];
