@@ -1,0 +1,77 @@
+// However a program ends, its child does not outlive it.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const here = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mcompress-orphans-'));
+  buildSync({
+    stdin: {
+      contents: `export { RuntimeHost } from './host.js'; export { Tensor } from '../tensor/tensor.js';`,
+      resolveDir: here('src/runtime'),
+    },
+    outfile: join(folder, 'host.mjs'),
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    logLevel: 'error',
+  });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Starts a run of seconds in a program of its own, lets it end by `end`, and returns the child's process id. */
+async function endProgram(end: string, signal?: NodeJS.Signals): Promise<number> {
+  const code = `
+    import { RuntimeHost, Tensor } from ${JSON.stringify(join(folder, 'host.mjs'))};
+    import { pathToFileURL } from 'node:url';
+    const host = new RuntimeHost({ workerUrl: pathToFileURL(${JSON.stringify(here('dist/runtime/worker.js'))}) });
+    const model = ${JSON.stringify(here('fixtures/basic-pitch-nmp.onnx'))};
+    const { inputs } = await host.describe(model);
+    const dims = [6, 43844, 1];
+    const feeds = new Map([[inputs[0].name, Tensor.fromNumbers('float32', dims, new Float64Array(6 * 43844))]]);
+    const running = host.run(model, feeds);
+    setTimeout(() => {
+      console.log(host.pid);
+      ${end}
+    }, 100);
+    await running;`;
+  const program = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const said: string[] = [];
+  program.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said.push(text);
+    if (signal) program.kill(signal);
+  });
+  await new Promise((resolve) => program.on('close', resolve));
+  return Number(said.join(''));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+describe.skipIf(process.platform === 'win32')('the child of a program that ends', () => {
+  it.each([
+    ['by process.exit', 'process.exit(0);', undefined],
+    ['by an error that nobody catches', 'throw new Error();', undefined],
+    ['by a signal that it does not handle', '', 'SIGTERM'],
+    ['by SIGKILL', '', 'SIGKILL'],
+  ] as const)('%s, in the middle of a run', async (_how, end, signal) => {
+    const pid = await endProgram(end, signal);
+    expect(pid).toBeGreaterThan(0);
+    // A run cannot be broken off from inside: without a word from its program the child goes when its run is over.
+    while (isAlive(pid)) await pause(50);
+    expect(isAlive(pid)).toBe(false);
+  });
+});
