@@ -17,7 +17,7 @@ import { configure, type ConfiguredPass } from './configured-pass.js';
 import { createEvaluator } from './evaluator.js';
 import { guardReads } from './input-guard.js';
 import { freezeInputs, shapesToFeed } from './freeze.js';
-import { examinePair, timePair, type Measurement, type Pair } from './measure.js';
+import { examinePair, timePair, type Measurement, type Pair, type TimedPair } from './measure.js';
 import { precisionTolerance } from './precision.js';
 import { refuseConflicts, type Recipe } from './recipe.js';
 import type { RewriteLog } from './rewrite-log.js';
@@ -33,7 +33,7 @@ import {
   type TransactionResult,
   type Undone,
 } from './transaction.js';
-import { Reference, type CheckResult } from './verification.js';
+import { failure, Reference, type CheckResult } from './verification.js';
 import { Workspace } from './workspace.js';
 
 export type Verify = 'off' | 'end' | 'each';
@@ -133,6 +133,7 @@ class Run {
   readonly #reproducers: Reproducers;
   /** Rewrites found wrong so far: the speed gate runs passes again and again. */
   #undone: readonly Undone[] = [];
+  readonly #warnings: string[] = [];
 
   constructor(request: SlimRequest, workspace: Workspace, host: RuntimeHost, ports: SlimPorts) {
     this.#request = request;
@@ -243,13 +244,20 @@ class Run {
     if (measure === 'off' || !sample) return { result, measurement: undefined, rejected: [] };
     const options = { threads, seed, signal, onStage: (name: string) => onStage?.(`measuring ${name}`) };
     const pair = async (): Promise<Pair> => ({ before: path, after: modelPath(await this.#write(decoded)) });
+    const time = async (): Promise<TimedPair> => this.#ports.time(this.#host, await pair(), sample.feeds, options);
+    const timed = await time().catch(failure);
+    if (typeof timed === 'string') {
+      this.#warnings.push(`nothing was measured: ${timed}`);
+      return { result, measurement: undefined, rejected: [] };
+    }
+    const known = [timed];
     const gated = await keepFast(passes, asked, result, {
       apply: (some) => {
         model.journal.seek(start);
         model.names.forgetIssued();
         return this.#rewrite(decoded, some, reference);
       },
-      time: async () => this.#ports.time(this.#host, await pair(), sample.feeds, options),
+      time: async () => known.pop() ?? time(),
     });
     const details = await examinePair(this.#host, await pair(), sample.feeds, options);
     return { result: gated.result, rejected: gated.rejected, measurement: { ...gated.timing, ...details } };
@@ -330,7 +338,7 @@ class Run {
       reference,
       tolerance: tolerance.mode === 'scale' ? tolerance.limit : 0,
       undone: undone.map((one) => ({ ...one, reproducer: this.#reproducers.folderOf(one) })),
-      warnings: stuckWarnings(reference),
+      warnings: [...stuckWarnings(reference), ...this.#warnings],
     };
     if (this.#request.verify === 'off') return { ...common, verdict: 'skipped', reason: 'checking was switched off' };
     const obstacle = reference?.obstacle;

@@ -157,7 +157,7 @@ export class Reference {
 }
 
 /** The words of an error that speaks against the model that was run. @throws any other error */
-function failure(error: unknown): string {
+export function failure(error: unknown): string {
   const isCrash = error instanceof InternalError && error.code === 'runtime-crashed';
   if (!(error instanceof AppError) || error instanceof InterruptError || (error instanceof InternalError && !isCrash))
     throw error;

@@ -1,6 +1,7 @@
 // Defects planted among the exact passes: each is found on ONNX Runtime and taken back alone, and the rest is kept.
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InputError, InterruptError } from '../../src/base/errors.js';
 import type { ConfiguredPass } from '../../src/pipeline/configured-pass.js';
 import { parsePass, presetPasses } from '../../src/pipeline/recipe.js';
 import { slim, type SlimRequest } from '../../src/pipeline/slim.js';
@@ -210,4 +211,22 @@ it('finds a wrong rewrite once, though the speed gate runs the passes again and 
     ['r1', `${request.output}.reproducer-1`],
   ]);
   expect(existsSync(`${request.output}.reproducer-2`)).toBe(false);
+});
+
+it('is written without figures, with a warning, when the original cannot be timed', async () => {
+  const request = folder.request(await folder.model('untimed.onnx', NET), { measure: 'on' });
+  const outcome = await slim(request, {
+    time: async () => {
+      throw new InputError('runtime-rejects', 'ONNX Runtime does not load the model: no kernel');
+    },
+  });
+  await outcome.dispose();
+  expect(outcome).toMatchObject({ measurement: undefined, rejected: [], checked: { verdict: 'agrees' } });
+  expect(outcome.checked.warnings).toEqual(['nothing was measured: ONNX Runtime does not load the model: no kernel']);
+  const broken = slim(request, {
+    time: async () => {
+      throw new InterruptError('stopped');
+    },
+  });
+  await expect(broken).rejects.toBeInstanceOf(InterruptError);
 });
