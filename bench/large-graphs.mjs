@@ -3,12 +3,11 @@
 // Times the whole process of `slim --verify off --no-profile --no-report`; `cpu` is the processor time of the last size. `growth` is the exponent p of
 // processor time ~ nodes^p between the last two sizes, start-up taken off. Exits with 1 when a graph takes 10 s, or p is above 1.3.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { decodeModel, encodeModel, Graph, Model, Tensor } from '../dist/index.js';
-import { readFileSync } from 'node:fs';
 import { root } from './models.mjs';
 import { formatTable } from './table.mjs';
 

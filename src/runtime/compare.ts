@@ -3,7 +3,10 @@ import { DTYPES, isFloat } from '../tensor/dtype.js';
 import { sameTensor, type Tensor } from '../tensor/tensor.js';
 import type { TensorMap } from './wire-tensor.js';
 
-/** `bits`: every byte equal (one NaN is as good as another). `scale`: error at most `limit` times the output's scale; other types than floats are exact. */
+/**
+ * `bits`: every byte equal (one NaN is as good as another). `scale`: error at most `limit` times the output's scale; other
+ * types than floats are exact.
+ */
 export type Tolerance = { readonly mode: 'bits' } | { readonly mode: 'scale'; readonly limit: number };
 
 export type Disagreement = 'missing' | 'unexpected' | 'dtype' | 'shape' | 'special-values' | 'values';
