@@ -32,7 +32,7 @@ describe('completion', () => {
     let script = '';
     beforeAll(async () => {
       script = await generated('completion', 'bash');
-    });
+    }, 60_000);
 
     /** What bash offers at the end of this line. */
     function offered(line: string): string[] {

@@ -16,7 +16,7 @@ beforeAll(async () => {
     const { status, stderr } = await mcompress(['generate', ...args]);
     if (status !== 0) throw new Error(stderr);
   }
-});
+}, 60_000);
 
 const filesUnder = (folder: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
