@@ -66,12 +66,12 @@ export function parseCommandLine(argv: readonly string[], sink: HelpSink): Parse
     .configureHelp({ formatHelp: (command) => sink.render(helpLines(command.name(), sink.width)) })
     .exitOverride()
     .configureOutput({ writeOut: (text) => sink.write(text), writeErr: () => {}, getOutHasColors: () => true });
-  for (const name of Object.keys(COMMANDS) as CommandName[]) {
-    // oxlint-disable-next-line no-loop-func
-    addCommand(program, COMMANDS[name], (args, flags) => {
+  const running =
+    (name: CommandName) =>
+    (args: string[], flags: FlagValues): void => {
       parsed = { args, flags, load: LOADERS[name] };
-    });
-  }
+    };
+  for (const name of Object.keys(COMMANDS) as CommandName[]) addCommand(program, COMMANDS[name], running(name));
   checkHelpTopic(argv);
   try {
     program.parse(argv, { from: 'user' });

@@ -1,6 +1,7 @@
 // Starts the built command line as a user does. MCOMPRESS_PROGRAM names another one than that of this checkout.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const program = process.env['MCOMPRESS_PROGRAM'] ?? `${root}bin/mcompress.js`;
@@ -49,8 +50,7 @@ export async function mcompressJson<T>(args: readonly string[], settings: RunSet
 
 /** A text as terminals show it: without colours. */
 export function withoutColors(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replace(/\u001b\[[0-9;]*m/g, '');
+  return stripVTControlCharacters(text);
 }
 
 /** Columns of the widest line. */

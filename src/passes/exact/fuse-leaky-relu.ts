@@ -31,8 +31,8 @@ export const fuseLeakyRelu = defineLocalPass({
   needs: [],
   summary: 'Fuse the pieces of LeakyRelu',
   details: `\`LeakyRelu(x) = x\` for \`x >= 0\`, else \`a x\`. It is written \`Max(x, a x)\` with \`a <= 1\`, \`Where(x > 0, x, a x)\`,
-\`Relu(x) - a Relu(-x)\`, and a PRelu whose slopes are one number. ONNX Runtime runs LeakyRelu inside the convolution before it, and alone in 0.55 to 0.8 of the time of
-the pieces, a tenth of that of PRelu (release 1.30).
+\`Relu(x) - a Relu(-x)\`, and a PRelu whose slopes are one number. ONNX Runtime runs LeakyRelu inside the convolution
+before it, and alone in 0.55 to 0.8 of the time of the pieces, a tenth of that of PRelu (release 1.30).
 
 With a slope per channel the pieces would be PRelu, which takes 2.4 to 6 times as long as they do, so they stay.`,
   options: {},

@@ -49,7 +49,8 @@ padding is chosen so that the output size stays. The value itself counts as a 1x
 BatchNormalization or multiplication of it by a diagonal, an AveragePool that divides every window by the same number by
 \`1/k^2\` (RepVGG, Ding et al. 2021; ACNet 2019; Diverse Branch Block 2021). At least one branch must be a Conv.
 
-Additions of additions are one sum: the branches may be added in any order. Only sites whose multiply-accumulates do not grow are merged: a 1x1 beside a 3x3 convolution is free.`,
+Additions of additions are one sum: the branches may be added in any order. Only sites whose
+multiply-accumulates do not grow are merged: a 1x1 beside a 3x3 convolution is free.`,
   options: {},
   declines: {
     'shared-output': 'A branch is also read by others, or is an output of the graph.',
