@@ -26,6 +26,8 @@ interface Pending {
  * freed, to 32 MB: weights of closed sessions would stay resident, more than doubling the peak. Named, it stays.
  */
 const ALLOCATOR = { MALLOC_MMAP_THRESHOLD_: String(2 ** 20) };
+/** ONNX Runtime reports its use to its maker, and leaves a log in the folder for temporary files per process. */
+const SILENCE = { ORT_DISABLE_TELEMETRY: '1' };
 const STDERR_KEPT = 2000;
 const ABSOLUTE_FOLDER = /(?:[A-Za-z]:)?(?:[\\/][^\s\\/'"]+)+(?=[\\/])[\\/]/g;
 
@@ -58,7 +60,7 @@ export class WorkerProcess {
       // Not the parent's: debugger ports and loaders must not be inherited.
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...ALLOCATOR, ...process.env },
+      env: { ...ALLOCATOR, ...SILENCE, ...process.env },
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);

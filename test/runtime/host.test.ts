@@ -74,7 +74,7 @@ describe('run', () => {
     expect(results).toEqual([1, 2, 3, 4]);
   });
 
-  it('passes a large byte model through a file that is gone afterwards', async () => {
+  it('passes a large byte model through a file, and leaves none behind', async () => {
     // A folder for temporary files of its own: other tests make and remove theirs meanwhile.
     const temporary = mkdtempSync(join(tmpdir(), 'host-'));
     vi.stubEnv('TMPDIR', temporary);
