@@ -37,7 +37,11 @@ export function buildCompareReport(
 }
 
 function verdictOf({ check, reference }: CompareOutcome): Pick<CompareReport, 'verdict' | 'reason'> {
-  if (!check) return { verdict: 'not-comparable', reason: `A gives nothing to compare with: ${reference.obstacle?.message ?? ''}` };
+  if (!check)
+    return {
+      verdict: 'not-comparable',
+      reason: `A gives nothing to compare with: ${reference.obstacle?.message ?? ''}`,
+    };
   if (check.agrees) return { verdict: 'agree', reason: undefined };
   return check.outputs.length === 0
     ? { verdict: 'not-comparable', reason: `B ${check.reason ?? 'does not run'}` }
