@@ -38,6 +38,18 @@ const CASES: readonly (readonly [string, string])[] = [
     }`,
   ],
   [
+    'a normalization over an axis that no memory holds, without a scale',
+    `g (float[N,5,2147483647] x) => (y) <float two = {2}, float e = {0.00001}> {
+      m = ReduceMean <axes = [-1]> (x)
+      d = Sub (x, m)
+      p = Pow (d, two)
+      v = ReduceMean <axes = [-1]> (p)
+      s = Add (v, e)
+      r = Sqrt (s)
+      y = Div (d, r)
+    }`,
+  ],
+  [
     'a Conv whose kernel_shape is not that of its weights, between others',
     `g (float[1,2,8,8] x) => (y) <float[2,2,3,3] v = random(1), float[3,2,1,1] w = random(2)> {
       a = Conv <kernel_shape = [3, 9223372036854775807]> (x, v)

@@ -15,7 +15,8 @@ export const fuseClip = defineLocalPass({
   summary: 'Turn Max and Min with a constant into Relu and Clip',
   details: `\`Max(x, 0)\` is Relu, \`Max(x, a)\` is \`Clip(x, a, inf)\` and \`Min(x, b)\` is \`Clip(x, -inf, b)\`
 (operator set 11, since when a Clip can have one bound). ONNX Runtime runs Relu and Clip inside the convolution before them,
-which it does not do with Max and Min, and by themselves in 0.9 of the time (release 1.30, float32). Equal for all numbers; what NaN becomes depends on the operator.`,
+which it does not do with Max and Min, and by themselves in 0.9 of the time (release 1.30,
+float32). Equal for all numbers; what NaN becomes depends on the operator.`,
   options: {},
   declines: { 'element-type': PIECES_DECLINES['element-type'] },
   stats: { fused: 'Max and Min turned into Relu and Clip' },

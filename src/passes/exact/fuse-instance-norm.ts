@@ -9,6 +9,9 @@ import { NORMALIZATION_ROOTS, normalizationAt, type Normalization } from '../nor
 import { defineLocalPass } from '../pass.js';
 import { PIECES_DECLINES, piecesRefusal } from '../pieces.js';
 
+/** Scale and bias are made with this many elements at most. */
+const MAX_CHANNELS = 2 ** 20;
+
 export const fuseInstanceNorm = defineLocalPass({
   name: 'fuse-instance-norm',
   category: 'exact',
@@ -20,7 +23,7 @@ its positions (Ulyanov et al., 2016). It depends on the data, so it never folds 
 operator, which ONNX Runtime runs in half the time (release 1.30). Scale and bias must be one number per channel; without them ones
 and zeros are made, for which the number of channels must be known.`,
   options: {},
-  declines: { ...PIECES_DECLINES, channels: 'The number of channels is not known.' },
+  declines: { ...PIECES_DECLINES, channels: 'The number of channels is not known, or absurd.' },
   stats: { fused: 'InstanceNormalization fused from its pieces' },
   roots: NORMALIZATION_ROOTS,
   rewrite(node, ctx) {
@@ -49,7 +52,7 @@ function instanceNormAt(node: Node, facts: Facts): Normalization | undefined {
 
 function channelsOf({ x }: Pick<Normalization, 'x'>, facts: Facts): number | undefined {
   const channels = facts.of(x).shape?.[1];
-  return typeof channels === 'number' ? channels : undefined;
+  return typeof channels === 'number' && channels <= MAX_CHANNELS ? channels : undefined;
 }
 
 function fuse(found: Normalization, channels: number, facts: Facts): void {

@@ -11,6 +11,8 @@ import { PIECES_DECLINES, piecesRefusal } from '../pieces.js';
 
 /** Shorter rows than this take longer as one operator, where ONNX Runtime does not make it of the pieces itself. */
 const SHORT_ROW = 8;
+/** Longer rows need too large a tensor of ones. */
+const LONG_ROW = 2 ** 20;
 
 export const fuseLayerNorm = defineLocalPass({
   name: 'fuse-layer-norm',
@@ -27,7 +29,7 @@ the time as one operator (release 1.30, float32), in float16 six times the time.
   declines: {
     ...PIECES_DECLINES,
     opset: 'LayerNormalization is an operator since opset 17, and the model is at {opset}.',
-    sizes: 'There is no scale, and the sizes of the axes it would have are not known.',
+    sizes: 'The sizes of the axes are not known, or there is no scale and a tensor of ones would be too large.',
     dearer: 'ONNX Runtime runs the pieces faster over rows of {size} elements.',
   },
   stats: { fused: 'LayerNormalization fused from its pieces' },
@@ -39,8 +41,8 @@ the time as one operator (release 1.30, float32), in float16 six times the time.
     const refusal = piecesRefusal(found, found.last, 'LayerNormalization', ctx.facts);
     if (refusal) return ctx.decline(node, refusal.refused, refusal.details);
     const dims = normalizedDims(found, ctx.facts);
-    if (dims === undefined) return ctx.decline(node, 'sizes');
-    const size = elementCount(dims);
+    const size = dims && elementCount(dims);
+    if (!dims || !size || (found.scale === undefined && size > LONG_ROW)) return ctx.decline(node, 'sizes');
     if (found.scale === undefined && size < SHORT_ROW) return ctx.decline(node, 'dearer', { size });
     fuse(found, dims);
     ctx.count('fused');
