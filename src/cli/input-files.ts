@@ -25,7 +25,13 @@ export async function planJobs(
   output: string | undefined,
   overwrite: 'refuse' | 'force',
 ): Promise<Job[]> {
-  const inputs = [...new Set((await Promise.all(patterns.map(expand))).flat())];
+  const named = (await Promise.all(patterns.map(expand))).flat();
+  // One file under two spellings is one model.
+  const seen = new Set<string>();
+  const inputs = named.filter((path) => {
+    const key = path === STDIO ? STDIO : realPath(path);
+    return !seen.has(key) && seen.add(key);
+  });
   const folder = output !== undefined && output !== STDIO && (output.endsWith('/') || isFolder(output));
   if (inputs.length > 1 && output !== undefined && !folder) {
     throw new UsageError('conflict', `${inputs.length} models cannot go to one file`, {

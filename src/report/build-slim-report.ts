@@ -186,13 +186,18 @@ function speedWarnings({ log, rejected, measurement }: SlimOutcome): string[] {
   ];
 }
 
-/** Equal reasons of one pass are one line with a count. */
+/** More sites than this are listed by their reasons, each with its first node. */
+const MAX_SITES = 2000;
+
+/** One line per site. */
 function declineReports({ log }: SlimOutcome): DeclineReport[] {
   const groups = new Map<string, { pass: string; code: string; message: string; node: string; count: number }>();
-  for (const decline of log.declines()) {
+  const declines = [...log.declines()];
+  for (const decline of declines) {
     // Declarations break long texts over lines.
     const message = decline.message.replace(/\s+/g, ' ');
-    const key = `${decline.pass}/${decline.code}/${message}`;
+    const site = declines.length > MAX_SITES ? '' : decline.node;
+    const key = `${decline.pass}/${decline.code}/${message}/${site}`;
     const group = groups.get(key);
     if (group) group.count++;
     else groups.set(key, { ...decline, message, count: 1 });

@@ -75,6 +75,13 @@ describe('several models', () => {
     expect(stderr).toBe('error[not-onnx]: the file is text\n  at:  models/b.onnx\n3 models: 2 done, 1 failed\n');
   });
 
+  it('are one where two spellings name the same', async () => {
+    scratch.copy(SMALL, 'a.onnx');
+    symlinkSync('a.onnx', scratch.path('b.onnx'));
+    const { status, stdout } = await scratch.slim(['a.onnx', './a.onnx', 'b.onnx', '-n', '--json']);
+    expect([status, JSON.parse(stdout)]).toMatchObject([0, { kind: 'slim', input: { name: 'a.onnx' } }]);
+  });
+
   it('make one JSON document, with what went wrong', async () => {
     scratch.copy(SMALL, 'a.onnx');
     const { status, stdout } = await scratch.slim(['a.onnx', 'gone.onnx', '-o', 'out/', '--json']);

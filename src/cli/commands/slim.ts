@@ -39,6 +39,8 @@ export const runSlim: CommandRun = async ({ args, flags, terminal, signal }: Com
     throw new UsageError('conflict', 'one --report cannot serve several models', {
       fix: 'leave it out: each model gets its own report beside it',
     });
+  if (process.stdout.isTTY && jobs.some((job) => destinationOf(job, flags) === 'stdout') && !flags.json)
+    throw new UsageError('conflict', 'a model cannot be shown on a terminal', { fix: 'name a file: -o FILE' });
   if (!flags.force) guardJobs(jobs, flags);
   const batch: Batch = { jobs, flags, terminal, signal, recipe, baseline: await readBaseline(flags.baseline) };
   const [only] = jobs;
