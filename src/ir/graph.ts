@@ -8,10 +8,9 @@ import {
   adoption,
   addSlots,
   countOutput,
+  inputEdit,
   linkNode,
   linkValue,
-  relinkInput,
-  relinkInputs,
   unlinkNode,
   unlinkValue,
   writable,
@@ -260,17 +259,7 @@ export class Graph {
 
   /** Sets input slot `index` of `node`; undefined omits it. */
   setInput(node: Node, index: number, value: Value | undefined): void {
-    const before = node.inputs;
-    if (index < before.length && value !== undefined)
-      return this.#apply(
-        () => relinkInput(node, index, value),
-        () => relinkInput(node, index, before[index]),
-      );
-    const after = trimmed(Array.from(Object.assign([...before], { [index]: value })));
-    this.#apply(
-      () => relinkInputs(node, after),
-      () => relinkInputs(node, before),
-    );
+    this.#apply(...inputEdit(node, index, value));
   }
 
   /** Leaves only some of the output slots of `node`, or empties some. Values left out must be unused; they go. */

@@ -1,6 +1,7 @@
 // The pointer work behind the mutators of Graph: nothing outside src/ir may import this file.
 import type { Graph } from './graph.js';
 import type { Node } from './node.js';
+import { trimmed } from './node-spec.js';
 import type { Value } from './value.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -21,15 +22,36 @@ export function addSlots(node: Node, sign: 1 | -1): void {
   }
 }
 
-/** Makes `node` read `inputs`. */
-export function relinkInputs(node: Node, inputs: readonly (Value | undefined)[]): void {
-  addSlots(node, -1);
-  writable(node).inputs = inputs;
-  addSlots(node, 1);
+type Inputs = readonly (Value | undefined)[];
+type Edit = readonly [redo: () => void, undo: () => void];
+
+/** Nodes with more inputs are edited in place: thousands of copies of a list of thousands would fill the memory. */
+const WIDE = 256;
+
+/** Setting input slot `index` of `node`; undefined omits it. */
+export function inputEdit(node: Node, index: number, value: Value | undefined): Edit {
+  const { inputs } = node;
+  return value !== undefined && index < inputs.length
+    ? slotEdit(node, index, inputs[index], value)
+    : listEdit(node, inputs, trimmed(Array.from(Object.assign([...inputs], { [index]: value }))));
 }
 
-/** Makes `node` read `value` in slot `index`; the other slots are not looked at, as there may be thousands. */
-export function relinkInput(node: Node, index: number, value: Value | undefined): void {
+// Each edit stays in the journal with all that its function knows, so that neither may know the lists of the other.
+function listEdit(node: Node, before: Inputs, after: Inputs): Edit {
+  const relink = (inputs: Inputs): void => {
+    addSlots(node, -1);
+    writable(node).inputs = inputs;
+    addSlots(node, 1);
+  };
+  return [() => relink(after), () => relink(before)];
+}
+
+function slotEdit(node: Node, index: number, before: Value | undefined, after: Value): Edit {
+  return [() => relinkSlot(node, index, after), () => relinkSlot(node, index, before)];
+}
+
+/** The other slots are not looked at. */
+function relinkSlot(node: Node, index: number, value: Value | undefined): void {
   const touched = node.graph?.model.touched;
   touched?.add(node);
   for (const [end, sign] of [
@@ -40,7 +62,8 @@ export function relinkInput(node: Node, index: number, value: Value | undefined)
     count(end.slots as Map<Node, number>, node, sign);
     if (end.producer) touched?.add(end.producer);
   }
-  writable(node).inputs = node.inputs.with(index, value);
+  if (node.inputs.length <= WIDE) writable(node).inputs = node.inputs.with(index, value);
+  else (node.inputs as (Value | undefined)[])[index] = value;
 }
 
 /** Counts (sign 1) or uncounts (sign -1) `value` as an output of `graph`. */

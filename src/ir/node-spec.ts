@@ -13,11 +13,11 @@ export interface NodeSpec {
   readonly attributes?: Readonly<Record<string, Attribute | undefined>> | ReadonlyMap<string, Attribute>;
 }
 
-/** `inputs` without the omitted ones at the end, which ONNX does not write. */
+/** A list of its own of `inputs`, without the omitted ones at the end, which ONNX does not write. */
 export function trimmed(inputs: readonly (Value | undefined)[]): readonly (Value | undefined)[] {
   let length = inputs.length;
   while (length > 0 && inputs[length - 1] === undefined) length--;
-  return length === inputs.length ? inputs : inputs.slice(0, length);
+  return inputs.slice(0, length);
 }
 
 /** The attributes of a spec by name, without those that are undefined. */

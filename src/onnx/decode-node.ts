@@ -110,7 +110,7 @@ function decodeNode(
     outputs,
     attributes: attributes ?? NO_ATTRIBUTES,
   });
-  context.nodes.set(node, { field, inputs: node.inputs, outputs: node.outputs, attributes: node.attributes });
+  context.nodes.set(node, { field, inputs: [...node.inputs], outputs: node.outputs, attributes: node.attributes });
 }
 
 /** How messages call a node that could not be decoded: by its name or operator, as far as they can be read. */
