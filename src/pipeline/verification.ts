@@ -64,7 +64,7 @@ export class Reference {
   ): Promise<Reference> {
     const start = performance.now();
     const search = await findFeeds(host, original, options);
-    const timeout = PATIENCE.milliseconds + PATIENCE.factor * (performance.now() - start);
+    const timeout = Math.ceil(PATIENCE.milliseconds + PATIENCE.factor * (performance.now() - start));
     return new Reference(host, original, search, { signal: options.signal, timeout });
   }
 

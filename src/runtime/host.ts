@@ -153,9 +153,11 @@ export class RuntimeHost {
     } catch (error) {
       if (stopped()) throw new InterruptError('stopped', { cause: error });
       if (late)
-        throw new InputError('runtime-failed', `ONNX Runtime did not finish within ${(timeout ?? 0) / 1000} s`, {
-          cause: error,
-        });
+        throw new InputError(
+          'runtime-failed',
+          `ONNX Runtime did not finish within ${Math.round((timeout ?? 0) / 1000)} s`,
+          { cause: error },
+        );
       throw error;
     } finally {
       clearTimeout(timer);

@@ -6,7 +6,7 @@ type Role = 'batch' | 'spatial' | 'sequence';
 
 /** In the order of trying. Networks over images mostly ask for multiples of 32, those over sound for round lengths. */
 const TRIED: Readonly<Record<Role, readonly number[]>> = {
-  batch: [1, 2, 4, 8, 16, 32],
+  batch: [1, 2, 4, 8, 16, 32, 3, 5, 6, 7, 9, 10, 12, 24, 64],
   spatial: [224, 64, 32, 256, 320, 128, 512, 640, 96, 48, 28, 16, 8, 4, 3, 1],
   sequence: [16, 64, 128, 256, 512, 1024, 16000, 32, 100, 80, 8, 4, 3, 2, 1],
 };

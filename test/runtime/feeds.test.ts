@@ -244,6 +244,16 @@ describe('findFeeds', () => {
     expect(samples.map((sample) => sample.label)).toEqual(['normal', 'uniform', 'zeros', 'border']);
   });
 
+  it('searches an odd batch', async () => {
+    const model = tinyModel({
+      nodes: [{ op: 'Reshape', inputs: ['x', 's'], outputs: ['y'] }],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n', 4] }],
+      outputs: [{ name: 'y', type: TYPE.float32 }],
+      tensors: [int64s('s', [7, 4])],
+    });
+    expect(found(await findFeeds(host, model, options)).sizes).toEqual({ n: 7 });
+  });
+
   it('changes one dimension at a time where not all can change', async () => {
     // The batch is free, the length must stay 16.
     const model = tinyModel({
