@@ -123,10 +123,12 @@ export function covers(wide: WideNumbers, other: WideNumbers): boolean {
   return lead >= 0 && other.dims.every((dim, i) => dim === 1 || dim === wide.dims[lead + i]);
 }
 
-/** Bytes that the operands of a map take in the file, without those that others read too. */
-export function operandBytes({ affine }: WideAffine): number {
-  return affine.constants.reduce(
-    (sum, value) => sum + (value.slots.size === 1 ? (value.constant?.byteLength ?? 0) : 0),
-    0,
+/** Bytes that the operands of a chain of maps take in the file, without those that others read too. */
+export function operandBytes(chain: readonly WideAffine[]): number {
+  const nodes = new Set(chain.map(({ affine }) => affine.node));
+  const values = new Set(chain.flatMap(({ affine }) => affine.constants));
+  const owned = [...values].filter(
+    (value) => !value.isGraphOutput && value.consumers().every((node) => nodes.has(node)),
   );
+  return owned.reduce((sum, value) => sum + (value.constant?.byteLength ?? 0), 0);
 }

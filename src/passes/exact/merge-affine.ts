@@ -113,7 +113,7 @@ function mergeable(chain: readonly WideAffine[], facts: Facts): Planned<MergePla
   const bytes = replacements
     .flatMap(({ constants }) => constants)
     .reduce((sum, constant) => sum + (constant instanceof Tensor ? constant.byteLength : 0), 0);
-  const before = chain.reduce((sum, part) => sum + operandBytes(part), 0);
+  const before = operandBytes(chain);
   return bytes > before + 64 ? refuse('grows', { bytes, before }) : { chain, replacements };
 }
 
