@@ -17,8 +17,14 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (abort.signal.aborted) process.exit(130);
     abort.abort();
   };
+  // What nobody waited for is a defect too: status 4, not the 1 of a missed gate that Node would end with.
+  const onCrash = (error: unknown): void => process.exit(report(error, terminal, debug ? 'with-stack' : 'message'));
   for (const signal of STOPS) process.on(signal, onInterrupt);
-  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 4));
+  process.on('uncaughtException', onCrash);
+  // Whoever reads may stop reading (`| head`): the work goes on, as files are what it is for.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exit(4);
+  });
   try {
     const { width } = terminal;
     const render = terminal.render.bind(terminal);
@@ -34,6 +40,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } finally {
     terminal.stopSpinner();
     for (const signal of STOPS) process.off(signal, onInterrupt);
+    process.off('uncaughtException', onCrash);
   }
 }
 

@@ -71,7 +71,7 @@ export class Terminal {
   async write(data: string | Uint8Array): Promise<void> {
     this.stopSpinner();
     await new Promise<void>((resolve, reject) =>
-      this.#options.stdout.write(data, (error) => (error ? reject(error) : resolve())),
+      this.#options.stdout.write(data, (error) => (error && !isClosedPipe(error) ? reject(error) : resolve())),
     );
   }
 
@@ -129,6 +129,10 @@ export class Terminal {
     this.#spinner = undefined;
   }
 }
+
+/** The reader has gone (`| head`): what it did not want to read is not missing. */
+const isClosedPipe = (error: Error): boolean =>
+  'code' in error && (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED');
 
 /** Levels of chalk: 0 none, 1 sixteen colours. NO_COLOR and FORCE_COLOR as no-color.org and Node have them. */
 function colorLevel(stream: NodeJS.WriteStream, { color, env }: TerminalOptions): ColorSupportLevel {
