@@ -1,18 +1,24 @@
 // A private folder for what is being made: beside the output, so that publishing is a rename within one file system.
 // Nothing appears under its own name before it is whole, and nothing is left behind when a run ends early.
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { rmdirSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { InputError } from '../base/errors.js';
 
 export class Workspace {
   readonly folder: string;
-  readonly #onExit = (): void => rmSync(this.folder, { recursive: true, force: true });
+  /** The outermost folder that had to be made. */
+  readonly #outermost: string;
+  readonly #onExit = (): void => {
+    rmSync(this.folder, { recursive: true, force: true });
+    this.#removeEmpty();
+  };
 
-  private constructor(folder: string) {
+  private constructor(folder: string, outermost: string) {
     this.folder = folder;
+    this.#outermost = outermost;
     process.once('exit', this.#onExit);
   }
 
@@ -21,10 +27,13 @@ export class Workspace {
    * nothing will be published. @throws InputError not-writable
    */
   static async create(output: string | undefined): Promise<Workspace> {
-    if (output === undefined) return new Workspace(await mkdtemp(join(tmpdir(), 'mcslim-')));
+    if (output === undefined) {
+      const temporary = await mkdtemp(join(tmpdir(), 'mcslim-'));
+      return new Workspace(temporary, temporary);
+    }
     const folder = join(dirname(output), `.${basename(output)}.${randomBytes(6).toString('hex')}`);
     try {
-      await mkdir(folder, { recursive: true });
+      return new Workspace(folder, (await mkdir(folder, { recursive: true })) ?? folder);
     } catch (cause) {
       throw new InputError('not-writable', 'the folder of the output cannot be written to', {
         at: { file: output },
@@ -32,7 +41,6 @@ export class Workspace {
         fix: 'choose another place with -o',
       });
     }
-    return new Workspace(folder);
   }
 
   path(name: string): string {
@@ -57,6 +65,22 @@ export class Workspace {
 
   async dispose(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
+    this.#removeEmpty();
     process.removeListener('exit', this.#onExit);
+  }
+
+  /** Folders that were made for an output which then was not written go again. */
+  #removeEmpty(): void {
+    const inside = relative(resolve(this.#outermost), resolve(this.folder));
+    let folder = this.folder;
+    for (const _ of inside === '' ? [] : inside.split(sep)) {
+      folder = dirname(folder);
+      try {
+        rmdirSync(folder);
+      } catch {
+        // Something lies in it.
+        return;
+      }
+    }
   }
 }

@@ -229,7 +229,7 @@ describe('checking', () => {
   ])('a model that is %s is one clear error', async (_, text, code) => {
     scratch.copy('mnist-bn-as-exported.onnx', 'bad.onnx');
     writeFileSync(scratch.path('bad.onnx'), text ?? scratch.read('bad.onnx').subarray(0, 9000));
-    const { status, stdout, stderr } = await scratch.slim(['bad.onnx']);
+    const { status, stdout, stderr } = await scratch.slim(['bad.onnx', '-o', 'new/folder/x.onnx']);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
     expect(stderr).toMatch(new RegExp(`^error\\[${code}\\]: .*\\n {2}at: {2}bad\\.onnx.*\\n( {2}fix: .*\\n)?$`));
     expect(scratch.files()).toEqual(['bad.onnx']);

@@ -8,6 +8,14 @@ import { fixture, program } from './run-program.js';
 import { useScratch } from './scratch.js';
 
 const scratch = useScratch();
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended in the meantime.
+  }
+}
 const UNKNOWN = 'small/custom-domain.onnx';
 const BEST = ['net.slim.onnx.best.onnx', 'net.slim.onnx.best.report.html', 'net.slim.onnx.best.report.json'];
 
@@ -104,25 +112,27 @@ describe('--baseline', () => {
 });
 
 describe.skipIf(process.platform !== 'linux')('a defect', () => {
-  it('is status 4, with a folder that shows it: here the process of the runtime is killed', async () => {
+  it('is status 4, not that of a missed gate, where nobody waited for it; nothing is left', () => {
     scratch.copy('basic-pitch-nmp.onnx', 'net.onnx');
-    const args = ['slim', 'net.onnx', '-o', 'out.onnx', '-v', '--no-profile', '--input', '8x43844x1'];
-    const child = spawn(process.execPath, [program, ...args], { cwd: scratch.folder });
-    let stderr = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    const timer = setInterval(() => {
-      // Killed while the original runs, the result would be no worse than unverified.
-      if (!stderr.includes(': checking\n')) return;
-      const found = spawnSync('pgrep', ['-P', String(child.pid)])
-        .stdout.toString()
-        .trim();
-      for (const pid of found === '' ? [] : found.split('\n')) process.kill(Number(pid), 'SIGKILL');
-    }, 20);
-    const [status] = (await once(child, 'close')) as [number];
-    clearInterval(timer);
-    expect(stderr).toMatch(/\nerror\[runtime-crashed\]: [^]*out\.onnx\.reproducer\n$/);
+    const stray = 'data:text/javascript,setTimeout(() => Promise.reject(new Error("stray")), 700)';
+    const args = ['--import', stray, program, 'slim', 'net.onnx', '-o', 'new/out.onnx'];
+    const { status, stderr } = spawnSync(process.execPath, args, { cwd: scratch.folder, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 4, stderr: expect.stringMatching(/^error\[unexpected\]: stray\n/) });
+    expect(scratch.files()).toEqual(['net.onnx']);
+  });
+
+  it('is status 4, with a folder that shows it: here reading fails late', () => {
+    scratch.copy('small/residual-net.onnx', 'net.onnx');
+    const plant = `import fs from 'node:fs'; import module from 'node:module';
+      fs.createReadStream = () => { throw new TypeError('planted'); }; module.syncBuiltinESMExports();`;
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(plant)}`, program, 'slim', 'net.onnx'];
+    const settings = { cwd: scratch.folder, encoding: 'utf8' } as const;
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [...args, '-o', 'out.onnx', '--verify', 'off', '--no-profile'],
+      settings,
+    );
+    expect(stderr).toMatch(/^error\[unexpected\]: planted\n {2}fix: .* out\.onnx\.reproducer\n$/);
     expect(status).toBe(4);
     expect(scratch.files()).toEqual([
       'net.onnx',
@@ -130,6 +140,29 @@ describe.skipIf(process.platform !== 'linux')('a defect', () => {
       ...['README.md', 'model.onnx', 'recipe.json'].map((name) => `out.onnx.reproducer/${name}`),
     ]);
     expect(scratch.read('out.onnx.reproducer/model.onnx')).toEqual(scratch.read('net.onnx'));
-    expect(scratch.read('out.onnx.reproducer/README.md').toString()).toContain('mcompress slim model.onnx --recipe');
+    expect(scratch.read('out.onnx.reproducer/README.md').toString()).toContain('TypeError: planted');
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('a runtime that dies while it checks', () => {
+  it('leaves the result unverified', async () => {
+    scratch.copy('basic-pitch-nmp.onnx', 'net.onnx');
+    const args = ['slim', 'net.onnx', '-o', 'out.onnx', '-v', '--no-profile', '--input', '8x43844x1'];
+    const child = spawn(process.execPath, [program, ...args, '--report', 'r.json'], { cwd: scratch.folder });
+    let stderr = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const timer = setInterval(() => {
+      if (!stderr.includes(': checking\n')) return;
+      const found = spawnSync('pgrep', ['-P', String(child.pid)])
+        .stdout.toString()
+        .trim();
+      for (const pid of found === '' ? [] : found.split('\n')) kill(Number(pid));
+    }, 20);
+    const [status] = (await once(child, 'close')) as [number];
+    clearInterval(timer);
+    expect(status).toBe(0);
+    expect(scratch.report('r.json').verification.verdict).toBe('unverified');
   });
 });
