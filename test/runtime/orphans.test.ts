@@ -64,7 +64,6 @@ function isAlive(pid: number): boolean {
 describe.skipIf(process.platform === 'win32')('the child of a program that ends', () => {
   it.each([
     ['by process.exit', 'process.exit(0);', undefined],
-    ['by an error that nobody catches', 'throw new Error();', undefined],
     ['by a signal that it does not handle', '', 'SIGTERM'],
     ['by SIGKILL', '', 'SIGKILL'],
   ] as const)('%s, in the middle of a run', async (_how, end, signal) => {
