@@ -57,6 +57,8 @@ const NOT_COMPARED: Readonly<Record<string, string>> = {
 };
 
 const TOLERANCE = 1e-5;
+/** Milliseconds: six runs of a large image net, perhaps on a busy machine. */
+const TIMEOUT = 240_000;
 const TARGETS = [21, NEWEST_OPSET];
 const host = new RuntimeHost({ keptSessions: 1 });
 
@@ -101,9 +103,13 @@ describe('fixtures in newer opsets', () => {
 describe('models beside the repository in newer opsets', () => {
   for (const name of ASSETS) {
     const path = OTHERS.map((folder) => join(folder, name)).find(existsSync);
-    it.skipIf(path === undefined)(`${name}`, async () => {
-      expect(await defects(path ?? '', name)).toEqual([]);
-    });
+    it.skipIf(path === undefined)(
+      `${name}`,
+      async () => {
+        expect(await defects(path ?? '', name)).toEqual([]);
+      },
+      TIMEOUT,
+    );
   }
 });
 
