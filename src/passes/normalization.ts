@@ -117,6 +117,32 @@ function shiftOf(
   return node && bias && { mean: node.inputs[1], bias, nodes: [node] };
 }
 
+/** x / sqrt(mean(x^2) + eps), then a scale: a normalization that takes no mean off. */
+export function rootMeanSquareAt(node: Node, facts: Facts, fits: Fits): Normalization | undefined {
+  const [a, b] = node.inputs;
+  const orders = node.is('Div')
+    ? [[a, b]]
+    : node.is('Mul')
+      ? [
+          [a, b],
+          [b, a],
+        ]
+      : [];
+  for (const [x, other] of orders) {
+    const divisor = other && (node.is('Div') ? squareRoot(other) : scaledInverse(other));
+    const square = divisor && meanOf(divisor.inner, facts);
+    const inner = node.is('Mul') && other ? scaledInverse(other)?.scale : undefined;
+    if (!x || !divisor || !square || squaredValue(square.operand) !== x) continue;
+    if (inner && !fits(inner, { ...square, x })) continue;
+    const scaling = inner ? undefined : affineStep(node, 'Mul', (value) => fits(value, { ...square, x }));
+    const last = scaling?.node ?? node;
+    const nodes = [...divisor.nodes, ...square.nodes, square.operand, ...(last === node ? [] : [node])];
+    const { rank, axes, epsilon } = square;
+    return { x, rank, axes, epsilon, scale: inner ?? scaling?.operand, bias: undefined, last, nodes: new Set(nodes) };
+  }
+  return undefined;
+}
+
 interface Root {
   /** What the root is taken of. */
   readonly inner: Value;
@@ -163,23 +189,40 @@ function scaledInverse(value: Value): ScaledRoot | undefined {
   return undefined;
 }
 
-/** mean((x - mean x)^2) + eps over the same axes. */
-function varianceOf(value: Value, facts: Facts): (Moments & { readonly nodes: readonly Node[] }) | undefined {
+interface MeanAndEpsilon {
+  /** What the mean is taken of. */
+  readonly operand: Node;
+  readonly rank: number;
+  readonly axes: readonly number[];
+  readonly epsilon: number;
+  readonly nodes: readonly Node[];
+}
+
+/** mean(operand) + eps, with the axes kept. */
+function meanOf(value: Value, facts: Facts): MeanAndEpsilon | undefined {
   const add = value.producer;
   if (!add?.is('Add')) return undefined;
   const epsilon = add.inputs.map(scalarConstant).find((number) => number !== undefined);
   const mean = add.inputs.find((input) => input?.constant === undefined)?.producer;
-  const square = mean?.inputs[0]?.producer;
-  const base = square && squaredValue(square)?.producer;
-  if (epsilon === undefined || !(epsilon > 0) || !mean || !square || !base) return undefined;
+  const [averaged] = mean?.inputs ?? [];
+  const rank = averaged && facts.of(averaged).shape?.length;
+  const axes = mean && rank !== undefined ? meanAxes(mean, rank, facts) : undefined;
+  if (epsilon === undefined || !(epsilon > 0) || !mean || !averaged?.producer || rank === undefined || !axes)
+    return undefined;
+  return { operand: averaged.producer, rank, axes, epsilon, nodes: [add, mean] };
+}
+
+/** mean((x - mean x)^2) + eps over the same axes. */
+function varianceOf(value: Value, facts: Facts): (Moments & { readonly nodes: readonly Node[] }) | undefined {
+  const square = meanOf(value, facts);
+  const base = square && squaredValue(square.operand)?.producer;
+  if (!square || !base) return undefined;
+  const { rank, axes, epsilon } = square;
   // The sign of the difference is lost in the square.
   for (const x of base.inputs) {
-    const rank = x && facts.of(x).shape?.length;
-    const axes = rank === undefined ? undefined : meanAxes(mean, rank, facts);
-    if (!x || rank === undefined || !axes) continue;
-    const moments = { x, rank, axes, epsilon };
-    const inner = meanTakenOff(base, moments, facts, 'either');
-    if (inner) return { ...moments, nodes: [add, mean, square, base, inner] };
+    const moments = x && { x, rank, axes, epsilon };
+    const inner = moments && meanTakenOff(base, moments, facts, 'either');
+    if (inner) return { ...moments, nodes: [...square.nodes, square.operand, base, inner] };
   }
   return undefined;
 }

@@ -37,6 +37,7 @@ const ELEMENT_TYPES: Readonly<Record<string, ReadonlySet<DType>>> = {
   Softmax: new Set(['float32']),
   // Of float64 it would be computed in float32.
   LayerNormalization: new Set(['float32']),
+  RMSNormalization: new Set(['float32']),
   InstanceNormalization: new Set(['float32', 'float16']),
   GlobalAveragePool: new Set(['float32']),
   DepthToSpace: new Set(['float32', 'float16', 'float64', 'uint8']),

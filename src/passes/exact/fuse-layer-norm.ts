@@ -1,10 +1,8 @@
 // The pieces of LayerNormalization: mean, difference, square, mean, epsilon, root, quotient, scale, bias.
 import type { Facts } from '../../analysis/facts.js';
-import { floatAttr, intAttr } from '../../ir/attribute.js';
 import type { Node } from '../../ir/node.js';
-import type { Value } from '../../ir/value.js';
-import { elementCount, Tensor } from '../../tensor/tensor.js';
-import { graphOf, removeDead, replaceNode } from '../edit.js';
+import { elementCount } from '../../tensor/tensor.js';
+import { fitsLastAxes, fuseOverLastAxes, isOverLastAxes, normalizedDims } from '../last-axes.js';
 import { NORMALIZATION_ROOTS, normalizationAt, type Normalization } from '../normalization.js';
 import { defineLocalPass } from '../pass.js';
 import { PIECES_DECLINES, piecesRefusal } from '../pieces.js';
@@ -44,7 +42,7 @@ the time as one operator (release 1.30, float32), in float16 six times the time.
     const size = dims && elementCount(dims);
     if (!dims || !size || (found.scale === undefined && size > LONG_ROW)) return ctx.decline(node, 'sizes');
     if (found.scale === undefined && size < SHORT_ROW) return ctx.decline(node, 'dearer', { size });
-    fuse(found, dims);
+    fuseOverLastAxes(found, dims, 'LayerNormalization');
     ctx.count('fused');
     return true;
   },
@@ -52,46 +50,8 @@ the time as one operator (release 1.30, float32), in float16 six times the time.
 
 /** Normalization over the last axes, with scale and bias of their dims. */
 function layerNormAt(node: Node, facts: Facts): Normalization | undefined {
-  const found = normalizationAt(node, facts, (value, { x, rank, axes }) => {
-    const dims = normalizedDims({ x, axes }, facts);
-    const shape = value.constant ? value.constant.dims : facts.staticShape(value);
-    if (dims === undefined || shape === undefined || shape.length > rank) return false;
-    // A constant can be given another shape; a value that is computed must have the right one.
-    const inner = value.constant ? stripped(shape) : shape;
-    return inner.length === dims.length && inner.every((dim, i) => dim === dims[i]);
-  });
-  if (!found?.axes.every((axis, i) => axis === found.rank - found.axes.length + i)) return undefined;
+  const found = normalizationAt(node, facts, (value, moments) => fitsLastAxes(value, moments, facts));
+  if (!found || !isOverLastAxes(found)) return undefined;
   // Over all positions without a scale it is an InstanceNormalization as well, which needs no large tensor of ones.
   return found.scale === undefined && found.rank > 3 && found.axes.length === found.rank - 2 ? undefined : found;
-}
-
-/** Leading axes of 1 do not matter in a constant that broadcasts. */
-function stripped(dims: readonly number[]): readonly number[] {
-  const first = dims.findIndex((dim) => dim !== 1);
-  return first < 0 ? dims.slice(-1) : dims.slice(first);
-}
-
-function normalizedDims({ x, axes }: Pick<Normalization, 'x' | 'axes'>, facts: Facts): number[] | undefined {
-  const sizes = axes.map((axis) => facts.of(x).shape?.[axis]);
-  const known = sizes.filter((size): size is number => typeof size === 'number');
-  return known.length === sizes.length ? known : undefined;
-}
-
-function fuse({ x, axes, epsilon, last, ...found }: Normalization, dims: readonly number[]): void {
-  const graph = graphOf(last);
-  const name = last.output?.name ?? 'norm';
-  const ones = (): Tensor => Tensor.fromNumbers('float32', dims, new Float64Array(elementCount(dims)).fill(1));
-  const parameter = (value: Value, hint: string): Value => {
-    const tensor = value.constant;
-    return tensor ? graph.addInitializer(tensor.reshaped(dims), `${name}_${hint}`) : value;
-  };
-  const scale = found.scale ? parameter(found.scale, 'scale') : graph.addInitializer(ones(), `${name}_scale`);
-  const bias = found.bias && parameter(found.bias, 'bias');
-  const { inputs } = last;
-  replaceNode(last, {
-    opType: 'LayerNormalization',
-    inputs: [x, scale, bias],
-    attributes: { axis: intAttr(-axes.length), epsilon: floatAttr(Math.fround(epsilon)) },
-  });
-  removeDead(inputs);
 }

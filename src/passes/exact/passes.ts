@@ -34,6 +34,7 @@ import { fuseMish } from './fuse-mish.js';
 import { fuseSilu } from './fuse-silu.js';
 import { fuseLeakyRelu } from './fuse-leaky-relu.js';
 import { fuseLayerNorm } from './fuse-layer-norm.js';
+import { fuseRmsNorm } from './fuse-rms-norm.js';
 import { fuseInstanceNorm } from './fuse-instance-norm.js';
 import { fuseSoftmax } from './fuse-softmax.js';
 import { fuseDepthToSpace } from './fuse-depth-to-space.js';
@@ -74,6 +75,7 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   fuseSilu,
   fuseLeakyRelu,
   fuseLayerNorm,
+  fuseRmsNorm,
   fuseInstanceNorm,
   fuseSoftmax,
   fuseDepthToSpace,
