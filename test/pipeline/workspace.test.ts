@@ -14,12 +14,18 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('lies beside the output, in a folder made for it', async () => {
-  const output = join(folder, 'deep', 'er', 'net.onnx');
+it('lies beside the output, in folders made for it, which go with it when nothing was written', async () => {
+  mkdirSync(join(folder, 'there'));
+  const output = join(folder, 'there', 'deep', 'er', 'net.onnx');
   const workspace = await Workspace.create(output);
   expect(dirname(workspace.folder)).toBe(dirname(output));
   await workspace.dispose();
-  expect(readdirSync(dirname(output))).toEqual([]);
+  expect(readdirSync(join(folder, 'there'))).toEqual([]);
+  const other = await Workspace.create(output);
+  writeFileSync(other.path('net.onnx'), 'new');
+  await other.publish([{ from: other.path('net.onnx'), to: output }]);
+  await other.dispose();
+  expect(readdirSync(dirname(output))).toEqual(['net.onnx']);
 });
 
 it('lies among temporary files when nothing will be published', async () => {
