@@ -136,6 +136,8 @@ export class Reference {
   async #optimizedFailure(candidate: ModelSource): Promise<string | undefined> {
     const [sample] = this.samples;
     if (!sample) return undefined;
+    // The sessions of the comparison have done their work: at no time are more than two models in memory.
+    await this.#host.release();
     this.#optimized ??= this.#run(this.#original, sample, OPTIMIZED).catch((error: unknown) => {
       failure(error);
       return undefined;
