@@ -46,6 +46,8 @@ export function elementwiseRun(node: Node, facts: Facts): ElementwiseRun | undef
     if (before?.graph === undefined || before.graph !== node.graph || !isElementwise(before, facts)) break;
     const [only, ...others] = variableInputs(before);
     if (!only || others.length > 0) break;
+    // A constant with more axes gives the result axes that the source has not.
+    if (facts.of(only).shape?.length !== facts.of(source).shape?.length) break;
     nodes.unshift(before);
     for (const value of before.inputs) if (value?.constant) constants.push(value);
     source = only;
