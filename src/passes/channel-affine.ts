@@ -76,10 +76,13 @@ export function affineOf(node: Node): AffineNode | undefined {
   return read && !isRefusal(read) ? read : undefined;
 }
 
+/** Maps hold one number per channel. A declared shape may speak of more channels than any memory holds. */
+export const MAX_CHANNELS = 2 ** 24;
+
 /** The numbers of a broadcast constant along the channel axis; undefined when they vary along another or grow the data. */
 export function channelNumbers(tensor: Tensor, { channels, fromEnd, rank }: ChannelAxis): Float64Array | undefined {
   const { dims } = tensor;
-  if (dims.length > (rank ?? fromEnd + 1)) return undefined;
+  if (channels > MAX_CHANNELS || dims.length > (rank ?? fromEnd + 1)) return undefined;
   for (const [i, dim] of dims.entries()) {
     const onAxis = dims.length - 1 - i === fromEnd;
     if (dim !== 1 && !(onAxis && dim === channels)) return undefined;
@@ -143,7 +146,10 @@ function readNeg(node: Node): AffineNode | undefined {
     data,
     output,
     constants: [],
-    along: ({ channels }) => ({ scale: new Float64Array(channels).fill(-1), shift: new Float64Array(channels) }),
+    along: ({ channels }) =>
+      channels > MAX_CHANNELS
+        ? undefined
+        : { scale: new Float64Array(channels).fill(-1), shift: new Float64Array(channels) },
   };
 }
 

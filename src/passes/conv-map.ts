@@ -6,6 +6,7 @@ import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import type { DType } from '../tensor/dtype.js';
 import { elementCount, type Tensor } from '../tensor/tensor.js';
+import { MAX_CHANNELS } from './channel-affine.js';
 import { isUnpadded, windowGeometry, type WindowGeometry } from './conv-geometry.js';
 import { graphOf, replaceNode } from './edit.js';
 import { foldedTensor } from './folded-tensor.js';
@@ -53,6 +54,7 @@ export function averagePoolMap(node: Node, channels: number, dtype: DType, facts
   if (geometry === undefined || node.int('ceil_mode', 0) !== 0) return undefined;
   if (!isUnpadded(geometry) && node.int('count_include_pad', 0) === 0) return undefined;
   const taps = elementCount(geometry.kernel);
+  if (channels * taps > MAX_CHANNELS) return undefined;
   return {
     ...geometry,
     dtype,

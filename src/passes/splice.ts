@@ -4,6 +4,11 @@ import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import { graphOf, removeDead, removeNode } from './edit.js';
 
+/** Whether `moveOut` can: no graph inside of `graph` returns an initializer of `graph` as it is. */
+export function canMoveOut(graph: Graph): boolean {
+  return [...graph.initializers].every((value) => [...value.outputOf.keys()].every((returns) => returns === graph));
+}
+
 /**
  * Moves the initializers and nodes of `graph`, a subgraph of `owner`, in front of `owner`, and returns the values that
  * were its outputs, in order. Its formal inputs must have no readers any more.

@@ -50,6 +50,23 @@ const CASES: readonly (readonly [string, string])[] = [
     }`,
   ],
   [
+    'a branch in a branch that returns a weight of the one around it',
+    `g (float x, bool c) => (y) <bool t = {1}> {
+      y = If (t) <then_branch = a () => (p) <float w = {2}> {
+        p = If (c) <then_branch = b () => (w) { u = Neg (x) }, else_branch = d () => (q) { q = Mul (x, w) }>
+      }, else_branch = e () => (z) { z = Abs (x) }>
+    }`,
+  ],
+  [
+    'more channels than any memory holds, scaled in front of a Conv',
+    `g (float[N,2147483647,8,8] x) => (y) <float m = {0.5}, float s = {2}, float[4,1,3,3] w = random(1)> {
+      a = Sub (x, m)
+      b = Neg (a)
+      d = Div (b, s)
+      y = Conv (d, w)
+    }`,
+  ],
+  [
     'a Conv whose kernel_shape is not that of its weights, between others',
     `g (float[1,2,8,8] x) => (y) <float[2,2,3,3] v = random(1), float[3,2,1,1] w = random(2)> {
       a = Conv <kernel_shape = [3, 9223372036854775807]> (x, v)

@@ -11,7 +11,7 @@ import { uniformNumber } from '../constants.js';
 import { bypass, dropIfUnused, graphOf, removeDead } from '../edit.js';
 import { nodeKey } from '../node-key.js';
 import { defineLocalPass, type PassContext } from '../pass.js';
-import { moveOut, takeOver } from '../splice.js';
+import { canMoveOut, moveOut, takeOver } from '../splice.js';
 
 const DECLINES = {
   'no-iterations': 'The Loop runs no iteration, but the shape of its scan outputs is then not known.',
@@ -57,7 +57,7 @@ function foldIf(node: Node, ctx: Context): boolean {
     condition === undefined && branchKey(thenBranch) !== undefined && branchKey(thenBranch) === branchKey(elseBranch);
   if (condition === undefined && !isSame) return false;
   const branch = condition === 0 ? elseBranch : thenBranch;
-  if (branch.outputs.length < node.outputs.length) return false;
+  if (branch.outputs.length < node.outputs.length || !canMoveOut(branch)) return false;
   takeOver(node, moveOut(branch, node));
   ctx.count('branches');
   return true;
