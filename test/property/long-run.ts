@@ -2,6 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { parseModel } from '../../src/ir/text/parse.js';
 import { printModel } from '../../src/ir/text/print.js';
+import { EXACT_PASSES } from '../../src/passes/exact/passes.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import { exploreGraph, passesFor, reduceSeed } from './explore.js';
 
@@ -18,8 +19,10 @@ export interface LongRunOptions {
 export async function longRun({ count, first, worker, print }: LongRunOptions): Promise<number> {
   const host = new RuntimeHost({ workerUrl: pathToFileURL(worker) });
   const totals = { broken: 0, unrunnable: 0, before: 0, after: 0, error: 0 };
+  const fired = new Map<string, number>();
   for (let seed = first; seed < first + count; seed++) {
-    const { violations, isUnrunnable, nodes, error } = await exploreGraph(seed, host);
+    const { violations, isUnrunnable, nodes, error, log } = await exploreGraph(seed, host);
+    for (const [pass, { rewrites }] of log?.tallies ?? []) fired.set(pass, (fired.get(pass) ?? 0) + rewrites);
     totals.before += nodes[0];
     totals.after += nodes[1];
     totals.error = Math.max(totals.error, error);
@@ -39,6 +42,11 @@ export async function longRun({ count, first, worker, print }: LongRunOptions): 
     if ((seed - first + 1) % 500 === 0) print(`${seed - first + 1} graphs, ${totals.broken} broken`);
   }
   await host.dispose();
+  print(
+    `rewrites: ${EXACT_PASSES.map(({ name }) => `${name} ${fired.get(name) ?? 0}`)
+      .toSorted()
+      .join(', ')}`,
+  );
   print(
     `${count} graphs from seed ${first}: ${totals.broken} broken, ${totals.unrunnable} that ONNX Runtime does not run, nodes ${totals.before} -> ${totals.after}, worst difference ${totals.error.toExponential(1)} of scale`,
   );

@@ -15,6 +15,7 @@ import {
   parallelConvs,
   split,
 } from './branch-moves.js';
+import { cleanupSite } from './cleanup-moves.js';
 import { DYNAMIC_BATCH, GraphBuilder, type Tracked } from './graph-builder.js';
 import {
   activation,
@@ -74,6 +75,7 @@ const MOVES: readonly (readonly [number, Move])[] = [
   [1, convTranspose],
   [5, constantArithmetic],
   [10, streamlineSite],
+  [10, cleanupSite],
   [3, join],
   [3, concat],
   [2, split],
