@@ -48,7 +48,7 @@ export async function planJobs(
 }
 
 /** `net.onnx` → `net.slim.onnx`. */
-export function slimName(input: string): string {
+function slimName(input: string): string {
   return `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`;
 }
 

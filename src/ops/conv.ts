@@ -31,7 +31,7 @@ export function convShape(site: OpSite, dataIndex: number, weightIndex: number):
 }
 
 /** Output elements x (C/group x kernel elements), from the weights at `weightIndex`. */
-export function convMacs(weightIndex: number): (site: CostSite) => Dim | undefined {
+function convMacs(weightIndex: number): (site: CostSite) => Dim | undefined {
   return (site) => {
     const output = site.output(0)?.shape;
     const weights = shapeOf(site, weightIndex);
@@ -40,7 +40,7 @@ export function convMacs(weightIndex: number): (site: CostSite) => Dim | undefin
 }
 
 /** Without a bias, a convolution is linear in its data. */
-export const isLinear =
+const isLinear =
   (biasIndex: number) =>
   (site: OpSite): boolean =>
     site.input(biasIndex) === undefined;

@@ -8,7 +8,7 @@ import { defineOp, type CostSite, type OpRecord, type OpSite, type OpTraits, typ
 const always = (): boolean => true;
 
 /** numpy.matmul: vectors get an axis of size 1 for the product, leading axes are broadcast. */
-export function matMulShape(site: OpSite, left: Dims | undefined, right: Dims | undefined): Dims | undefined {
+function matMulShape(site: OpSite, left: Dims | undefined, right: Dims | undefined): Dims | undefined {
   if (left === undefined || right === undefined || left.length === 0 || right.length === 0) return undefined;
   const batch = broadcastShapes(site, [left.slice(0, -2), right.slice(0, -2)]);
   const rows = left.length > 1 ? left.slice(-2, -1) : [];
@@ -17,7 +17,7 @@ export function matMulShape(site: OpSite, left: Dims | undefined, right: Dims | 
 }
 
 /** Output elements x K, the last axis of the left operand. */
-export function matMulMacs(left: number): (site: CostSite) => Dim | undefined {
+function matMulMacs(left: number): (site: CostSite) => Dim | undefined {
   return (site) => {
     const output = site.output(0)?.shape;
     const inner = shapeOf(site, left)?.at(-1);

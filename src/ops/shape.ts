@@ -54,7 +54,7 @@ function quotient(above: Dims, below: Dims): Dim | undefined {
 }
 
 /** The dims that the `target` of a Reshape stands for: 0 copies (unless `allowzero`), one -1 takes what is left. */
-export function resolveReshape(site: OpSite, input: Dims | undefined, target: Dims): Dims {
+function resolveReshape(site: OpSite, input: Dims | undefined, target: Dims): Dims {
   const copies = site.node.int('allowzero', 0) === 0;
   const copied = target.map((dim, axis): Dim | undefined => (dim === 0 && copies ? input?.[axis] : dim));
   const rest = copied.filter((dim) => dim !== -1);

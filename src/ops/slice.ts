@@ -55,7 +55,7 @@ function slicedAxes(site: OpSite, count: number, rank: number): readonly (number
 }
 
 /** The cuts of a Slice node, in the order given; `unknown` for axes whose bounds are not known. Undefined: axes unknown. */
-export function cutsOf(site: OpSite): readonly (Cut | { readonly axis: number; readonly unknown: true })[] | undefined {
+function cutsOf(site: OpSite): readonly (Cut | { readonly axis: number; readonly unknown: true })[] | undefined {
   const size = shapeOf(site, 0);
   const starts = site.node.ints('starts') ?? site.input(1)?.data;
   const ends = site.node.ints('ends') ?? site.input(2)?.data;

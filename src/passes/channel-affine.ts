@@ -96,11 +96,6 @@ export function isPureScale({ shift }: ChannelAffine): boolean {
   return shift.every((c) => c === 0);
 }
 
-/** The map only adds: every scale is 1. */
-export function isPureShift({ scale }: ChannelAffine): boolean {
-  return scale.every((a) => a === 1);
-}
-
 /** All numbers are finite. */
 export function isFiniteAffine({ scale, shift }: ChannelAffine): boolean {
   return scale.every(Number.isFinite) && shift.every(Number.isFinite);

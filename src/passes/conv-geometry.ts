@@ -62,15 +62,6 @@ export function isPointKernel({ kernel }: WindowGeometry): boolean {
   return kernel.every((k) => k === 1);
 }
 
-/** floor((H + p + q - ke)/s) + 1 per axis, from input sizes. */
-export function outputSizes(spatial: readonly number[], geometry: WindowGeometry): number[] {
-  const reach = extents(geometry);
-  return spatial.map((size, i) => {
-    const padded = size + (geometry.begins[i] ?? 0) + (geometry.ends[i] ?? 0);
-    return Math.floor((padded - (reach[i] ?? 1)) / (geometry.strides[i] ?? 1)) + 1;
-  });
-}
-
 /** Writes explicit geometry to a node, in place of auto_pad. */
 export function setGeometry(node: Node, { kernel, strides, dilations, begins, ends }: WindowGeometry): void {
   const graph = graphOf(node);

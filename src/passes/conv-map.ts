@@ -256,7 +256,7 @@ export function replaceWithConv(
 }
 
 /** Attributes of a Conv of this geometry, without those at their defaults. */
-export function convAttributes({
+function convAttributes({
   kernel,
   strides,
   dilations,

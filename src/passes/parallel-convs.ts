@@ -64,7 +64,7 @@ export function sameWindow(a: WindowGeometry, b: WindowGeometry): boolean {
 }
 
 /** Both are absent, or the same operator with equal attributes and equal constants. */
-export function sameActivation(a: Node | undefined, b: Node | undefined): boolean {
+function sameActivation(a: Node | undefined, b: Node | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   if (a.opType !== b.opType || a.inputs.length !== b.inputs.length || a.attributes.size !== b.attributes.size)
     return false;

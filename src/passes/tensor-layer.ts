@@ -86,7 +86,7 @@ function biasOf(value: Value, layout: WeightLayout, axis: ChannelAxis): Float64A
 }
 
 /** The storage order of the weights of a layer; undefined for shapes that the operator does not allow. */
-export function layoutOf(node: Node, op: TensorLayerOp, { dims, size }: Tensor): WeightLayout | undefined {
+function layoutOf(node: Node, op: TensorLayerOp, { dims, size }: Tensor): WeightLayout | undefined {
   const [first = 0, second = 0] = dims;
   if (op === 'Gemm' || op === 'MatMul') {
     if (dims.length !== 2 || (op === 'Gemm' && (node.graph?.model.opset ?? 0) < 7)) return undefined;

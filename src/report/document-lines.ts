@@ -103,7 +103,7 @@ function factLines(facts: readonly (readonly [term: string, text: string])[], wi
 }
 
 /** One block as lines, without empty lines around it. */
-export function blockLines(block: Block, { width, folded }: LineOptions): Line[] {
+function blockLines(block: Block, { width, folded }: LineOptions): Line[] {
   switch (block.kind) {
     case 'answers':
       return block.answers.flatMap(({ question, value, detail, tone }) =>

@@ -101,7 +101,7 @@ export interface Document {
 }
 
 /** Long tables of a document end here; the JSON report has every row. */
-export const MAX_ROWS = 2000;
+const MAX_ROWS = 2000;
 /** Layers that a table of the dearest lists unless more are asked for. */
 export const TOP_LAYERS = 10;
 /** Rows of a chart: those that matter, not all. */

@@ -33,7 +33,7 @@ const SPREAD = object(
 export type Spread = ValueOf<typeof SPREAD>;
 
 export const VERDICTS = ['faster', 'slower', 'no-difference'] as const;
-export const TIMING = object(
+const TIMING = object(
   {
     before: SPREAD,
     after: SPREAD,

@@ -71,7 +71,7 @@ const COUNTED: readonly Counted[] = [
 ];
 
 /** Tone of a figure of which less is better. */
-export function lessIsBetter(before: number, after: number): Tone {
+function lessIsBetter(before: number, after: number): Tone {
   if (change(before, after) === '0 %') return 'plain';
   return after < before ? 'good' : 'bad';
 }

@@ -60,7 +60,7 @@ export function runtimeError(stage: FailureStage, raw: string, context: FailureC
 const TEXT_LIMIT = 600;
 
 /** `raw` without source locations, C++ signatures and the folders of `context`, on one line. */
-export function cleanText(raw: string, context: FailureContext): string {
+function cleanText(raw: string, context: FailureContext): string {
   let text = raw.replace(/^Load model from [\s\S]*? failed:/, '');
   text = withoutSourceLocations(text);
   for (const folder of context.folders) {

@@ -68,7 +68,7 @@ function findSpec(specs: readonly InputSpec[], name: string): InputSpec {
  * changes its value; floating-point ones are rounded to a narrower floating-point type.
  * @throws InputError bad-feed
  */
-export function fitTensor(tensor: Tensor, spec: InputSpec): Tensor {
+function fitTensor(tensor: Tensor, spec: InputSpec): Tensor {
   const wrong = (why: string): InputError => new InputError('bad-feed', why, { at: { tensor: spec.name } });
   const ported = spec.dims.map((dim) => (dim === '' ? '?' : dim)).join(', ');
   // The runtime gives no dims for a scalar and for an input of unknown rank.

@@ -50,7 +50,7 @@ const NUMBERS: Partial<Record<DType, Access>> = {
 };
 
 /** An int64 from a number; beyond the range of int64 it saturates, so that 2^63 from a file comes back as 2^63-1. NaN is 0. */
-export function toInt64(x: number): bigint {
+function toInt64(x: number): bigint {
   if (Number.isNaN(x)) return 0n;
   if (x >= 2 ** 63) return 2n ** 63n - 1n;
   if (x <= -(2 ** 63)) return -(2n ** 63n);

@@ -15,7 +15,7 @@ export function viewOf(tensor: Tensor): NumberView {
 }
 
 /** A view of zeros. */
-export function zeroView(dims: readonly number[]): NumberView {
+function zeroView(dims: readonly number[]): NumberView {
   return ndarray(new Float64Array(elementCount(dims)), [...dims]);
 }
 

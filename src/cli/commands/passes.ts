@@ -87,7 +87,7 @@ function rangeText(option: Option): string {
 }
 
 /** A pass as JSON. */
-export function passDocument(pass: AnyPass): Record<string, unknown> {
+function passDocument(pass: AnyPass): Record<string, unknown> {
   return {
     name: pass.name,
     category: pass.category,

@@ -76,7 +76,7 @@ function formatTensorType(tensor: Tensor): string {
 }
 
 /** One node; attributes that hold graphs come last. `indent` stands in front of the lines of subgraphs. */
-export function printNode(node: Node, options: PrintOptions, indent = ''): string {
+function printNode(node: Node, options: PrintOptions, indent = ''): string {
   const name = node.name === '' ? '' : `[${quoteName(node.name)}] `;
   const outputs = node.outputs.map((value) => (value ? valueName(value.name) : '""')).join(', ');
   const attributes = [...node.attributes].map(([key, attribute]) => printAttribute(key, attribute, options, indent));

@@ -17,7 +17,7 @@ const ELEMENTS: ReadonlyMap<string, DType> = new Map(
 const OTHER_TYPES: ReadonlySet<string> = new Set(['other', 'seq', 'map', 'optional', 'sparse_tensor']);
 
 /** A word that starts a type, so that a value of this name must be quoted. */
-export function isTypeWord(word: string): boolean {
+function isTypeWord(word: string): boolean {
   return ELEMENTS.has(word) || OTHER_TYPES.has(word) || word === 'tensor';
 }
 
