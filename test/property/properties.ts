@@ -143,7 +143,9 @@ function distance(a: Tensor, b: Tensor): number {
   let worst = 0;
   a.toFloat64().forEach((x, i) => {
     const other = y[i] ?? Number.NaN;
-    if (Object.is(x, other) || x === other) return;
+    // What overflowed (a maximum over padding alone is -Infinity) may become another such value, NaN for instance.
+    const isLost = !Number.isFinite(x) && !Number.isFinite(other);
+    if (isLost || x === other) return;
     scale = Math.max(scale, Math.abs(x));
     worst = Math.max(worst, Number.isFinite(x) && Number.isFinite(other) ? Math.abs(x - other) : Infinity);
   });
