@@ -137,17 +137,20 @@ function difference(
   return worst;
 }
 
+/**
+ * The largest difference in units of the scale. Where a graph overflows by itself (a maximum over padding alone is
+ * -Infinity, which spreads), only elements that stay finite are compared: real arithmetic says nothing of the others.
+ */
 function distance(a: Tensor, b: Tensor): number {
-  const y = b.toFloat64();
+  const [x, y] = [a.toFloat64(), b.toFloat64()];
+  const overflows = x.some((number) => !Number.isFinite(number));
   let scale = 1;
   let worst = 0;
-  a.toFloat64().forEach((x, i) => {
-    const other = y[i] ?? Number.NaN;
-    // What overflowed (a maximum over padding alone is -Infinity) may become another such value, NaN for instance.
-    const isLost = !Number.isFinite(x) && !Number.isFinite(other);
-    if (isLost || x === other) return;
-    scale = Math.max(scale, Math.abs(x));
-    worst = Math.max(worst, Number.isFinite(x) && Number.isFinite(other) ? Math.abs(x - other) : Infinity);
+  x.forEach((expected, i) => {
+    const difference = Math.abs(expected - (y[i] ?? Number.NaN));
+    if (Number.isFinite(expected)) scale = Math.max(scale, Math.abs(expected));
+    if (Number.isFinite(difference)) worst = Math.max(worst, difference);
+    else if (!overflows) worst = Infinity;
   });
-  return worst === 0 ? 0 : worst / scale;
+  return worst / scale;
 }
