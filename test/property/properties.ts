@@ -147,9 +147,9 @@ function distance(a: Tensor, b: Tensor): number {
   let scale = 1;
   let worst = 0;
   x.forEach((expected, i) => {
-    const difference = Math.abs(expected - (y[i] ?? Number.NaN));
+    const error = Math.abs(expected - (y[i] ?? Number.NaN));
     if (Number.isFinite(expected)) scale = Math.max(scale, Math.abs(expected));
-    if (Number.isFinite(difference)) worst = Math.max(worst, difference);
+    if (Number.isFinite(error)) worst = Math.max(worst, error);
     else if (!overflows) worst = Infinity;
   });
   return worst / scale;
