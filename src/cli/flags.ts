@@ -89,7 +89,11 @@ const FILES = {
     completes: 'files',
     help: 'write the report to FILE, in the form that its ending names: .json, .md or .html (repeatable)',
   },
-  noReport: { name: 'no-report', group: 'Files', help: 'write no report files; otherwise they stand beside OUT' },
+  noReport: {
+    name: 'no-report',
+    group: 'Files',
+    help: 'write no report files, and leave out the size after gzip; otherwise they stand beside OUT',
+  },
   externalData: {
     name: 'external-data',
     group: 'Files',

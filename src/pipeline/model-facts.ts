@@ -81,11 +81,19 @@ function layerFigures(
   };
 }
 
+/** Whether the size after gzip is wanted: on large weights it takes longer than the rest of a run without checks. */
+export type Compression = 'measure' | 'skip';
+
 /** Sizes, digest and compressed size of a model file with its external data, read once. */
-export async function digestFiles(path: string, dataBytes: number): Promise<FileDigest> {
+export async function digestFiles(
+  path: string,
+  dataBytes: number,
+  compression: Compression = 'measure',
+): Promise<FileDigest> {
   const hash = createHash('sha256');
   const { size } = await stat(path);
-  const gzip = size <= GZIP_LIMIT && dataBytes === 0 ? createGzip({ level: 9 }) : undefined;
+  const isWanted = compression === 'measure' && size <= GZIP_LIMIT && dataBytes === 0;
+  const gzip = isWanted ? createGzip({ level: 9 }) : undefined;
   const compressed = gzip && countBytes(gzip);
   let bytes = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES }) as AsyncIterable<Buffer>) {

@@ -23,7 +23,15 @@ import { refuseConflicts, type Recipe } from './recipe.js';
 import type { RewriteLog } from './rewrite-log.js';
 import type { PassEnvironment } from './run-passes.js';
 import { layerTimes, type LayerTimes } from './layer-times.js';
-import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
+import {
+  assumedSizes,
+  digestFiles,
+  figuresOf,
+  inputSpecs,
+  type Compression,
+  type FileDigest,
+  type ModelFigures,
+} from './model-facts.js';
 import { Reproducers } from './reproducer.js';
 import { keepFast, type Rejected } from './speed-gate.js';
 import {
@@ -46,6 +54,8 @@ export interface SlimRequest {
   readonly recipe: Recipe;
   readonly verify: Verify;
   readonly measure: 'on' | 'off';
+  /** Default `measure`. */
+  readonly compression?: Compression;
   readonly seed: number;
   readonly threads: number;
   /** Sizes of inputs for checking, costs and timing. */
@@ -150,7 +160,7 @@ class Run {
     const { model, document } = decoded;
     this.#guardInput(document);
     // Compressing takes longer than rewriting and needs another core; whoever waits for it hears of a failure.
-    const digestBefore = digestFiles(path, externalBytes(document));
+    const digestBefore = digestFiles(path, externalBytes(document), request.compression);
     digestBefore.catch(() => undefined);
     freezeInputs(model, request.recipe.freeze);
     const shapes = shapesToFeed(model, request.recipe.freeze, request.shapes);
@@ -163,7 +173,7 @@ class Run {
     if (request.measure === 'on') await digestBefore;
     const { result, measurement, rejected } = await this.#improve(decoded, path, reference);
     const written = await this.#write(decoded);
-    const digestAfter = digestFiles(modelPath(written), written.externalBytes);
+    const digestAfter = digestFiles(modelPath(written), written.externalBytes, request.compression);
     digestAfter.catch(() => undefined);
     const after = figuresOf(model, sizes);
     request.onStage?.('summing up');

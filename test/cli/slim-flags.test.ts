@@ -57,6 +57,13 @@ describe('output', () => {
     expect(scratch.files()).toEqual([]);
   });
 
+  it('--no-report leaves out the size after gzip, which takes long, unless a document asks for it', async () => {
+    const brief = ['--verify', 'off', '--no-profile', '--no-report', '-o', 'out.onnx'];
+    expect((await scratch.slim([MNIST, ...brief])).stdout).not.toContain('gzip');
+    const { stdout } = await scratch.slim([MNIST, ...brief, '--json']);
+    expect(parseReport(stdout, 'slim', 'stdout').figures.gzipBytes?.before).toBeGreaterThan(100_000);
+  });
+
   it('--json is one document, the same as the report file; --quiet says nothing', async () => {
     const run = await scratch.slim([MNIST, '-o', 'out.onnx', '--json']);
     expect(run).toMatchObject({ status: 0, stderr: '' });

@@ -198,6 +198,7 @@ async function buildRequest(job: Job, { jobs, flags, terminal, signal, recipe }:
     recipe,
     verify: choiceOf('verify', ['off', 'end', 'each'], flags.verify, 'end'),
     measure: flags.noProfile ? 'off' : 'on',
+    compression: flags.noReport && !flags.json && flags.baseline === undefined ? 'skip' : 'measure',
     seed: wholeNumber('seed', flags.seed, 0),
     threads: wholeNumber('threads', flags.threads, 1, 1),
     shapes: shapeFlags('input', flags.input),
