@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { build } from 'esbuild';
+import { bundleTest } from './bundle.mjs';
 import { assets, root } from './models.mjs';
 
 /** Far more than the slowest takes, since the machine may have other work. */
@@ -44,20 +44,7 @@ const paths = ['fixtures', 'fixtures/small']
 
 const home = join(root, '.cache/fuzz');
 mkdirSync(home, { recursive: true });
-const outfile = join(home, 'child.mjs');
-await build({
-  entryPoints: [join(root, 'test/fuzz/child.ts')],
-  outfile,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  external: ['onnxruntime-node'],
-  logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-});
+const outfile = await bundleTest('test/fuzz/child.ts');
 
 const counts = new Map();
 const faults = [];

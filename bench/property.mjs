@@ -1,28 +1,13 @@
 // Bar: random graphs through all exact passes break no promise (same outputs, settled, repeatable, reversible).
 //   npm run bench -- property [COUNT=2000] [FIRST SEED=0]
 // Prints every graph that breaks one, shrunk, as IR text. Exits with 1 when there is any.
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { bundleTest } from './bundle.mjs';
 import { root } from './models.mjs';
 
 const [count = '2000', first = '0'] = process.argv.slice(2);
-const outfile = join(root, '.cache/property/long-run.mjs');
-mkdirSync(join(root, '.cache/property'), { recursive: true });
-await build({
-  entryPoints: [join(root, 'test/property/long-run.ts')],
-  outfile,
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  external: ['onnxruntime-node'],
-  logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  },
-});
+const outfile = await bundleTest('test/property/long-run.ts');
 const { longRun } = await import(pathToFileURL(outfile).href);
 const broken = await longRun({
   count: Number(count),

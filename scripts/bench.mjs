@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { prepare, root, runOrExit } from './prepare.mjs';
 
-const modules = ['models', 'process-tree', 'real-inputs', 'synthetic-net', 'table'];
+const modules = ['bundle', 'models', 'process-tree', 'real-inputs', 'synthetic-net', 'table'];
 const [name, ...args] = process.argv.slice(2);
 const scripts = readdirSync(join(root, 'bench'))
   .filter((file) => file.endsWith('.mjs'))

@@ -115,7 +115,7 @@ function badValue(label: string, value: unknown, fix: string): UsageError {
 }
 
 /** `a whole number from 1 to 5`, `a number of at least 0`, ... */
-export function describeRange(option: NumberOption): string {
+function describeRange(option: NumberOption): string {
   const noun = option.integer ? 'a whole number' : 'a number';
   if (option.min !== undefined && option.max !== undefined) return `${noun} from ${option.min} to ${option.max}`;
   if (option.min !== undefined) return `${noun} of at least ${option.min}`;
@@ -140,6 +140,22 @@ export function optionSchema(option: Option): Record<string, unknown> {
       return { enum: option.choices, ...common };
     case 'text':
       return { type: 'string', ...common };
+    default:
+      return option satisfies never;
+  }
+}
+
+/** The values an option takes, in words: `from 0 to 1`, `a, b`, `true or false`. */
+export function describeValues(option: Option): string {
+  switch (option.kind) {
+    case 'number':
+      return describeRange(option);
+    case 'choice':
+      return option.choices.join(', ');
+    case 'flag':
+      return 'true or false';
+    case 'text':
+      return 'text';
     default:
       return option satisfies never;
   }

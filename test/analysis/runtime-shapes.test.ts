@@ -10,37 +10,13 @@ import { evaluateDim, formatDim, symbolsOf } from '../../src/ir/dim.js';
 import type { Value } from '../../src/ir/value.js';
 import { encodeModel } from '../../src/onnx/encode.js';
 import { openModel } from '../../src/onnx/open.js';
+import { ASSET_MODELS } from '../asset-models.js';
 
 const place = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const FOLDERS = [
   ...['../../fixtures', '../../fixtures/small', '../../../shared/assets/models'].map(place),
   ...(process.env['MCOMPRESS_MODELS']?.split(':') ?? []),
 ];
-
-/** Models beside the repository: skipped by name where they are not there. The last two are fetched (MCOMPRESS_MODELS). */
-const ASSETS = [
-  'alexnet-lrn-cifar10',
-  'basic-pitch-nmp',
-  'dscnn-kws',
-  'googlenet-lrn-cifar10',
-  'mnist-bn-as-exported',
-  'mnist-cntk',
-  'mobilenetv1-025-vww',
-  'resnet20-cifar10-as-exported',
-  'resnet20-cifar10-dynamo-raw',
-  'resnet20-cifar10',
-  'resnet56-cifar10-as-exported',
-  'resnet56-cifar10',
-  'resnet8-cifar10-int8-qdq',
-  'resnet8-cifar10',
-  'silero-vad-16k',
-  'squeezenet1.1-imagenet',
-  'streaming-wakeword-1d',
-  'style-candy',
-  'ultraface-rfb-320',
-  'mobilenetv2-imagenet',
-  'ppocrv4-det',
-].map((name) => `${name}.onnx`);
 
 /** Sizes of symbols where they are not free: image sides must be multiples of 32, or at least as large as the kernels. */
 const SIZES: Readonly<Record<string, Readonly<Record<string, readonly [number, number]>>>> = {
@@ -178,7 +154,7 @@ const files = FOLDERS.flatMap((folder) =>
 );
 const paths = new Map(files);
 
-describe.each([...new Set([...paths.keys(), ...ASSETS])])('%s', (name) => {
+describe.each([...new Set([...paths.keys(), ...ASSET_MODELS])])('%s', (name) => {
   const path = paths.get(name);
   it.skipIf(path === undefined || name in NOT_RUN)('has the types and shapes that the runtime returns', async () => {
     const choices = [await sizesOf(path ?? '', name, 0), await sizesOf(path ?? '', name, 1)];

@@ -9,6 +9,7 @@ import { openModel } from '../../src/onnx/open.js';
 import { NEWEST_OPSET } from '../../src/passes/opset/steps.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
+import { ASSET_MODELS } from '../asset-models.js';
 import { toOpset } from './convert.js';
 import { difference, feedsFor, type Feeds } from './run-model.js';
 
@@ -16,28 +17,6 @@ const place = (path: string): string => fileURLToPath(new URL(path, import.meta.
 const FIXTURES = [place('../../fixtures'), place('../../fixtures/small')];
 /** Folders beside the repository; `MCOMPRESS_MODELS` adds more. */
 const OTHERS = [place('../../../shared/assets/models'), ...(process.env['MCOMPRESS_MODELS']?.split(':') ?? [])];
-
-/** Models that are not in the repository: skipped by name where they are not there. */
-const ASSETS = [
-  'alexnet-lrn-cifar10',
-  'dscnn-kws',
-  'mnist-cntk',
-  'mobilenetv1-025-vww',
-  'resnet20-cifar10-as-exported',
-  'resnet20-cifar10-dynamo-raw',
-  'resnet20-cifar10',
-  'resnet56-cifar10-as-exported',
-  'resnet56-cifar10',
-  'resnet8-cifar10-int8-qdq',
-  'resnet8-cifar10',
-  'silero-vad-16k',
-  'squeezenet1.1-imagenet',
-  'streaming-wakeword-1d',
-  'style-candy',
-  'ultraface-rfb-320',
-  'mobilenetv2-imagenet',
-  'ppocrv4-det',
-].map((name) => `${name}.onnx`);
 
 /** Sizes and contents of inputs where random ones will not do, as in golden cases. */
 const FEEDS: Readonly<Record<string, string>> = {
@@ -101,7 +80,7 @@ describe('fixtures in newer opsets', () => {
 });
 
 describe('models beside the repository in newer opsets', () => {
-  for (const name of ASSETS) {
+  for (const name of ASSET_MODELS) {
     const path = OTHERS.map((folder) => join(folder, name)).find(existsSync);
     it.skipIf(path === undefined)(
       `${name}`,

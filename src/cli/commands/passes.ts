@@ -1,6 +1,6 @@
 // `mcompress passes [PASS]`: the list, or everything about one.
 import { UsageError } from '../../base/errors.js';
-import { describeRange, optionSchema, type Option } from '../../base/option.js';
+import { describeValues, optionSchema } from '../../base/option.js';
 import { suggestion } from '../../base/suggest.js';
 import type { AnyPass } from '../../passes/pass.js';
 import { ALL_PASSES, findPass } from '../../passes/registry.js';
@@ -63,27 +63,12 @@ function passLines(pass: AnyPass, width: number): Line[] {
       'options',
       Object.entries(pass.options).map(([key, option]) => [
         key,
-        `${option.help} (${rangeText(option)}, default ${option.default})`,
+        `${option.help} (${describeValues(option)}, default ${option.default})`,
       ]),
     ),
     ...section('left alone, and why', Object.entries(pass.declines)),
     ...section('counted', Object.entries(pass.stats)),
   ];
-}
-
-function rangeText(option: Option): string {
-  switch (option.kind) {
-    case 'number':
-      return describeRange(option);
-    case 'choice':
-      return option.choices.join(' | ');
-    case 'flag':
-      return 'true or false';
-    case 'text':
-      return 'text';
-    default:
-      return option satisfies never;
-  }
 }
 
 /** A pass as JSON. */

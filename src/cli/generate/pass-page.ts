@@ -1,5 +1,5 @@
 // docs/passes/<pass>.md, from the declaration of a pass, with an example that was run, and the list of all.
-import { describeRange, type Option } from '../../base/option.js';
+import { describeValues } from '../../base/option.js';
 import type { AnyPass } from '../../passes/pass.js';
 import { PROGRAM } from '../help.js';
 import type { PassExample } from './pass-example.js';
@@ -14,7 +14,7 @@ const EXACTNESS = {
 export function passPage(pass: AnyPass, example: PassExample | undefined): string {
   const options = Object.entries(pass.options).map(([name, option]) => [
     `\`${name}\``,
-    `${option.help} (${rangeOf(option)})`,
+    `${option.help} (${describeValues(option)})`,
     `\`${String(option.default)}\``,
   ]);
   const needs = pass.needs.length === 0 ? '' : ` It needs ${pass.needs.join(' and ')}.`;
@@ -75,20 +75,5 @@ const paragraphs = (text: string): string =>
     .split(/\n\s*\n/)
     .map((paragraph) => paragraph.replace(/^ +/gm, ''))
     .join('\n\n');
-
-function rangeOf(option: Option): string {
-  switch (option.kind) {
-    case 'number':
-      return describeRange(option);
-    case 'choice':
-      return option.choices.join(', ');
-    case 'flag':
-      return 'true or false';
-    case 'text':
-      return 'text';
-    default:
-      return option satisfies never;
-  }
-}
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,0 +1,25 @@
+// Models beside the repository: tests skip them by name where they are not there. The last two are fetched (MCOMPRESS_MODELS).
+
+export const ASSET_MODELS = [
+  'alexnet-lrn-cifar10',
+  'basic-pitch-nmp',
+  'dscnn-kws',
+  'googlenet-lrn-cifar10',
+  'mnist-bn-as-exported',
+  'mnist-cntk',
+  'mobilenetv1-025-vww',
+  'resnet20-cifar10-as-exported',
+  'resnet20-cifar10-dynamo-raw',
+  'resnet20-cifar10',
+  'resnet56-cifar10-as-exported',
+  'resnet56-cifar10',
+  'resnet8-cifar10-int8-qdq',
+  'resnet8-cifar10',
+  'silero-vad-16k',
+  'squeezenet1.1-imagenet',
+  'streaming-wakeword-1d',
+  'style-candy',
+  'ultraface-rfb-320',
+  'mobilenetv2-imagenet',
+  'ppocrv4-det',
+].map((name) => `${name}.onnx`);
