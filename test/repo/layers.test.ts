@@ -85,9 +85,11 @@ describe('src', () => {
   });
 
   it('imports every dependency of package.json somewhere', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
+    const manifest = JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>;
+      optionalDependencies: Record<string, string>;
     };
+    const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies };
     const imported = new Set(
       sources.flatMap((file) => importsOf(file.text)).map((specifier) => specifier.split('/')[0]),
     );
