@@ -4,9 +4,9 @@ import { basename } from 'node:path';
 import { InputError, UsageError } from '../base/errors.js';
 import { suggestion } from '../base/suggest.js';
 import { DTYPES, isInteger } from '../tensor/dtype.js';
+import { readNpy, readNpz } from '../tensor/npy.js';
 import { elementCount, Tensor } from '../tensor/tensor.js';
 import type { FixedFeed, InputSpec } from './feeds.js';
-import { readNpy, readNpz } from './npy.js';
 
 export interface UserFeeds {
   /** Values of single inputs, used in every sample. */

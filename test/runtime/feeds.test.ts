@@ -25,7 +25,7 @@ const draw = (dtype: DType, kind: FeedKind, seed = 1): number[] =>
   randomFeeds([{ name: 'x', dtype, dims: [500] }], { seed, kind, sizes: {} })
     .get('x')
     ?.toNumbers() ?? [];
-const numpyFile = (name: string): string => fileURLToPath(new URL(`numpy/${name}`, import.meta.url));
+const numpyFile = (name: string): string => fileURLToPath(new URL(`../tensor/numpy/${name}`, import.meta.url));
 
 describe('randomFeeds', () => {
   it('gives the same feeds for the same seed, others for another, and each input its own', () => {

@@ -1,8 +1,8 @@
 // Arrays in numpy's formats: .npy (one array) and .npz (a zip of them).
 // Source: NumPy Enhancement Proposal 1 and numpy.lib.format, versions 1.0 to 3.0.
 import { InputError } from '../base/errors.js';
-import type { DType } from '../tensor/dtype.js';
-import { elementCount, Tensor } from '../tensor/tensor.js';
+import type { DType } from './dtype.js';
+import { elementCount, Tensor } from './tensor.js';
 import { readZip } from './zip.js';
 
 /** Largest array that is read, in bytes. */

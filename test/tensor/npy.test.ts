@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/base/errors.js';
 import { createRng } from '../../src/base/rng.js';
-import { readNpy, readNpz } from '../../src/runtime/npy.js';
+import { readNpy, readNpz } from '../../src/tensor/npy.js';
 
 const load = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`numpy/${name}`, import.meta.url)));
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
