@@ -1,0 +1,14 @@
+// Passes that belong to quantization: what prepares a float model for 8 bits, and conversions to other number formats. None
+// of them is part of the preset `exact`.
+import type { AnyPass } from '../pass.js';
+import { padInnerChannels } from './pad-inner-channels.js';
+import { padInputChannels } from './pad-input-channels.js';
+import { transposeGemmWeights } from './transpose-gemm-weights.js';
+import { useGlobalAveragePool } from './use-global-average-pool.js';
+
+export const QUANTIZE_PASSES: readonly AnyPass[] = [
+  useGlobalAveragePool,
+  transposeGemmWeights,
+  padInputChannels,
+  padInnerChannels,
+];
