@@ -1,5 +1,6 @@
 // What the parent and the child that runs ONNX Runtime say to each other (advanced serialization: typed arrays travel
 // as bytes). One request is answered by one reply with the same id; requests are worked off in order.
+import type { AccumulatorSpec } from '../fit/accumulator.js';
 import type { DType } from '../tensor/dtype.js';
 
 /** A tensor on the way: `data` in raw_data layout, or one UTF-8 array per element for strings. */
@@ -77,6 +78,19 @@ export interface RequestTable {
     ask: { models: readonly WireModel[]; options: readonly SessionOptions[]; rounds: number; first: number };
     reply: readonly SampleTimes[];
   };
+  /** Prepares accumulators over the values of these sessions; `prefix` stands in front of the names of their values. */
+  startObserver: {
+    ask: {
+      observer: string;
+      sessions: readonly { readonly session: string; readonly prefix: string }[];
+      specs: readonly AccumulatorSpec[];
+    };
+    reply: undefined;
+  };
+  /** Runs the sessions of an observer on one batch. */
+  observe: { ask: { observer: string; feeds: WireTensors }; reply: undefined };
+  /** Forgets the observer; replies with the states of its accumulators. */
+  endObserver: { ask: { observer: string }; reply: readonly unknown[] };
   endProfile: { ask: { session: string }; reply: undefined };
   memory: { ask: Record<never, never>; reply: ProcessMemory };
 }

@@ -1,7 +1,9 @@
 // The child's side of onnxruntime-node: options, tensors and metadata in the runtime's own forms. No other file
 // imports onnxruntime-node.
 import * as ort from 'onnxruntime-node';
+import type { StreamedValue } from '../fit/accumulator.js';
 import { DTYPES, type DType } from '../tensor/dtype.js';
+import { readNumbers } from '../tensor/elements.js';
 import type { ModelSignature, PortInfo, SessionOptions, WireModel, WireTensor, WireTensors } from './protocol.js';
 import { isCarried } from './wire-tensor.js';
 
@@ -67,7 +69,16 @@ export async function runSession(
   feeds: Record<string, ort.Tensor>,
   outputs?: readonly string[],
 ): Promise<WireTensors> {
-  const { session, signature } = target;
+  const { session } = target;
+  checkCarried(target, outputs);
+  const results = outputs ? await session.run(feeds, outputs) : await session.run(feeds);
+  const wire: Record<string, WireTensor> = {};
+  for (const [name, value] of Object.entries(results)) wire[name] = fromNative(value);
+  return wire;
+}
+
+/** @throws UnsupportedError when an asked output has a type that would end the process */
+function checkCarried({ signature }: WorkerSession, outputs: readonly string[] | undefined): void {
   for (const port of signature.outputs) {
     if (outputs && !outputs.includes(port.name)) continue;
     if (port.dtype === undefined || !isCarried(port.dtype)) {
@@ -76,10 +87,27 @@ export async function runSession(
       );
     }
   }
-  const results = outputs ? await session.run(feeds, outputs) : await session.run(feeds);
-  const wire: Record<string, WireTensor> = {};
-  for (const [name, value] of Object.entries(results)) wire[name] = fromNative(value);
-  return wire;
+}
+
+/** Runs once; `outputs` as float32. @throws UnsupportedError as `runSession`, and for an output that has no numbers */
+export async function streamSession(
+  target: WorkerSession,
+  feeds: Record<string, ort.Tensor>,
+  outputs: readonly string[],
+): Promise<Map<string, StreamedValue>> {
+  checkCarried(target, outputs);
+  const results = await target.session.run(feeds, outputs);
+  return new Map(Object.entries(results).map(([name, value]) => [name, streamed(name, value)]));
+}
+
+/** float32 as it is, every other type of number copied. @throws UnsupportedError when there are no numbers */
+export function streamed(name: string, value: ort.OnnxValue): StreamedValue {
+  if (!(value instanceof ort.Tensor) || value.type === 'string')
+    throw new UnsupportedError(`"${name}" is not a tensor of numbers`);
+  const { data, dims, type } = value;
+  if (data instanceof Float32Array) return { data, dims };
+  const { buffer, byteOffset, byteLength, length } = data as Uint8Array;
+  return { data: Float32Array.from(readNumbers(type, new Uint8Array(buffer, byteOffset, byteLength), length)), dims };
 }
 
 /** Feeds in the runtime's own form. @throws UnsupportedError for a type that cannot be fed */

@@ -13,30 +13,35 @@ import type {
   SessionOptions,
   WireModel,
 } from './protocol.js';
+import { AccumulatorDefect, Observer } from './worker-observer.js';
 import { nativeFeeds, openSession, runSession, UnsupportedError, type WorkerSession } from './worker-session.js';
 
-type Handlers = {
-  readonly [K in RequestKind]: (body: Ask<K>, sessions: Map<string, WorkerSession>) => Promise<ReplyTo<K>> | ReplyTo<K>;
-};
+/** What lives from one request to the next. */
+interface Kept {
+  readonly sessions: Map<string, WorkerSession>;
+  readonly observers: Map<string, Observer>;
+}
+
+type Handlers = { readonly [K in RequestKind]: (body: Ask<K>, kept: Kept) => Promise<ReplyTo<K>> | ReplyTo<K> };
 
 const HANDLERS: Handlers = {
-  open: async ({ session, model, options }, sessions) => {
+  open: async ({ session, model, options }, { sessions }) => {
     const opened = await openSession(model, options);
     sessions.set(session, opened);
     return opened.signature;
   },
-  close: async ({ session }, sessions) => {
+  close: async ({ session }, { sessions }) => {
     const target = sessions.get(session);
     sessions.delete(session);
     await target?.session.release();
     return undefined;
   },
-  run: ({ session, feeds, outputs }, sessions) => runSession(find(sessions, session), nativeFeeds(feeds), outputs),
-  bind: ({ session, feeds }, sessions) => {
+  run: ({ session, feeds, outputs }, { sessions }) => runSession(find(sessions, session), nativeFeeds(feeds), outputs),
+  bind: ({ session, feeds }, { sessions }) => {
     find(sessions, session).bound = nativeFeeds(feeds);
     return undefined;
   },
-  time: ({ sessions: names, rounds, batch, first }, sessions) => {
+  time: ({ sessions: names, rounds, batch, first }, { sessions }) => {
     const targets = names.map((name) => find(sessions, name));
     return interleave(targets.length, { rounds, first }, async (which) => {
       const target = targets[which];
@@ -49,7 +54,21 @@ const HANDLERS: Handlers = {
   },
   load: ({ models, options, rounds, first }) =>
     interleave(models.length, { rounds, first }, (which) => loadOnce(models[which], options[which])),
-  endProfile: ({ session }, sessions) => {
+  startObserver: ({ observer, sessions: names, specs }, { sessions, observers }) => {
+    const observed = names.map(({ session, prefix }) => ({ target: find(sessions, session), prefix }));
+    observers.set(observer, new Observer(observed, specs));
+    return undefined;
+  },
+  observe: async ({ observer, feeds }, { observers }) => {
+    await findObserver(observers, observer).add(feeds);
+    return undefined;
+  },
+  endObserver: ({ observer }, { observers }) => {
+    const states = findObserver(observers, observer).states();
+    observers.delete(observer);
+    return states;
+  },
+  endProfile: ({ session }, { sessions }) => {
     find(sessions, session).session.endProfiling();
     return undefined;
   },
@@ -60,6 +79,12 @@ function find(sessions: Map<string, WorkerSession>, name: string): WorkerSession
   const target = sessions.get(name);
   if (!target) throw new Error(`no session "${name}"`);
   return target;
+}
+
+function findObserver(observers: Map<string, Observer>, name: string): Observer {
+  const observer = observers.get(name);
+  if (!observer) throw new Error(`no observer "${name}"`);
+  return observer;
 }
 
 interface Times {
@@ -122,10 +147,10 @@ function processMemory(): ProcessMemory {
   return { resident, peak: process.resourceUsage().maxRSS * 1024 };
 }
 
-async function answer(request: Request, sessions: Map<string, WorkerSession>): Promise<Reply> {
+async function answer(request: Request, kept: Kept): Promise<Reply> {
   try {
-    const handle = HANDLERS[request.kind] as (body: unknown, sessions: Map<string, WorkerSession>) => unknown;
-    return { id: request.id, ok: true, value: await handle(request.body, sessions) };
+    const handle = HANDLERS[request.kind] as (body: unknown, kept: Kept) => unknown;
+    return { id: request.id, ok: true, value: await handle(request.body, kept) };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { id: request.id, ok: false, stage: stageOf(request.kind, error), message };
@@ -138,21 +163,25 @@ const STAGES: Readonly<Record<RequestKind, FailureStage>> = {
   run: 'run',
   bind: 'run',
   time: 'run',
+  startObserver: 'defect',
+  observe: 'run',
+  endObserver: 'defect',
   close: 'defect',
   endProfile: 'defect',
   memory: 'defect',
 };
 
 function stageOf(kind: RequestKind, error: unknown): FailureStage {
-  return error instanceof UnsupportedError ? 'unsupported' : STAGES[kind];
+  if (error instanceof UnsupportedError) return 'unsupported';
+  return error instanceof AccumulatorDefect ? 'defect' : STAGES[kind];
 }
 
 function serve(): void {
-  const sessions = new Map<string, WorkerSession>();
+  const kept: Kept = { sessions: new Map(), observers: new Map() };
   let last: Promise<void> = Promise.resolve();
   process.on('message', (request: Request) => {
     last = last.then(async () => {
-      const reply = await answer(request, sessions);
+      const reply = await answer(request, kept);
       process.send?.(reply);
     });
   });

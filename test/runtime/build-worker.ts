@@ -9,8 +9,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const worker = join(root, 'dist/runtime/worker.js');
 
 export async function setup(): Promise<void> {
-  const sources = ['base', 'tensor', 'runtime'].flatMap((layer) =>
-    readdirSync(join(root, 'src', layer)).map((file) => join(root, 'src', layer, file)),
+  const sources = ['base', 'tensor', 'linalg', 'fit', 'runtime'].flatMap((layer) =>
+    readdirSync(join(root, 'src', layer), { recursive: true }).map((file) => join(root, 'src', layer, String(file))),
   );
   const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
   if (existsSync(worker) && statSync(worker).mtimeMs > newest) return;

@@ -1,0 +1,47 @@
+// A copy of a model that returns values inside it too, for looking at them on ONNX Runtime.
+import { randomUUID } from 'node:crypto';
+import { InputError } from '../base/errors.js';
+import type { Model } from '../ir/model.js';
+import type { Value } from '../ir/value.js';
+import type { OnnxDocument } from '../onnx/document.js';
+import { writeModel } from '../onnx/write.js';
+import type { Workspace } from './workspace.js';
+
+export interface Instrumented {
+  /** In the workspace; whoever asked for it removes it, or the workspace does. */
+  readonly path: string;
+  /** Under which name each value comes out (graph inputs: go in). */
+  readonly names: ReadonlyMap<Value, string>;
+}
+
+/**
+ * Writes `model` with `values` as outputs besides its own, and leaves it as it was.
+ * @throws InputError unsupported for a value that the main graph does not compute (it stands inside an If, a Loop or a
+ *   function, or is a constant)
+ */
+export async function instrument(
+  { model, document }: { readonly model: Model; readonly document: OnnxDocument | undefined },
+  values: readonly Value[],
+  workspace: Workspace,
+): Promise<Instrumented> {
+  for (const value of values) checkVisible(value, model);
+  const known = new Set(model.graph.outputs);
+  const added = [...new Set(values)].filter((value) => value.producer && !known.has(value));
+  const path = workspace.path(`${randomUUID()}.onnx`);
+  const mark = model.journal.mark();
+  model.graph.setOutputs([...model.graph.outputs, ...added]);
+  try {
+    await writeModel(document, model, path);
+  } finally {
+    model.journal.seek(mark);
+  }
+  return { path, names: new Map(values.map((value) => [value, value.name])) };
+}
+
+function checkVisible(value: Value, model: Model): void {
+  if (value.graph === model.graph && (value.producer || value.isInput)) return;
+  throw new InputError('unsupported', 'only values that the main graph computes can be looked at', {
+    at: { tensor: value.name },
+    fix: 'leave out values inside If, Loop, Scan and functions, and constants',
+  });
+}

@@ -1,0 +1,85 @@
+// Streams data through one model, or two side by side, and reduces their values to small states in the child process
+// (docs/adr/0006): the values themselves never come over.
+import { randomUUID } from 'node:crypto';
+import type { AccumulatorSpec } from '../fit/accumulator.js';
+import type { CallOptions, RuntimeHost, RuntimeLink } from './host.js';
+import type { ModelSource } from './model-source.js';
+import type { SessionOptions } from './protocol.js';
+import { toWire, type TensorMap } from './wire-tensor.js';
+
+export interface ObservedModels {
+  readonly teacher: ModelSource;
+  /** With it, values are called `teacher/NAME` and `student/NAME`, else `NAME`. Both get the same feeds. */
+  readonly student?: ModelSource;
+}
+
+export interface ObserveOptions extends CallOptions {
+  /** How the sessions are created; the arena is off unless asked for. */
+  readonly session?: SessionOptions;
+  /** Called with the number of batches done. */
+  readonly onProgress?: (batches: number) => void;
+}
+
+/**
+ * Runs the models on all of `feeds` and returns the state of each accumulator, in the order of `specs`. The values that
+ * specs read must be inputs or outputs of the models (pipeline/instrument.ts makes them so). Memory does not depend on
+ * how many feeds there are: the next batch is made while the child works on the present one, and no more. `feeds` must
+ * not use `host` itself, which is taken until the end.
+ * @throws what `RuntimeHost.run` throws and what `feeds` throws; InputError unsupported when a value is not there
+ */
+export function observe(
+  host: RuntimeHost,
+  models: ObservedModels,
+  specs: readonly AccumulatorSpec[],
+  feeds: AsyncIterable<TensorMap>,
+  options: ObserveOptions = {},
+): Promise<readonly unknown[]> {
+  const session: SessionOptions = { arena: 'off', ...options.session };
+  return host.exclusive(async (link) => {
+    const { teacher, student } = models;
+    const opened = [await link.open(teacher, session, 'teacher')];
+    if (student !== undefined) opened.push(await link.open(student, session, 'student'));
+    const prefixes = student === undefined ? [''] : ['teacher/', 'student/'];
+    const observer = randomUUID();
+    const sessions = opened.map((model, at) => ({ session: model.session, prefix: prefixes[at] ?? '' }));
+    await link.ask('startObserver', { observer, sessions, specs }, teacher);
+    const iterator = feeds[Symbol.asyncIterator]();
+    try {
+      await pump(link, observer, iterator, { model: student ?? teacher, onProgress: options.onProgress });
+    } catch (error) {
+      // The first error counts. After an interrupt there is no child to ask.
+      await Promise.allSettled([iterator.return?.(), link.ask('endObserver', { observer }, teacher)]);
+      throw error;
+    }
+    return link.ask('endObserver', { observer }, teacher);
+  }, options);
+}
+
+interface Pumping {
+  readonly model: ModelSource;
+  readonly onProgress: ((batches: number) => void) | undefined;
+}
+
+/** While the child works on a batch, the next one is made. */
+async function pump(
+  link: RuntimeLink,
+  observer: string,
+  iterator: AsyncIterator<TensorMap>,
+  { model, onProgress }: Pumping,
+): Promise<void> {
+  let next = await iterator.next();
+  for (let batches = 1; !next.done; batches++) {
+    const work = link.ask('observe', { observer, feeds: toWire(next.value) }, model);
+    const [following] = await settleBoth(iterator.next(), work);
+    next = following;
+    onProgress?.(batches);
+  }
+}
+
+/** Both results; the error of the second goes first, since it is about the earlier batch. */
+async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [one, other] = await Promise.allSettled([first, second]);
+  if (other.status === 'rejected') throw other.reason;
+  if (one.status === 'rejected') throw one.reason;
+  return [one.value, other.value];
+}
