@@ -2,7 +2,7 @@
 import type { Accumulator, AccumulatorSpec, StreamedValue } from '../fit/accumulator.js';
 import { ACCUMULATORS } from '../fit/accumulators.js';
 import type { WireTensors } from './protocol.js';
-import { nativeFeeds, streamed, streamSession, UnsupportedError, type WorkerSession } from './worker-session.js';
+import { nativeFeeds, OutputStream, streamed, UnsupportedError, type WorkerSession } from './worker-session.js';
 
 /** An accumulator failed, not the runtime. */
 export class AccumulatorDefect extends Error {}
@@ -13,9 +13,10 @@ export interface ObservedSession {
   readonly prefix: string;
 }
 
-interface Source extends ObservedSession {
-  /** Outputs that some accumulator reads. */
-  readonly outputs: readonly string[];
+interface Source {
+  readonly prefix: string;
+  /** Runs that return the outputs that some accumulator reads. */
+  readonly outputs: OutputStream;
   /** Inputs that some accumulator reads. */
   readonly inputs: readonly string[];
 }
@@ -27,15 +28,16 @@ export class Observer {
   /** @throws UnsupportedError when a spec names a value that no model returns; AccumulatorDefect */
   constructor(sessions: readonly ObservedSession[], specs: readonly AccumulatorSpec[]) {
     const wanted = new Set(specs.flatMap(({ values }) => values));
-    this.#sources = sessions.map((session) => {
-      const { inputs, outputs } = session.target.signature;
-      const named = (ports: readonly { readonly name: string }[]): string[] =>
-        ports.map(({ name }) => name).filter((name) => wanted.has(session.prefix + name));
-      return { ...session, outputs: named(outputs), inputs: named(inputs) };
+    const known = new Set<string>();
+    this.#sources = sessions.map(({ target, prefix }) => {
+      const { inputs, outputs } = target.signature;
+      const read = (ports: readonly { readonly name: string }[]): string[] => {
+        const names = ports.map(({ name }) => name).filter((name) => wanted.has(prefix + name));
+        for (const name of names) known.add(prefix + name);
+        return names;
+      };
+      return { prefix, inputs: read(inputs), outputs: new OutputStream(target, read(outputs)) };
     });
-    const known = new Set(
-      this.#sources.flatMap(({ prefix, inputs, outputs }) => [...inputs, ...outputs].map((name) => prefix + name)),
-    );
     for (const name of wanted)
       if (!known.has(name)) throw new UnsupportedError(`"${name}" is no input or output of the model`);
     this.#accumulators = specs.map((spec) => {
@@ -49,13 +51,12 @@ export class Observer {
   async add(feeds: WireTensors): Promise<void> {
     const native = nativeFeeds(feeds);
     const batch = new Map<string, StreamedValue>();
-    for (const { target, prefix, inputs, outputs } of this.#sources) {
+    for (const { prefix, inputs, outputs } of this.#sources) {
       for (const name of inputs) {
         const value = native[name];
         if (value) batch.set(prefix + name, streamed(name, value));
       }
-      if (outputs.length === 0) continue;
-      for (const [name, value] of await streamSession(target, native, outputs)) batch.set(prefix + name, value);
+      for (const [name, value] of await outputs.run(native)) batch.set(prefix + name, value);
     }
     try {
       for (const accumulator of this.#accumulators) accumulator.add(batch);

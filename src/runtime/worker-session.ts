@@ -89,15 +89,51 @@ function checkCarried({ signature }: WorkerSession, outputs: readonly string[] |
   }
 }
 
-/** Runs once; `outputs` as float32. @throws UnsupportedError as `runSession`, and for an output that has no numbers */
-export async function streamSession(
-  target: WorkerSession,
-  feeds: Record<string, ort.Tensor>,
-  outputs: readonly string[],
-): Promise<Map<string, StreamedValue>> {
-  checkCarried(target, outputs);
-  const results = await target.session.run(feeds, outputs);
-  return new Map(Object.entries(results).map(([name, value]) => [name, streamed(name, value)]));
+/**
+ * Runs of one session whose outputs are looked at and forgotten. Outputs are written into the same arrays again and again
+ * where the feeds keep their sizes: fresh memory for every run takes longer to get than most values to compute.
+ */
+export class OutputStream {
+  readonly #target: WorkerSession;
+  readonly #outputs: readonly string[];
+  #arrays: Record<string, ort.Tensor | null> = {};
+  /** Sizes of the feeds that `#arrays` were made for; undefined where sizes of outputs depend on more than these. */
+  #sizes: string | undefined = '';
+
+  /** @throws UnsupportedError when an output has a type that would end the process */
+  constructor(target: WorkerSession, outputs: readonly string[]) {
+    checkCarried(target, outputs);
+    this.#target = target;
+    this.#outputs = outputs;
+  }
+
+  /** The outputs as float32, valid until the next run. @throws UnsupportedError for an output that has no numbers */
+  async run(feeds: Record<string, ort.Tensor>): Promise<Map<string, StreamedValue>> {
+    if (this.#outputs.length === 0) return new Map();
+    const results = await this.#native(feeds);
+    return new Map(Object.entries(results).map(([name, value]) => [name, streamed(name, value)]));
+  }
+
+  async #native(feeds: Record<string, ort.Tensor>): Promise<ort.InferenceSession.OnnxValueMapType> {
+    const { session } = this.#target;
+    const sizes = JSON.stringify(Object.entries(feeds).map(([name, { dims }]) => [name, dims]));
+    if (sizes === this.#sizes) {
+      try {
+        return await session.run(feeds, this.#arrays);
+      } catch {
+        // The other way tells whether it is about the arrays.
+        this.#sizes = undefined;
+      }
+    }
+    const results = await session.run(feeds, this.#outputs);
+    if (this.#sizes !== undefined) {
+      this.#sizes = sizes;
+      const reusable = (value: ort.OnnxValue | undefined): ort.Tensor | null =>
+        value instanceof ort.Tensor && value.type === 'float32' ? value : null;
+      this.#arrays = Object.fromEntries(this.#outputs.map((name) => [name, reusable(results[name])]));
+    }
+    return results;
+  }
 }
 
 /** float32 as it is, every other type of number copied. @throws UnsupportedError when there are no numbers */

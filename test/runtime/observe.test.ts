@@ -70,6 +70,31 @@ describe('observe', () => {
     expect([state?.min, state?.max]).toEqual([Math.min(...numbers), Math.max(...numbers)]);
   });
 
+  it('follows sizes that change from batch to batch, and those that depend on the values', async () => {
+    const model = tinyModel({
+      nodes: [
+        { op: 'Flatten', inputs: ['x'], outputs: ['f'], ints: { axis: 0 } },
+        { op: 'NonZero', inputs: ['f'], outputs: ['i'] },
+        { op: 'Cast', inputs: ['i'], outputs: ['z'], ints: { to: TYPE.float32 } },
+        { op: 'Neg', inputs: ['f'], outputs: ['n'] },
+      ],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n'] }],
+      outputs: [
+        { name: 'z', type: TYPE.float32, dims: [2, 'k'] },
+        { name: 'n', type: TYPE.float32, dims: [1, 'n'] },
+        { name: 'f', type: TYPE.float32, dims: [1, 'n'] },
+      ],
+    });
+    const rows = [[1, 2, 0], [0, 0, 3], [4, 5, 6], [7], [0, 8], [9, 0]];
+    const states = await observe(host, { teacher: model }, ['z', 'n', 'f'].map(range), batches(...rows));
+    const seen = (states as RangeState[]).map(({ elements, recent }) => [elements, ...recent.minima, ...recent.maxima]);
+    expect(seen).toEqual([
+      [18, 0, 0, 0, 0, 0, 0, 1, 2, 2, 0, 1, 0],
+      [14, -2, -3, -6, -7, -8, -9, 0, 0, -4, -7, 0, 0],
+      [14, 0, 0, 4, 7, 0, 0, 2, 3, 6, 7, 8, 9],
+    ]);
+  });
+
   it('gives empty states without data', async () => {
     const [state] = (await observe(host, { teacher: addModel(['n'], [1]) }, [range('y')], batches())) as RangeState[];
     expect([state?.batches, state?.min, state?.max]).toEqual([0, Infinity, -Infinity]);
