@@ -1,6 +1,7 @@
 // Passes that belong to quantization: what prepares a float model for 8 bits, and conversions to other number formats. None
 // of them is part of the preset `exact`.
 import type { AnyPass } from '../pass.js';
+import { equalizeChannels } from './equalize-channels.js';
 import { padInnerChannels } from './pad-inner-channels.js';
 import { padInputChannels } from './pad-input-channels.js';
 import { transposeGemmWeights } from './transpose-gemm-weights.js';
@@ -11,4 +12,5 @@ export const QUANTIZE_PASSES: readonly AnyPass[] = [
   transposeGemmWeights,
   padInputChannels,
   padInnerChannels,
+  equalizeChannels,
 ];
