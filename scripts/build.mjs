@@ -37,7 +37,7 @@ async function bundle(folder) {
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
-    external: ['onnxruntime-node'],
+    external: ['onnxruntime-node', 'sharp'],
     // CommonJS dependencies in the bundle call require() for modules of Node.
     banner: {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",

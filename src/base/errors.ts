@@ -54,6 +54,7 @@ export type InputCode =
   | 'runtime-rejects'
   | 'runtime-failed'
   | 'bad-feed'
+  | 'bad-data'
   | 'bad-report';
 
 /** A defect of mcompress itself. Exit status 4. */

@@ -2,7 +2,7 @@
 // records and from those of command-specs.ts.
 
 /** Headings of the help, in its order. */
-export const FLAG_GROUPS = ['What to do', 'Files', 'Checking and timing', 'Output'] as const;
+export const FLAG_GROUPS = ['What to do', 'Data', 'Files', 'Checking and timing', 'Output'] as const;
 export type FlagGroup = (typeof FLAG_GROUPS)[number];
 
 /** What shells offer as values. */
@@ -60,6 +60,30 @@ const WHAT = {
     group: 'What to do',
     help: 'initializers that are also graph inputs stay open to the caller (IR 3 style) instead of counting as constants',
   },
+} as const satisfies Record<string, Flag>;
+
+const DATA = {
+  data: {
+    name: 'data',
+    group: 'Data',
+    value: 'PATH[#PART]',
+    completes: 'files',
+    help: 'samples: a folder of images, .npy, .npz, idx, CIFAR binaries, a list of files, a module (docs/data.md)',
+  },
+  labels: {
+    name: 'labels',
+    group: 'Data',
+    value: 'FILE',
+    completes: 'files',
+    help: 'labels of the samples: file and label per line (.csv, .tsv, .txt), .json, or an array (.npy)',
+  },
+  preprocess: {
+    name: 'preprocess',
+    group: 'Data',
+    value: 'PRESET[:OPT=VALUE,..]',
+    help: 'how pictures become inputs: imagenet, caffe, tf, unit, raw, cifar10, mnist; as imagenet:mean=0.5/0.5/0.5',
+  },
+  limit: { name: 'limit', group: 'Data', value: 'N', help: 'use N samples, drawn by the seed' },
 } as const satisfies Record<string, Flag>;
 
 const FILES = {
@@ -211,5 +235,5 @@ const OUTPUT = {
   debug: { name: 'debug', group: 'Output', help: 'print the stack of an error' },
 } as const satisfies Record<string, Flag>;
 
-export const FLAGS = { ...WHAT, ...FILES, ...MEASURING, ...OUTPUT };
+export const FLAGS = { ...WHAT, ...DATA, ...FILES, ...MEASURING, ...OUTPUT };
 export type FlagKey = keyof typeof FLAGS;

@@ -1,8 +1,15 @@
 // A recipe: what a run does to a model, as data. Flags build one, `--recipe` loads one, and the report prints the one
 // that ran. It holds nothing about files, measuring or checking.
-import { UsageError } from '../base/errors.js';
+import { locate, UsageError } from '../base/errors.js';
 import { optionSchema } from '../base/option.js';
 import { suggestion } from '../base/suggest.js';
+import {
+  preprocessDocument,
+  preprocessFromJson,
+  preprocessSchema,
+  type Preprocess,
+  type PreprocessDocument,
+} from '../data/preprocess.js';
 import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
@@ -16,6 +23,8 @@ export interface Recipe {
   /** Operator set to convert the model to first; undefined leaves it. */
   readonly opset: number | undefined;
   readonly passes: readonly ConfiguredPass[];
+  /** How pictures become inputs of the model, for passes and verbs that take data. */
+  readonly preprocess?: Preprocess;
 }
 
 /** A recipe as JSON: `passes` and `preset` exclude each other; without either the preset is `exact`. */
@@ -27,6 +36,7 @@ export interface RecipeDocument {
   )[];
   readonly freeze?: Readonly<Record<string, readonly number[]>>;
   readonly opset?: number;
+  readonly preprocess?: string | PreprocessDocument;
 }
 
 /** The passes of a preset, with default options. */
@@ -79,6 +89,7 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(preset ? { preset } : { passes }),
     ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
     ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
+    ...(recipe.preprocess ? { preprocess: preprocessDocument(recipe.preprocess) } : {}),
   };
 }
 
@@ -90,12 +101,12 @@ export function parseRecipe(json: unknown, file: string): Recipe {
   const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
   if (!isRecord(json))
     throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
-  const known = ['version', 'preset', 'passes', 'freeze', 'opset', '$schema'];
+  const known = ['version', 'preset', 'passes', 'freeze', 'opset', 'preprocess', '$schema'];
   for (const key of Object.keys(json)) {
     if (!known.includes(key))
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
-  const { version, preset, passes, freeze, opset } = json;
+  const { version, preset, passes, freeze, opset, preprocess } = json;
   if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
@@ -115,7 +126,16 @@ export function parseRecipe(json: unknown, file: string): Recipe {
       passes === undefined
         ? presetPasses((preset ?? 'exact') as PresetName)
         : passes.map((step: unknown) => parseStep(step, bad)),
+    ...(preprocess === undefined ? {} : { preprocess: parsePreprocessKey(preprocess, file) }),
   };
+}
+
+function parsePreprocessKey(json: unknown, file: string): Preprocess {
+  try {
+    return preprocessFromJson(json);
+  } catch (error) {
+    throw error instanceof UsageError ? locate(error, { file }) : error;
+  }
 }
 
 function parseStep(step: unknown, bad: (what: string, fix: string) => UsageError): ConfiguredPass {
@@ -214,6 +234,7 @@ export function recipeSchema(): Record<string, unknown> {
         description: 'Sizes to fix, per graph input',
       },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
+      preprocess: preprocessSchema(),
     },
   };
 }

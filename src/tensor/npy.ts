@@ -25,11 +25,27 @@ const NUMERIC: Readonly<Record<string, DType>> = {
   f8: 'float64',
 };
 
+/** What the header of a .npy file says. */
+export interface NpyHeader {
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  /** Offset of the first element. */
+  readonly start: number;
+  /** Bytes of one element. */
+  readonly itemBytes: number;
+  /** The elements stand as in a tensor: little-endian, row-major, no texts. Any slice of them can be read alone. */
+  readonly plain: boolean;
+  readonly bigEndian: boolean;
+  readonly columnMajor: boolean;
+  /** Texts in UTF-32. */
+  readonly wideText: boolean;
+}
+
 /**
- * The array of a .npy file as a tensor (row-major; byte order and Fortran order are undone). `file` names it in messages.
+ * The header of a .npy file from its first bytes (at most 1 MiB and 12). `file` names it in messages.
  * @throws InputError bad-feed
  */
-export function readNpy(bytes: Uint8Array, file: string): Tensor {
+export function readNpyHeader(bytes: Uint8Array, file: string): NpyHeader {
   const { text, start } = readHeader(bytes, file);
   const descr = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(text);
   const order = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
@@ -41,20 +57,32 @@ export function readNpy(bytes: Uint8Array, file: string): Tensor {
     .filter((dim) => dim.trim() !== '')
     .map(Number);
   const [, endian = '<', kind = '', width = ''] = descr;
-  const count = elementCount(dims);
-  const text32 = kind === 'U';
-  const dtype = text32 || kind === 'S' ? 'string' : NUMERIC[kind + width];
+  const wideText = kind === 'U';
+  const dtype = wideText || kind === 'S' ? 'string' : NUMERIC[kind + width];
   if (!dtype) throw broken(file, `its element type ${kind}${width} is not supported`);
-  const itemBytes = Number(width) * (text32 ? 4 : 1);
+  const itemBytes = Number(width) * (wideText ? 4 : 1);
+  const bigEndian = endian === '>';
+  const columnMajor = order === 'True';
+  const plain = (!bigEndian || itemBytes === 1) && (!columnMajor || dims.length < 2) && dtype !== 'string';
+  return { dtype, dims, start, itemBytes, plain, bigEndian, columnMajor, wideText };
+}
+
+/**
+ * The array of a .npy file as a tensor (row-major; byte order and Fortran order are undone). `file` names it in messages.
+ * @throws InputError bad-feed
+ */
+export function readNpy(bytes: Uint8Array, file: string): Tensor {
+  const { dtype, dims, start, itemBytes, bigEndian, columnMajor, wideText } = readNpyHeader(bytes, file);
+  const count = elementCount(dims);
   const needed = count * itemBytes;
   if (needed > SIZE_LIMIT) throw broken(file, `it needs ${needed} bytes, more than ${SIZE_LIMIT}`);
   if (bytes.byteLength - start < needed)
     throw broken(file, `it is cut off: ${needed} bytes expected, ${bytes.byteLength - start} there`);
   let data = new Uint8Array(bytes.subarray(start, start + needed));
-  if (endian === '>') swapBytes(data, text32 ? 4 : itemBytes);
-  if (order === 'True') data = rowMajor(data, dims, itemBytes);
+  if (bigEndian) swapBytes(data, wideText ? 4 : itemBytes);
+  if (columnMajor) data = rowMajor(data, dims, itemBytes);
   return dtype === 'string'
-    ? new Tensor('string', dims, splitText(data, count, text32 ? 'utf-32' : 'bytes'))
+    ? new Tensor('string', dims, splitText(data, count, wideText ? 'utf-32' : 'bytes'))
     : new Tensor(dtype, dims, data);
 }
 

@@ -65,6 +65,8 @@ const ACCEPTED: readonly unknown[] = [
   { version: 1, passes: ['remove-identity', 'fold-constants:limit=4', { pass: 'fold-constants' }] },
   { version: 1, passes: [{ pass: 'fold-constants', options: { growth: 0, limit: 4 } }] },
   { version: 1, $schema: './recipe.schema.json', freeze: { x: [1, 3, 224, 224], '': [2] }, opset: 17 },
+  { version: 1, preprocess: 'imagenet:resize=256,order=bgr' },
+  { version: 1, preprocess: { preset: 'unit', mean: [0.5, 0.4, 0.3], std: 0.5, size: '480x640' } },
 ];
 
 describe('recipes as JSON', () => {
@@ -149,8 +151,12 @@ describe('recipes as JSON', () => {
     [{ version: 1, passes: [{ pass: 'no-such' }] }, 'unknown-pass'],
     [{ version: 1, passes: [{ pass: 'fold-constants', options: { x: 1 } }] }, 'unknown-option'],
     [{ version: 1, passes: [{ pass: 'fold-constants', options: { limit: 0 } }] }, 'bad-value'],
-  ])('name what is wrong in a pass: %j', (json, code) => {
-    expect(failure(() => read(json)).code).toBe(code);
+    [{ version: 1, preprocess: 'imagenett' }, 'bad-value'],
+    [{ version: 1, preprocess: { mean: 0.5 } }, 'bad-value'],
+    [{ version: 1, preprocess: { preset: 'unit', std: [1, 0, 1] } }, 'bad-value'],
+    [{ version: 1, preprocess: { preset: 'unit', meen: 0.5 } }, 'unknown-option'],
+  ])('name what is wrong in a pass or the preprocessing: %j', (json, code) => {
+    expect(failure(() => read(json))).toMatchObject({ code, exitCode: 2 });
   });
 });
 
