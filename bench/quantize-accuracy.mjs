@@ -33,7 +33,7 @@ const runOurs = options.only !== 'peer' && hasQuantize();
 if (options.only !== 'peer' && !runOurs) console.error('ours: left out, this build has no command `quantize`');
 const tools = [...(options.only === 'ours' ? [] : configurations), ...(runOurs ? ['ours'] : [])];
 const resultFile = options.json ?? join(workFolder, 'accuracy.json');
-const tableFile = resultFile.replace(/\.json$/, '') + '.txt';
+const tableFile = `${resultFile.replace(/\.json$/, '')}.txt`;
 
 /** What all splits of a model share: its data, its float answers, the model the peer starts from. */
 function setUp(one) {

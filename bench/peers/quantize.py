@@ -1,8 +1,8 @@
 """Quantizes with onnxruntime.quantization, for the quantization benches.
 
     python bench/peers/quantize.py prepare MODEL OUT                              opset 13 or later, then quant_pre_process
-    python bench/peers/quantize.py quantize PREPARED CALIBRATION.npz CONFIG OUT   static quantization, the named configuration
-    python bench/peers/quantize.py quantize MODEL random:COUNT[:INPUT=AxBxC] CONFIG OUT   the same on normal random inputs
+    python bench/peers/quantize.py quantize PREPARED CALIBRATION.npz CONFIG OUT   the named configuration (dynamic reads no data)
+    python bench/peers/quantize.py preprocess MODEL OUT                           quant_pre_process alone
     python bench/peers/quantize.py versions                                       JSON
 
 An error ends it with status 1 and one line in OUT.error. Needs: pip install onnx onnxruntime onnxslim sympy.
@@ -39,9 +39,13 @@ def raise_opset(source, target):
     onnx.save(onnxslim.slim(model), target)
 
 
-def prepare(source, target):
+def preprocess(source, target):
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    quant_pre_process(source, target)
+
+
+def prepare(source, target):
     opset = next(
         entry.version
         for entry in onnx.load(source).opset_import
@@ -52,7 +56,7 @@ def prepare(source, target):
             raised = os.path.join(folder, "raised.onnx")
             raise_opset(source, raised)
             source = raised
-        quant_pre_process(source, target)
+        preprocess(source, target)
 
 
 def configuration(name):
@@ -89,29 +93,8 @@ def stored_samples(path):
     ]
 
 
-def random_samples(model, text):
-    """`random:COUNT` and, for open sizes, `INPUT=AxBxC` each."""
-    count, *given = text.split(":")[1:]
-    shapes = {
-        name: [int(size) for size in dims.split("x")]
-        for name, dims in (entry.split("=") for entry in given)
-    }
-    generator = np.random.default_rng(0)
-    graph = onnx.load(model, load_external_data=False).graph
-    constants = {initializer.name for initializer in graph.initializer}
-
-    def value(port):
-        dims = [size.dim_value or 1 for size in port.type.tensor_type.shape.dim]
-        return generator.standard_normal(shapes.get(port.name, dims), dtype=np.float32)
-
-    return [
-        {port.name: value(port) for port in graph.input if port.name not in constants}
-        for _ in range(int(count))
-    ]
-
-
 def quantize(model, data, config, target):
-    from onnxruntime.quantization import CalibrationDataReader, quantize_static
+    from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
 
     class Reader(CalibrationDataReader):
         def __init__(self, feeds):
@@ -121,10 +104,10 @@ def quantize(model, data, config, target):
             return next(self.feeds, None)
 
     logging.disable(logging.WARNING)
-    feeds = (
-        random_samples(model, data) if data.startswith("random") else stored_samples(data)
-    )
-    quantize_static(model, target, Reader(feeds), **configuration(config))
+    if config == "dynamic":
+        quantize_dynamic(model, target)
+        return
+    quantize_static(model, target, Reader(stored_samples(data)), **configuration(config))
 
 
 def versions():
@@ -135,7 +118,12 @@ def versions():
 
 
 def main(verb, *rest):
-    verbs = {"prepare": prepare, "quantize": quantize, "versions": versions}
+    verbs = {
+        "prepare": prepare,
+        "preprocess": preprocess,
+        "quantize": quantize,
+        "versions": versions,
+    }
     if verb not in verbs:
         raise SystemExit(__doc__)
     try:

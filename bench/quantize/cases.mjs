@@ -88,7 +88,7 @@ export function hasQuantize() {
   return spawnSync(process.execPath, [bin, 'quantize', '--help'], { encoding: 'utf8' }).status === 0;
 }
 
-/** Runs our command; `error` is its last words on failure. */
+/** Runs our command; `error`: its last words on failure. */
 export function quantizeOurs(model, data, out) {
   const start = performance.now();
   const run = spawnSync(process.execPath, ourCommand({ model, data, out }), { encoding: 'utf8', maxBuffer: 1 << 28 });

@@ -55,7 +55,12 @@ export function prepareForPeer(folder, file) {
   return once(join(folder, 'prepared.onnx'), (out) => measured('prepare', file, out));
 }
 
-/** One configuration on one file of calibration images (or `random:COUNT`); `key` names it in the folder. */
+/** quant_pre_process alone, as its documentation advises. */
+export function preprocessByPeer(folder, file) {
+  return once(join(folder, 'preprocessed.onnx'), (out) => measured('preprocess', file, out));
+}
+
+/** One configuration on one file of calibration images; `key` names it in the folder. */
 export function quantizeByPeer(folder, prepared, { data, key, configuration }) {
   return once(join(folder, `${key}-${configuration}.onnx`), (out) =>
     measured('quantize', prepared, data, configuration, out),
