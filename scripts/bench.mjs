@@ -5,7 +5,18 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { prepare, root, runOrExit } from './prepare.mjs';
 
-const modules = ['bundle', 'models', 'process-tree', 'real-inputs', 'synthetic-net', 'table'];
+const modules = [
+  'bundle',
+  'fusion-conv-cases',
+  'fusion-operator-cases',
+  'fusion-parts',
+  'fusion-times',
+  'models',
+  'process-tree',
+  'real-inputs',
+  'synthetic-net',
+  'table',
+];
 const [name, ...args] = process.argv.slice(2);
 const scripts = readdirSync(join(root, 'bench'))
   .filter((file) => file.endsWith('.mjs'))
