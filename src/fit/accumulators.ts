@@ -1,5 +1,13 @@
 // Every kind of accumulator, by the name that specs use.
 import type { AccumulatorKind } from './accumulator.js';
+import { CHANNEL_STATISTICS } from './channel-statistics.js';
+import { PATCH_MOMENTS } from './patch-moments.js';
 import { RANGE } from './range.js';
+import { SIGNAL_ERROR } from './signal-error.js';
 
-export const ACCUMULATORS: Readonly<Record<string, AccumulatorKind>> = { range: RANGE };
+export const ACCUMULATORS: Readonly<Record<string, AccumulatorKind>> = {
+  range: RANGE,
+  'channel-statistics': CHANNEL_STATISTICS,
+  'patch-moments': PATCH_MOMENTS,
+  'signal-error': SIGNAL_ERROR,
+};
