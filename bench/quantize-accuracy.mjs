@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import {
   calibrationFile,
   chosenCases,
-  hasQuantize,
+  hasCommand,
   ourCommand,
   prepareData,
   quantizeOurs,
@@ -19,7 +19,7 @@ import {
 } from './quantize/cases.mjs';
 import { readLabels } from './quantize/npy.mjs';
 import { configurations, peerFolder, peerVersions, prepareForPeer, quantizeByPeer } from './quantize/peer.mjs';
-import { answersOf, pick, score } from './quantize/scores.mjs';
+import { answersOf, paired, pick, score } from './quantize/scores.mjs';
 import { formatTable } from './table.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -29,7 +29,7 @@ const { values: options, positionals } = parseArgs({
 const splitCount = Number(options.splits);
 const chosen = chosenCases(positionals);
 const versions = peerVersions();
-const runOurs = options.only !== 'peer' && hasQuantize();
+const runOurs = options.only !== 'peer' && hasCommand('quantize');
 if (options.only !== 'peer' && !runOurs) console.error('ours: left out, this build has no command `quantize`');
 const tools = [...(options.only === 'ours' ? [] : configurations), ...(runOurs ? ['ours'] : [])];
 const resultFile = options.json ?? join(workFolder, 'accuracy.json');
@@ -92,7 +92,7 @@ function summarize(results) {
   };
 }
 
-function judge({ name, drop: allowed }, summaries) {
+function judge({ name, drop: allowed }, summaries, results) {
   const peer = configurations
     .flatMap((tool) => (summaries[tool]?.drop === undefined ? [] : [{ tool, drop: summaries[tool].drop }]))
     .sort((a, b) => a.drop - b.drop)[0];
@@ -100,7 +100,10 @@ function judge({ name, drop: allowed }, summaries) {
   if (!ours) return { name, allowed, peer };
   // Drops are whole images over splits; the slack is for the rounding of their mean.
   const bar = Math.min(allowed, peer?.drop ?? Infinity) + 1e-9;
-  return { name, allowed, peer, drop: ours.drop ?? null, met: ours.error === null && ours.drop <= bar };
+  const met = ours.error === null && ours.drop <= bar;
+  if (ours.error !== null || !peer) return { name, allowed, peer, drop: ours.drop ?? null, met };
+  const beside = results[peer.tool].map(({ right }, split) => paired(right, results.ours[split].right));
+  return { name, allowed, peer, drop: ours.drop, met, beside };
 }
 
 const number = (value, digits = 2) => (value === undefined ? '' : value.toFixed(digits));
@@ -126,20 +129,25 @@ function rowsOf({ name }, results, summaries) {
   });
 }
 
-function verdictLine({ name, allowed, peer, drop, met }) {
-  const beside = peer ? `the peer's best ${number(peer.drop)} (${peer.tool})` : 'no peer';
-  const bar = `at most ${allowed}, ${beside}`;
+function verdictLine({ name, allowed, peer, drop, met, beside }) {
+  const best = peer ? `the peer's best ${number(peer.drop)} (${peer.tool})` : 'no peer';
+  const bar = `at most ${allowed}, ${best}`;
   if (met === undefined) return `${name}: bar ${bar}; ours not run`;
-  return `${name}: ${met ? 'met' : 'MISSED'}: ${drop === null ? 'fails' : number(drop)}, bar ${bar}`;
+  const p = beside?.map((split) => number(split.p)).join(' ');
+  const pairs = p ? `; ours against that peer, p per split: ${p}` : '';
+  return `${name}: ${met ? 'met' : 'MISSED'}: ${drop === null ? 'fails' : number(drop)}, bar ${bar}${pairs}`;
 }
 
 const heading = ['model and tool', 'splits', 'float', 'top-1', 'drop', 'worst', 'least p', 'agree %', 'dB', 's', 'MiB'];
 const states = chosen.map((one) => ({ one, results: Object.fromEntries(tools.map((tool) => [tool, []])) }));
 
+/** Right or wrong per image is for the comparison of tools only. */
+const withoutRows = (key, value) => (key === 'right' ? undefined : value);
+
 function publish() {
   const judged = states.map(({ one, results }) => {
     const summaries = Object.fromEntries(tools.map((tool) => [tool, summarize(results[tool])]));
-    return { model: one.name, summaries, results, verdict: judge(one, summaries) };
+    return { model: one.name, summaries, results, verdict: judge(one, summaries, results) };
   });
   const rows = states.flatMap(({ one, results }, at) =>
     tools.some((tool) => results[tool].length > 0) ? rowsOf(one, results, judged[at].summaries) : [],
@@ -148,7 +156,7 @@ function publish() {
   const text = `${formatTable([heading, ...rows])}\n\n${verdicts.map(verdictLine).join('\n')}\n`;
   const command = ourCommand({ model: 'MODEL', data: 'DATA', out: 'OUT' }).slice(1).join(' ');
   mkdirSync(workFolder, { recursive: true });
-  writeFileSync(resultFile, `${JSON.stringify({ versions, command, models: judged }, null, 2)}\n`);
+  writeFileSync(resultFile, `${JSON.stringify({ versions, command, models: judged }, withoutRows, 2)}\n`);
   writeFileSync(tableFile, text);
   return { text, verdicts };
 }

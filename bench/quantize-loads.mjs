@@ -12,7 +12,7 @@ import { findFeeds } from '../dist/runtime/find-feeds.js';
 import { RuntimeHost } from '../dist/runtime/host.js';
 import { compareLatency } from '../dist/runtime/latency.js';
 import { catalogue, feedOptions, listModels, modelName, python } from './models.mjs';
-import { hasQuantize, quantizeOurs, workFolder } from './quantize/cases.mjs';
+import { hasCommand, quantizeOurs, workFolder } from './quantize/cases.mjs';
 import { writeFeeds } from './quantize/npy.mjs';
 import { peerFolder, peerVersions, preprocessByPeer, quantizeByPeer } from './quantize/peer.mjs';
 import { realFeeds } from './real-inputs.mjs';
@@ -27,7 +27,7 @@ if (!python) {
   process.exit(2);
 }
 const budget = 1000 * Number(options.budget);
-const runOurs = options.only !== 'peer' && hasQuantize();
+const runOurs = options.only !== 'peer' && hasCommand('quantize');
 if (options.only !== 'peer' && !runOurs) console.error('ours: left out, this build has no command `quantize`');
 
 /** Decibels below which outputs are no longer the same thing. */

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { RuntimeHost } from '../dist/runtime/host.js';
 import { compareLatency } from '../dist/runtime/latency.js';
 import { Tensor } from '../dist/tensor/tensor.js';
-import { calibrationFile, chosenCases, hasQuantize, prepareData, quantizeOurs, workFolder } from './quantize/cases.mjs';
+import { calibrationFile, chosenCases, hasCommand, prepareData, quantizeOurs, workFolder } from './quantize/cases.mjs';
 import { readHeader } from './quantize/npy.mjs';
 import { configurations, peerFolder, peerVersions, prepareForPeer, quantizeByPeer } from './quantize/peer.mjs';
 import { formatTable } from './table.mjs';
@@ -22,7 +22,7 @@ const { values: options, positionals } = parseArgs({
 const budget = 1000 * Number(options.budget);
 const chosen = chosenCases(positionals).filter(({ speed }) => speed !== undefined);
 const versions = peerVersions();
-const runOurs = options.only !== 'peer' && hasQuantize();
+const runOurs = options.only !== 'peer' && hasCommand('quantize');
 if (options.only !== 'peer' && !runOurs) console.error('ours: left out, this build has no command `quantize`');
 
 /** The first image that is scored, as feeds. */

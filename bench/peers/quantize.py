@@ -3,6 +3,7 @@
     python bench/peers/quantize.py prepare MODEL OUT                              opset 13 or later, then quant_pre_process
     python bench/peers/quantize.py quantize PREPARED CALIBRATION.npz CONFIG OUT   the named configuration (dynamic reads no data)
     python bench/peers/quantize.py preprocess MODEL OUT                           quant_pre_process alone
+    python bench/peers/quantize.py calibrate PREPARED CALIBRATION.npz METHOD OUT   only the ranges (Percentile, Entropy, MinMax); writes their names
     python bench/peers/quantize.py versions                                       JSON
 
 An error ends it with status 1 and one line in OUT.error. Needs: pip install onnx onnxruntime onnxslim sympy.
@@ -93,15 +94,36 @@ def stored_samples(path):
     ]
 
 
+class Reader:
+    """What the peer calls a CalibrationDataReader: anything with get_next."""
+
+    def __init__(self, feeds):
+        self.feeds = iter(feeds)
+
+    def get_next(self):
+        return next(self.feeds, None)
+
+
+def calibrate(model, data, method, target):
+    from onnxruntime.quantization import CalibrationMethod
+    from onnxruntime.quantization.calibrate import create_calibrator
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    with tempfile.TemporaryDirectory() as folder:
+        calibrator = create_calibrator(
+            model,
+            sorted({*QLinearOpsRegistry, *QDQRegistry}),
+            augmented_model_path=os.path.join(folder, "augmented.onnx"),
+            calibrate_method=CalibrationMethod[method],
+        )
+        calibrator.collect_data(Reader(stored_samples(data)))
+        ranges = calibrator.compute_data()
+    with open(target, "w", encoding="utf8") as file:
+        json.dump(sorted(ranges.keys()), file)
+
+
 def quantize(model, data, config, target):
-    from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
-
-    class Reader(CalibrationDataReader):
-        def __init__(self, feeds):
-            self.feeds = iter(feeds)
-
-        def get_next(self):
-            return next(self.feeds, None)
+    from onnxruntime.quantization import quantize_dynamic, quantize_static
 
     logging.disable(logging.WARNING)
     if config == "dynamic":
@@ -121,6 +143,7 @@ def main(verb, *rest):
     verbs = {
         "prepare": prepare,
         "preprocess": preprocess,
+        "calibrate": calibrate,
         "quantize": quantize,
         "versions": versions,
     }

@@ -19,6 +19,19 @@ export const ourCommand = ({ model, data, out }) => [
   '--no-report',
 ];
 
+/** The same for the ranges alone, with all calibrators. */
+export const calibrationCommand = ({ model, data, out }) => [
+  bin,
+  'calibrate',
+  model,
+  '-o',
+  out,
+  '--data',
+  data,
+  '--preprocess',
+  'raw',
+];
+
 const imagenet = { source: 'imagenet', path: join(assets, 'images/imagenet-1000'), layout: 'nchw' };
 const cifarFolder = join(process.env.MCOMPRESS_DATA ?? join(root, '.cache/data'), 'cifar10');
 const cifar = { source: 'cifar10', path: cifarFolder, order: 'rgb' };
@@ -83,9 +96,10 @@ export function prepareData({ name, data }, splits) {
 
 export const calibrationFile = (folder, split) => join(folder, `calibration-${split}.npz`);
 
-/** Whether this build has the command, so that the peer's figures can be had before ours. */
-export function hasQuantize() {
-  return spawnSync(process.execPath, [bin, 'quantize', '--help'], { encoding: 'utf8' }).status === 0;
+/** Whether this build has a command, so that the peer's figures can be had before ours. */
+export function hasCommand(verb) {
+  const { stdout } = spawnSync(process.execPath, [bin, '--help'], { encoding: 'utf8' });
+  return stdout.split('\n').some((line) => line.startsWith(`  ${verb} `));
 }
 
 /** Runs our command; `error`: its last words on failure. */

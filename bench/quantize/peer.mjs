@@ -60,6 +60,12 @@ export function preprocessByPeer(folder, file) {
   return once(join(folder, 'preprocessed.onnx'), (out) => measured('preprocess', file, out));
 }
 
+/** The percentile calibrator alone; never kept, since its time is what is wanted. */
+export function calibrateByPeer(prepared, data, out) {
+  rmSync(out, { force: true });
+  return measured('calibrate', prepared, data, 'Percentile', out);
+}
+
 /** One configuration on one file of calibration images; `key` names it in the folder. */
 export function quantizeByPeer(folder, prepared, { data, key, configuration }) {
   return once(join(folder, `${key}-${configuration}.onnx`), (out) =>

@@ -62,22 +62,30 @@ export function mcnemar(lost, won) {
   return Math.min(1, 2 * tail);
 }
 
-/** Top-1 in per cent, drop in points, agreement in per cent, p of the drop, signal-to-noise of the outputs in dB. */
+/** Of the images where just one of two results is right: how many the second lost and won, with p. */
+export function paired(before, after) {
+  const lost = before.filter((right, row) => right && !after[row]).length;
+  const won = before.filter((right, row) => !right && after[row]).length;
+  return { lost, won, p: mcnemar(lost, won) };
+}
+
+/** Top-1 in per cent, drop in points, agreement in per cent, p of the drop, signal-to-noise of the outputs in dB; `right` per image. */
 export function score(reference, answers, labels) {
   const before = topClasses(reference);
   const after = topClasses(answers);
-  const count = (holds) => labels.filter((_, row) => holds(row)).length;
-  const lost = count((row) => before[row] === labels[row] && after[row] !== labels[row]);
-  const won = count((row) => before[row] !== labels[row] && after[row] === labels[row]);
-  const percent = (hits) => (100 * hits) / labels.length;
+  const floatRight = before.map((top, row) => top === labels[row]);
+  const right = after.map((top, row) => top === labels[row]);
+  const percent = (hits) => (100 * hits.filter(Boolean).length) / labels.length;
+  const { lost, won, p } = paired(floatRight, right);
   return {
-    floatTop1: percent(count((row) => before[row] === labels[row])),
-    top1: percent(count((row) => after[row] === labels[row])),
-    drop: percent(lost - won),
+    floatTop1: percent(floatRight),
+    top1: percent(right),
+    drop: (100 * (lost - won)) / labels.length,
     lost,
     won,
-    p: mcnemar(lost, won),
-    agreement: percent(count((row) => before[row] === after[row])),
+    p,
+    agreement: percent(before.map((top, row) => top === after[row])),
     decibels: signalToNoise(reference, answers),
+    right,
   };
 }
