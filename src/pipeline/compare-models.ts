@@ -103,7 +103,8 @@ async function compare(host: RuntimeHost, workspace: Workspace, request: Compare
   return { a: await side(a), b: await side(b), reference, check, inside, measurement };
 }
 
-function externalBytes({ document }: DecodedModel): number {
+/** Bytes of the weights that stand in files of their own. */
+export function externalBytes({ document }: DecodedModel): number {
   const external = [...document.records.tensors].filter(([, { isExternal }]) => isExternal);
   return external.reduce((sum, [tensor]) => sum + tensor.byteLength, 0);
 }

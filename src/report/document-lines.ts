@@ -127,6 +127,8 @@ function blockLines(block: Block, { width, folded }: LineOptions): Line[] {
       return stackLines(block, width);
     case 'intervals':
       return block.rows.map(({ label, text, tone }) => [span(`${label}: `), span(text, TONE_STYLES[tone])]);
+    case 'matrix':
+      return [];
     default:
       return block satisfies never;
   }

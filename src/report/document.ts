@@ -79,11 +79,25 @@ export interface IntervalBlock {
   readonly rows: readonly IntervalRow[];
 }
 
+/** Counts by row and column: a picture. A terminal and Markdown leave it out, a table beside it says what matters. */
+export interface MatrixBlock {
+  readonly kind: 'matrix';
+  readonly caption: string;
+  readonly description: string;
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  /** Short names of the columns, for above them. */
+  readonly heads: readonly string[];
+  /** Those that are not 0. */
+  readonly cells: readonly { readonly row: number; readonly column: number; readonly count: number }[];
+}
+
 export type Block =
   | TableBlock
   | BarsBlock
   | StackBlock
   | IntervalBlock
+  | MatrixBlock
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'text'; readonly text: string; readonly tone?: Tone }
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [term: string, text: string])[] }

@@ -79,7 +79,7 @@ p{margin:0}
 p.warn,p.bad,p.good{padding:8px 12px;border-left:3px solid;border-radius:2px;background:var(--card);overflow-wrap:anywhere}
 p.warn+p.warn{margin-top:8px}
 section>p.warn+p.warn{margin-top:-14px}
-main>p.warn,main>p.bad{margin:12px 0}
+main>p.warn,main>p.bad,main>p.good{margin:12px 0}
 .answers{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:12px;margin:0 0 16px;padding:0}
 .answers>div:only-child{grid-column:1/-1}
 .answers>div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px 18px}
@@ -128,6 +128,10 @@ paint-order:stroke;stroke:var(--card);stroke-width:5px;stroke-linejoin:round}
 .s-bad{fill:var(--bad)}.s-track{fill:var(--track)}.s-axis{stroke:var(--quiet)}.s-grid{stroke:var(--line)}
 .m-good{fill:var(--good);stroke:var(--good)}.m-bad{fill:var(--bad);stroke:var(--bad)}
 .m-plain,.m-warn{fill:var(--before);stroke:var(--before)}
+.matrix{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);gap:0 12px}
+.matrix svg text{stroke:none}.matrix g text{fill:var(--text)}
+.matrix ol{list-style:none;margin:0;padding:0;font-size:12.5px;max-width:150px}
+.matrix li{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 dl.facts{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:6px 20px;margin:0;font-size:14px}
 .facts dt{color:var(--quiet)}.facts dd{margin:0;overflow-wrap:anywhere}
 footer{color:var(--quiet);font-size:13px;padding:8px 2px 24px}
@@ -146,6 +150,7 @@ table{font-size:13.5px}
 .bars .label{display:block;white-space:normal;line-height:1.35;max-height:4.05em;overflow:hidden}.bars .head{overflow:visible}
 .bars svg{grid-column:1/3;grid-row:2;margin-top:3px}
 .drop{display:none}
+.matrix{gap:0 8px}.matrix ol{max-width:88px}
 dl.facts{grid-template-columns:minmax(0,1fr);gap:0}.facts dd{margin-bottom:8px}
 }
 @media(max-width:340px){.answers{grid-template-columns:minmax(0,1fr)}}`;

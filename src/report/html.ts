@@ -11,6 +11,7 @@ import type {
   StackBlock,
   TableBlock,
 } from './document.js';
+import { heatMapHtml } from './heat-map.js';
 import { STYLE } from './html-style.js';
 import { escapeHtml, htmlLines, htmlName, htmlText } from './html-text.js';
 
@@ -133,6 +134,8 @@ function blockHtml(block: Block): string {
       return stackHtml(block);
     case 'intervals':
       return `<figure><figcaption>${htmlText(block.caption)}</figcaption>${intervalChart(block)}</figure>`;
+    case 'matrix':
+      return heatMapHtml(block);
     default:
       return block satisfies never;
   }

@@ -94,6 +94,8 @@ function blockText(block: Block): string {
       return stackText(block);
     case 'intervals':
       return intervalText(block);
+    case 'matrix':
+      return '';
     default:
       return block satisfies never;
   }
@@ -107,5 +109,5 @@ export function renderMarkdown({ title, lead, sections, footer }: Document): str
     ...sections.flatMap(({ title: heading, blocks }) => [`## ${escapeMarkdown(heading)}`, ...blocks.map(blockText)]),
     paragraph(footer),
   ];
-  return `${parts.join('\n\n')}\n`;
+  return `${parts.filter((part) => part !== '').join('\n\n')}\n`;
 }

@@ -2,6 +2,7 @@
 import { compareDocument } from './compare-document.js';
 import type { Document } from './document.js';
 import { renderHtml } from './html.js';
+import { evalDocument } from './eval-document.js';
 import { inspectDocument } from './inspect-document.js';
 import { writeReport } from './json.js';
 import { renderMarkdown } from './markdown.js';
@@ -28,6 +29,8 @@ export function reportDocument(report: Report): Document {
       return profileDocument(report);
     case 'compare':
       return compareDocument(report);
+    case 'eval':
+      return evalDocument(report);
     default:
       return report satisfies never;
   }

@@ -2,6 +2,7 @@
 import { SLIM_BATCH, type SlimBatchReport } from './batch-report.js';
 import { REPORT_VERSION } from './facts.js';
 import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
+import { EVAL_REPORT, type EvalReport } from './eval-report.js';
 import { INSPECT_REPORT, type InspectReport } from './inspect-report.js';
 import { PROFILE_REPORT, type ProfileReport } from './profile-report.js';
 import { SLIM_REPORT, type SlimReport } from './report.js';
@@ -14,6 +15,7 @@ export interface ReportKinds {
   readonly inspect: InspectReport;
   readonly profile: ProfileReport;
   readonly compare: CompareReport;
+  readonly eval: EvalReport;
 }
 export type ReportKind = keyof ReportKinds;
 /** A document of any kind. */
@@ -27,6 +29,7 @@ export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> 
   inspect: INSPECT_REPORT,
   profile: PROFILE_REPORT,
   compare: COMPARE_REPORT,
+  eval: EVAL_REPORT,
 };
 
 /** JSON Schema of the documents of one kind. */

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { escapeMarkdown } from '../../src/report/markdown.js';
 import { renderReportFile } from '../../src/report/render.js';
 import type { Report } from '../../src/report/schema.js';
+import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
 
@@ -13,6 +14,9 @@ const SAMPLES = [
   ['inspect', sampleInspect()],
   ['profile', sampleProfile()],
   ['compare', sampleCompare()],
+  ['eval', sampleEval()],
+  ['eval of 100 classes', sampleEval(100)],
+  ['eval of images', sampleImageEval()],
 ] as const;
 
 /** Runs of table lines. */

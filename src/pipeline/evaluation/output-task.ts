@@ -55,7 +55,7 @@ const OFFSET_PROBE = 32;
 /**
  * Decides the task on the first samples of the data.
  * @throws UsageError bad-value: no such output, several that look like class scores, or none; InputError as `host.run`,
- *   bad-feed without samples
+ *   bad-data without samples
  */
 export async function decideTask(
   host: RuntimeHost,
@@ -72,7 +72,7 @@ export async function decideTask(
   const outputs = await runner.run(samples);
   const [first] = outputs;
   if (!first)
-    throw new InputError('bad-feed', 'the data has no sample', {
+    throw new InputError('bad-data', 'the data has no sample', {
       at: { file: data.path },
       fix: 'check the folder, and what was skipped',
     });

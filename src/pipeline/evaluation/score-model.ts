@@ -33,7 +33,7 @@ export interface ScoreOptions {
 
 /**
  * Runs the model over the data. Memory does not grow with the data but for the answers themselves.
- * @throws InputError as `host.run`, bad-feed when a label is no class of the model; InterruptError
+ * @throws InputError as `host.run`, bad-data when a label is no class of the model; InterruptError
  */
 export async function scoreModel(
   host: RuntimeHost,
@@ -120,7 +120,7 @@ function wrongLabel(
 ): InputError {
   const offset = labelOffset === 0 ? '' : ` (${moved} with the offset ${labelOffset})`;
   return new InputError(
-    'bad-feed',
+    'bad-data',
     `the label of ${name} is ${label}${offset}, and output "${output}" has the classes 0 to ${classes - 1}`,
     {
       fix:

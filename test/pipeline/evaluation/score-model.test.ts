@@ -161,7 +161,7 @@ describe('scores of classes', () => {
         ),
       ),
     ).rejects.toMatchObject({
-      code: 'bad-feed',
+      code: 'bad-data',
       message: 'the label of row#1 is 3, and output "y" has the classes 0 to 2',
       fix: 'labels that begin with 1 need --label-offset -1',
     });

@@ -1,0 +1,173 @@
+// `eval`: a model on data, alone or against a reference on the same samples.
+import { InterruptError, UsageError } from '../../base/errors.js';
+import type { DataSet, Skipped, StreamOptions } from '../../data/data-set.js';
+import { RuntimeHost } from '../../runtime/host.js';
+import { externalBytes, type ComparedFile } from '../compare-models.js';
+import { digestFiles, type FileDigest } from '../model-facts.js';
+import type { Answers } from './answers.js';
+import { accuracyOf, compareAnswers, lossOf, type Accuracy, type Comparison, type Loss } from './compare-answers.js';
+import { createStore } from './output-store.js';
+import { decideTask, type OutputTask, type TaskRequest } from './output-task.js';
+import { scoreModel } from './score-model.js';
+
+export interface EvaluateRequest {
+  readonly model: ComparedFile;
+  readonly reference: ComparedFile | undefined;
+  /** Opened for the inputs of the model. */
+  readonly data: DataSet;
+  /** So many samples, drawn by `seed`; all, as they are stored, when undefined. */
+  readonly limit: number | undefined;
+  readonly seed: number;
+  readonly task: 'auto' | 'classify' | 'regress';
+  readonly output: string | undefined;
+  readonly labelOffset: number | undefined;
+  /** Points or percent, as `lossOf` says; needs the reference. */
+  readonly maxDrop: number | undefined;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly onStage?: (text: string, progress?: string) => void;
+}
+
+/** One model and what it answered. */
+export interface EvaluatedSide {
+  readonly file: FileDigest;
+  readonly answers: Answers;
+  /** Undefined without labels. */
+  readonly accuracy: Accuracy | undefined;
+}
+
+export interface EvaluateOutcome {
+  readonly model: EvaluatedSide;
+  readonly reference: EvaluatedSide | undefined;
+  readonly comparison: Comparison | undefined;
+  readonly loss: Loss | undefined;
+  readonly gate: { readonly maxDrop: number; readonly verdict: 'met' | 'missed' } | undefined;
+  readonly data: {
+    /** Undefined with a limit: it would read what is not used. */
+    readonly digest: string | undefined;
+    readonly skipped: readonly Skipped[];
+    readonly warnings: readonly string[];
+  };
+  readonly elapsedMs: number;
+}
+
+/**
+ * Scores the model, and the reference before it.
+ * @throws UsageError conflict (`maxDrop` without a reference), bad-value (as `decideTask`); InputError as `scoreModel`;
+ *   InterruptError
+ */
+export async function evaluateModel(request: EvaluateRequest): Promise<EvaluateOutcome> {
+  if (request.maxDrop !== undefined && !request.reference)
+    throw new UsageError('conflict', '--max-drop compares with a reference, and there is none', {
+      fix: 'name the original with --reference',
+    });
+  const host = new RuntimeHost();
+  try {
+    return await evaluate(host, request);
+  } catch (error) {
+    throw request.signal.aborted && !(error instanceof InterruptError)
+      ? new InterruptError('interrupted', { cause: error })
+      : error;
+  } finally {
+    await host.dispose();
+  }
+}
+
+async function evaluate(host: RuntimeHost, request: EvaluateRequest): Promise<EvaluateOutcome> {
+  const { model, reference, data, maxDrop, threads, signal } = request;
+  const start = performance.now();
+  const part: StreamOptions =
+    request.limit === undefined ? {} : { order: 'shuffled', seed: request.seed, to: request.limit };
+  const settings = { part, threads, signal };
+  request.onStage?.('looking at the outputs');
+  const task = await decideTask(host, model.path, data, { ...settings, ...taskRequest(request) });
+  const store = reference && createStore();
+  try {
+    const progress = (name: string) => ({ ...settings, onProgress: progressOf(request, name) });
+    const before =
+      reference &&
+      (await scoreModel(host, reference.path, data, {
+        ...progress('the reference'),
+        task: await referenceTask(host, task, request, settings),
+        ...(store ? { keep: store } : {}),
+      }));
+    const after = await scoreModel(host, model.path, data, {
+      ...progress('the model'),
+      task,
+      ...(before && reference && store ? { against: { model: reference.path, task: before.task, store } } : {}),
+    });
+    request.onStage?.('summing up');
+    const comparison = before && compareAnswers(before, after);
+    const loss = comparison && lossOf(comparison);
+    return {
+      model: await sideOf(model, after),
+      reference: reference && before && (await sideOf(reference, before)),
+      comparison,
+      loss,
+      gate: maxDrop === undefined || !loss ? undefined : { maxDrop, verdict: gateVerdict(loss, maxDrop) },
+      data: {
+        digest: request.limit === undefined ? await data.digest() : undefined,
+        skipped: data.skipped,
+        warnings: data.warnings(),
+      },
+      elapsedMs: performance.now() - start,
+    };
+  } finally {
+    store?.dispose();
+  }
+}
+
+const taskRequest = ({ task, output, labelOffset }: EvaluateRequest): TaskRequest => ({
+  task,
+  ...(output === undefined ? {} : { output }),
+  ...(labelOffset === undefined ? {} : { labelOffset }),
+});
+
+/** Hundredths of a point are rounding of the division. */
+const GATE_SLACK = 1e-9;
+
+/** Whether the loss, as measured, is within `maxDrop`: its interval does not count. */
+export function gateVerdict({ value }: Loss, maxDrop: number): 'met' | 'missed' {
+  return value <= maxDrop + GATE_SLACK ? 'met' : 'missed';
+}
+
+function progressOf({ data, limit, onStage }: EvaluateRequest, name: string): (done: number) => void {
+  const total = Math.min(data.size ?? Infinity, limit ?? Infinity);
+  const of = Number.isFinite(total) ? ` of ${total}` : '';
+  return (done) => onStage?.(`running ${name}`, `${done}${of} samples`);
+}
+
+/**
+ * The task of the reference, whose outputs may have other names than those of the model: then they are matched in order.
+ * @throws UsageError conflict when the outputs have no counterpart
+ */
+async function referenceTask(
+  host: RuntimeHost,
+  task: OutputTask,
+  { reference, data }: EvaluateRequest,
+  settings: TaskRequest,
+): Promise<OutputTask> {
+  if (!reference) return task;
+  const { outputs } = await host.describe(reference.path, { threads: settings.threads ?? 1 });
+  const names = outputs.map(({ name }) => name);
+  if (task.kind === 'regress') {
+    if (task.outputs.every((name) => names.includes(name))) return task;
+    if (task.outputs.length === names.length) return { ...task, outputs: names };
+    throw unmatched(`the model has the outputs ${task.outputs.join(', ')}, the reference has ${names.join(', ')}`);
+  }
+  const own = names.includes(task.output) ? { output: task.output } : {};
+  const other = await decideTask(host, reference.path, data, { ...settings, ...own, task: 'classify' });
+  if (other.kind !== 'classify' || other.classes !== task.classes)
+    throw unmatched(
+      `the model has ${task.classes} classes, the reference has ${other.kind === 'classify' ? other.classes : 'none'}`,
+    );
+  return { ...other, labelOffset: task.labelOffset };
+}
+
+const unmatched = (message: string): UsageError =>
+  new UsageError('conflict', message, { fix: 'compare models with the same outputs, or choose one with --output' });
+
+async function sideOf({ decoded, path }: ComparedFile, answers: Answers): Promise<EvaluatedSide> {
+  const file = await digestFiles(path, externalBytes(decoded), 'skip');
+  return { file, answers, accuracy: accuracyOf(answers) };
+}
