@@ -9,13 +9,13 @@ import { isUnpadded, windowGeometry } from './conv-geometry.js';
 import { isRefusal, refuse, type Refusal } from './plan.js';
 import { scaledInputs, scaledOutputs, setLayerWeights, tensorLayerOf, type TensorLayer } from './tensor-layer.js';
 
-export type AbsorptionCode = 'no-bias' | 'clip' | 'padded' | 'between' | 'out-of-range';
+export type AbsorptionCode = 'no-bias' | 'padded' | 'between' | 'out-of-range';
 
 /**
  * Moves what the outputs of the producer of `link` have at least, where that is positive, into the bias of its consumer.
  * `minima`: smallest value per output channel of the producer, before any activation. Returns the number of channels, or
- * why the link stays as it is: a Clip between (its upper bound would move), a consumer that pads or is transposed (its
- * border would see other sums), a node in between that takes no shift, a consumer that has no place for a bias.
+ * why the link stays as it is: a consumer that pads or is transposed (its border would see other sums), a node in between
+ * that takes no shift, a layer that has no bias or no place for one.
  */
 export function absorbHighBias(
   link: ChannelLink,
@@ -28,7 +28,6 @@ export function absorbHighBias(
   const producer = tensorLayerOf(link.producer.node, facts);
   const consumer = tensorLayerOf(link.consumer.node, facts);
   if (!producer || isRefusal(producer) || !consumer || isRefusal(consumer)) return refuse('out-of-range');
-  if (link.clip) return refuse('clip');
   if (!producer.bias) return refuse('no-bias');
   if (!seesShiftEverywhere(consumer, facts)) return refuse('padded');
   const scale = new Float64Array(link.channels).fill(1);

@@ -1,8 +1,7 @@
 // Cross-layer equalization. The outputs of a layer may be divided by T[c] when the columns of the next are multiplied by it.
 // Data-free (Nagel et al., Data-Free Quantization through Weight Equalization and Bias Correction, 2019): T makes the ranges
 // of a channel equal in all layers that touch it, r' = (r_0 r_1 ... r_n)^(1/(n+1)); two dense layers give the square root of
-// that paper, a depthwise one in between the cube root. With data: T[c] = (a[c] / max a)^alpha for the largest
-// magnitude a[c] of each channel, so that no channel grows beyond the largest.
+// that paper, a depthwise one in between the cube root.
 import type { Facts } from '../analysis/facts.js';
 import type { Node } from '../ir/node.js';
 import { repeated } from './affine-path.js';
@@ -96,7 +95,7 @@ function chainsOf(links: readonly ChannelLink[]): readonly Chain[] {
 }
 
 /** One filter per channel, and one channel per filter. */
-export function isDepthwise({ layout }: TensorLayer): boolean {
+function isDepthwise({ layout }: TensorLayer): boolean {
   return layout.groups > 1 && layout.groups === layout.inputs && layout.inputs === layout.outputs;
 }
 
@@ -184,36 +183,6 @@ function blockRanges(ranges: Float64Array, repeat: number): Float64Array {
   return Float64Array.from({ length: ranges.length / repeat }, (_, c) =>
     ranges.subarray(c * repeat, (c + 1) * repeat).reduce((a, b) => Math.max(a, b), 0),
   );
-}
-
-export interface ActivationOptions {
-  /** Largest magnitude per channel that the consumer of the link reads, on data; undefined leaves the link alone. */
-  readonly maxima: (link: ChannelLink) => Float64Array | undefined;
-  /** 0 leaves dense consumers alone, 1 makes all channels they read equally large at the cost of their weights. */
-  readonly alpha: number;
-}
-
-/**
- * Factors that equalize the channels of activations, T[c] = (a[c] / max a)^alpha. Depthwise consumers take them at no cost,
- * as their filters have a scale each: for them alpha is 1. No channel grows beyond the largest, so that a Clip which data
- * does not reach in a channel is not reached by that data afterwards either; other data may reach it.
- */
-export function activationEqualization(
-  links: readonly ChannelLink[],
-  { maxima, alpha }: ActivationOptions,
-): LinkFactors {
-  const factors = new Map<ChannelLink, Float64Array>();
-  for (const link of links) {
-    const found = maxima(link);
-    const largest = found?.reduce((a, b) => Math.max(a, b), 0) ?? 0;
-    if (!found || found.length !== link.channels || !Number.isFinite(largest) || largest <= 0) continue;
-    const power = isDepthwise(link.consumer) ? 1 : alpha;
-    factors.set(
-      link,
-      found.map((a) => (a > DEAD * largest ? (a / largest) ** power : 1)),
-    );
-  }
-  return factors;
 }
 
 /** Factors closer to 1 than this change nothing that 8 bits could show. */

@@ -21,12 +21,6 @@ export const LINK_DECLINES = {
 
 export type LinkCode = keyof typeof LINK_DECLINES;
 
-/** A Clip in a link. Factors can cross it only where they keep every channel below its bound. */
-export interface LinkClip {
-  readonly node: Node;
-  readonly high: number;
-}
-
 export interface ChannelLink {
   readonly producer: TensorLayer;
   readonly consumer: TensorLayer;
@@ -34,7 +28,6 @@ export interface ChannelLink {
   readonly channels: number;
   /** How many neighbouring inputs of the consumer come from one channel (Flatten of a map). */
   readonly repeat: number;
-  readonly clip: LinkClip | undefined;
   /** What lies between, from the output of the producer to what the consumer reads. */
   readonly values: readonly Value[];
   /**
@@ -43,11 +36,6 @@ export interface ChannelLink {
    * which holds where x and x' are not negative.
    */
   cross(affine: ChannelAffine, activations?: 'any' | 'positive'): readonly CrossEdit[] | undefined;
-}
-
-/** `clips`: whether a link may hold a Clip with an upper bound. */
-export interface LinkOptions {
-  readonly clips: 'cross' | 'block';
 }
 
 interface LinkStep extends PathStep {
@@ -64,7 +52,6 @@ const MAX_STEPS = 16;
 export function channelLinks(
   model: Model,
   facts: Facts,
-  options: LinkOptions,
   onRefusal: (node: Node, refusal: Refusal<LinkCode>) => void,
 ): readonly ChannelLink[] {
   const links: ChannelLink[] = [];
@@ -73,7 +60,7 @@ export function channelLinks(
     if (!producer || isRefusal(producer)) continue;
     const link = isShared(producer.weight)
       ? refuse('shared-weights', { layer: node.label })
-      : linkFrom(producer, facts, options);
+      : linkFrom(producer, facts);
     if (link && isRefusal(link)) onRefusal(node, link);
     else if (link) links.push(link);
   }
@@ -84,15 +71,10 @@ function layerAt(node: Node, facts: Facts): ReturnType<typeof tensorLayerOf> {
   return TENSOR_LAYER_OPS.includes(node.opType) ? tensorLayerOf(node, facts) : undefined;
 }
 
-function linkFrom(
-  producer: TensorLayer,
-  facts: Facts,
-  { clips }: LinkOptions,
-): ChannelLink | Refusal<LinkCode> | undefined {
+function linkFrom(producer: TensorLayer, facts: Facts): ChannelLink | Refusal<LinkCode> | undefined {
   const steps: LinkStep[] = [];
   const values = [producer.output];
   let [value, axis, repeat] = [producer.output, producer.outputAxis, 1];
-  let clip: LinkClip | undefined;
   while (steps.length < MAX_STEPS) {
     const next = value.soleConsumer;
     // At the end of the net there is nothing to equalize with.
@@ -105,34 +87,16 @@ function linkFrom(
       const aligned = layer.data === value && layer.inputAxis.fromEnd === axis.fromEnd;
       if (!aligned || layer.inputAxis.channels !== axis.channels) return refuse('operator', { op: next.opType });
       if (isShared(layer.weight)) return refuse('shared-weights', { layer: next.label });
-      return {
-        producer,
-        consumer: layer,
-        channels: producer.layout.outputs,
-        repeat,
-        clip,
-        values,
-        cross: crossing(steps),
-      };
+      return { producer, consumer: layer, channels: producer.layout.outputs, repeat, values, cross: crossing(steps) };
     }
-    const high = clippedAt(next, value, facts);
-    if (high !== undefined && (clips === 'block' || clip)) return refuse('clip', { high });
-    if (high !== undefined) clip = { node: next, high };
-    const step = high === undefined ? stepAcross(next, value, axis, facts) : undefined;
-    if (step) steps.push({ ...step, keepsPositive: KEEPS_POSITIVE.has(next.opType) });
-    else if (high === undefined) return blocked(next);
+    const step = stepAcross(next, value, axis, facts);
+    if (!step) return blocked(next, facts);
+    steps.push({ ...step, keepsPositive: KEEPS_POSITIVE.has(next.opType) });
     if (!next.output) return undefined;
     values.push(next.output);
-    [value, axis, repeat] = [next.output, step?.axis ?? axis, repeat * (step?.repeat ?? 1)];
+    [value, axis, repeat] = [next.output, step.axis, repeat * step.repeat];
   }
   return refuse('operator', { op: 'a long chain' });
-}
-
-/** The upper bound of a clipping whose lower bound is 0 or none; undefined for other nodes. */
-function clippedAt(node: Node, value: Value, facts: Facts): number | undefined {
-  const clip = clippingOf(node, facts);
-  if (clip?.source !== value || !Number.isFinite(clip.high) || clip.high <= 0) return undefined;
-  return clip.low === 0 || clip.low === -Infinity ? clip.high : undefined;
 }
 
 /** The node as a step that every positive factor crosses. */
@@ -143,7 +107,9 @@ function stepAcross(node: Node, value: Value, axis: TensorLayer['outputAxis'], f
   return step?.cross(scaling(factors), 'down') ? step : undefined;
 }
 
-function blocked(node: Node): Refusal<LinkCode> {
+function blocked(node: Node, facts: Facts): Refusal<LinkCode> {
+  const clip = clippingOf(node, facts);
+  if (clip) return refuse('clip', { high: clip.high });
   const isSum = node.is('Add') || node.is('Sum');
   return isSum ? refuse('addition') : refuse('operator', { op: node.opType });
 }

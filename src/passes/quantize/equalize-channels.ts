@@ -16,7 +16,8 @@ by it: \`W1[c]/s\`, \`b1[c]/s\`, \`W2[:, c] s\`. With \`s = sqrt(r1/r2)\` both l
 between is part of the same chain: all ranges of a channel become their geometric mean, which for one depthwise layer is the
 cube-root rule. Chains that share a layer are swept until nothing changes. Conv, ConvTranspose, Gemm and MatMul take part.
 
-A Clip with an upper bound (Relu6) stops it, because without data it is not known whether the bound is reached. Channels that
+A Clip with an upper bound (Relu6) stops it, because without data it is not known whether the bound is reached (static
+quantization equalizes activations by data, clips included). Channels that
 are dead in one of the layers stay as they are.
 
 Source: Nagel et al., Data-Free Quantization through Weight Equalization and Bias Correction (2019), section 4.1.`,
@@ -30,7 +31,7 @@ Source: Nagel et al., Data-Free Quantization through Weight Equalization and Bia
   declines: { ...LINK_DECLINES, 'out-of-range': 'The scaled weights do not fit the element type.' },
   stats: { links: 'pairs of layers whose channels were equalized' },
   run(model, ctx) {
-    const links = channelLinks(model, ctx.facts, { clips: 'block' }, (node, refusal) =>
+    const links = channelLinks(model, ctx.facts, (node, refusal) =>
       ctx.decline(node, refusal.refused, refusal.details),
     ).filter(({ producer }) => producer.weights.dtype === 'float32' && ctx.permit(producer.node));
     const factors = weightEqualization(links, ctx.options['max-scale']);
