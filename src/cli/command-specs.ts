@@ -83,6 +83,26 @@ export const COMMANDS = {
       { command: 'mcompress compare a.onnx b.onnx --no-profile --tolerance 1e-2', does: 'outputs only, less strict' },
     ],
   },
+  eval: {
+    name: 'eval',
+    summary: 'score a model on data: accuracy per class, or what is lost against a reference',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: [
+      ...(['data', 'labels', 'preprocess', 'limit', 'labelOffset', 'reference', 'task', 'scores'] as const),
+      ...(['report', 'input', 'maxDrop', 'runThreads', 'seed', 'keepOverridable', 'details', 'quiet'] as const),
+    ],
+    examples: [
+      { command: 'mcompress eval model.onnx --data images/', does: 'top-1, top-5, classes, confusions' },
+      {
+        command: 'mcompress eval small.onnx --data images/ --reference model.onnx --max-drop 1',
+        does: 'exits 1 when more than a point of accuracy (without labels: of agreement) is lost',
+      },
+      {
+        command: 'mcompress eval model.onnx --data images/ --limit 500 --report eval.html',
+        does: 'a seeded draw; the page has the confusion matrix',
+      },
+    ],
+  },
   passes: {
     name: 'passes',
     summary: 'list the passes, or explain one',
@@ -105,7 +125,7 @@ export const COMMANDS = {
       {
         name: '[NAME]',
         help: 'of completion a shell, of schema a kind of document (without it: all)',
-        choices: ['bash', 'zsh', 'fish', 'slim', 'slim-batch', 'inspect', 'profile', 'compare', 'recipe'],
+        choices: ['bash', 'zsh', 'fish', 'slim', 'slim-batch', 'inspect', 'profile', 'compare', 'eval', 'recipe'],
       },
     ],
     flags: ['target'],

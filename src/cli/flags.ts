@@ -86,6 +86,49 @@ const DATA = {
   limit: { name: 'limit', group: 'Data', value: 'N', help: 'use N samples, drawn by the seed' },
 } as const satisfies Record<string, Flag>;
 
+const EVALUATION = {
+  reference: {
+    name: 'reference',
+    group: 'What to do',
+    value: 'MODEL',
+    completes: 'files',
+    help: 'the original: what is lost against it, on the same samples',
+  },
+  task: {
+    name: 'task',
+    group: 'What to do',
+    value: 'TASK',
+    choices: ['auto', 'classify', 'regress'],
+    default: 'auto',
+    help: 'what outputs are: scores of classes, or values (maps, boxes, sequences, images) compared as they are',
+  },
+  scores: {
+    name: 'output',
+    group: 'What to do',
+    value: 'NAME',
+    help: 'the output of the model that counts, where it has several',
+  },
+  labelOffset: {
+    name: 'label-offset',
+    group: 'Data',
+    value: 'N',
+    help: 'add N to the labels of the data: 1 where the model has a background class in front; found by itself as a rule',
+  },
+  maxDrop: {
+    name: 'max-drop',
+    group: 'Checking and timing',
+    value: 'X',
+    help: 'largest loss against the original: points of classifiers, percent of other outputs; more exits 1',
+  },
+  runThreads: {
+    name: 'threads',
+    group: 'Checking and timing',
+    value: 'N',
+    default: '1',
+    help: 'threads of ONNX Runtime',
+  },
+} as const satisfies Record<string, Flag>;
+
 const FILES = {
   output: {
     name: 'output',
@@ -235,5 +278,5 @@ const OUTPUT = {
   debug: { name: 'debug', group: 'Output', help: 'print the stack of an error' },
 } as const satisfies Record<string, Flag>;
 
-export const FLAGS = { ...WHAT, ...DATA, ...FILES, ...MEASURING, ...OUTPUT };
+export const FLAGS = { ...WHAT, ...DATA, ...EVALUATION, ...FILES, ...MEASURING, ...OUTPUT };
 export type FlagKey = keyof typeof FLAGS;

@@ -66,6 +66,7 @@ function answers(report: EvalReport): Answer[] {
   const { accuracy, agreement, data, loss, model, task, differences, batch, runMs } = report;
   const sqnr = differences.reduce((least, { sqnrDb }) => Math.min(least, sqnrDb ?? Infinity), Infinity);
   const skipped = data.skippedCount === 0 ? '' : `, ${plural(data.skippedCount, 'sample')} skipped`;
+  const runs = batch === 1 ? 'one by one' : `up to ${batch} at a time`;
   return [
     ...(accuracy
       ? [
@@ -101,7 +102,7 @@ function answers(report: EvalReport): Answer[] {
     {
       question: 'Samples',
       value: String(data.samples),
-      detail: `${time(runMs / Math.max(1, data.samples))} each in ${model.name}, ${batch === 1 ? 'one by one' : `up to ${batch} at a time`}${skipped}`,
+      detail: `${time(runMs / Math.max(1, data.samples))} each in ${model.name}, ${runs}${skipped}`,
       tone: data.skippedCount === 0 ? 'plain' : 'warn',
     },
   ];

@@ -88,11 +88,11 @@ export function compareAnswers(reference: Answers, candidate: Answers): Comparis
   const classified = pairs.filter(({ before, after }) => before.choice && after?.choice);
   const agreeing = classified.filter(({ before, after }) => before.choice?.predicted === after?.choice?.predicted);
   const labelled = classified.filter(({ before, after }) => isLabelled(before) && after && isLabelled(after));
-  const count = (was: boolean): number =>
-    labelled.filter(({ before, after }) => isRight(before) === was && after && isRight(after) !== was).length;
+  const lost = labelled.filter(({ before, after }) => isRight(before) && after && !isRight(after)).length;
+  const gained = labelled.filter(({ before, after }) => !isRight(before) && after && isRight(after)).length;
   return {
     samples: pairs.length,
-    paired: labelled.length === 0 ? undefined : pairedDifference(count(true), count(false), labelled.length),
+    paired: labelled.length === 0 ? undefined : pairedDifference(lost, gained, labelled.length),
     agreement: classified.length === 0 ? undefined : wilson(agreeing.length, classified.length),
     outputs: candidate.errors.map(outputDifference),
   };

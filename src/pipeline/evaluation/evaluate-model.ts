@@ -25,6 +25,8 @@ export interface EvaluateRequest {
   readonly maxDrop: number | undefined;
   readonly threads: number;
   readonly signal: AbortSignal;
+  /** Told what the outputs are taken for, before anything is scored. */
+  readonly onTask?: (task: OutputTask) => void;
   readonly onStage?: (text: string, progress?: string) => void;
 }
 
@@ -81,6 +83,7 @@ async function evaluate(host: RuntimeHost, request: EvaluateRequest): Promise<Ev
   const settings = { part, threads, signal };
   request.onStage?.('looking at the outputs');
   const task = await decideTask(host, model.path, data, { ...settings, ...taskRequest(request) });
+  request.onTask?.(task);
   const store = reference && createStore();
   try {
     const progress = (name: string) => ({ ...settings, onProgress: progressOf(request, name) });

@@ -1,0 +1,95 @@
+// `mcompress eval MODEL --data PATH`: how good a model is on data, and what it lost against a reference.
+import { basename } from 'node:path';
+import { UsageError } from '../../base/errors.js';
+import type { InputPort } from '../../data/data-set.js';
+import type { OpenedData } from '../../data/open-data.js';
+import { evaluateModel, type EvaluateRequest } from '../../pipeline/evaluation/evaluate-model.js';
+import { namedShapes } from '../../pipeline/freeze.js';
+import { inputSpecs } from '../../pipeline/model-facts.js';
+import { buildEvalReport } from '../../report/build-eval-report.js';
+import { evalDocument } from '../../report/eval-document.js';
+import { dataRequest, openRequested } from '../data-flags.js';
+import { FLAGS } from '../flags.js';
+import { STDIO } from '../input-files.js';
+import { withModelFile, type ModelFile } from '../model-input.js';
+import { choiceOf, notNegative, wholeNumber, type FlagValues } from '../parsed-flags.js';
+import type { CommandRun } from '../program.js';
+import { checkReportFiles, deliverReport } from '../report-output.js';
+import { shapeFlags } from '../shape-flags.js';
+
+export const runEval: CommandRun = async ({ args, flags, terminal, signal }) => {
+  const [path = STDIO] = args;
+  const { reference } = flags;
+  if (path === STDIO && reference === STDIO)
+    throw new UsageError('conflict', 'both models cannot come from stdin', { fix: 'name a file for one of them' });
+  checkReportFiles(flags.report);
+  const asked = dataRequest(flags);
+  if (!asked)
+    throw new UsageError('no-input', 'there is nothing to score the model on', {
+      fix: 'say where the samples are: --data PATH',
+    });
+  const options = {
+    limit: asked.limit,
+    seed: wholeNumber('seed', flags.seed, 0),
+    task: choiceOf('task', FLAGS.task.choices, flags.task, 'auto'),
+    output: flags.scores,
+    labelOffset: labelOffset(flags.labelOffset),
+    maxDrop: flags.maxDrop === undefined ? undefined : notNegative('maxDrop', flags.maxDrop, 0),
+    threads: wholeNumber('runThreads', flags.runThreads, 1, 1),
+    signal,
+    onStage: (text: string, progress?: string) => void terminal.progress(`${basename(path)}: ${text}`, progress),
+  };
+  const keepOverridable = flags.keepOverridable === true;
+  return withModelFile(path, { keepOverridable }, (model) =>
+    withReference(reference, { keepOverridable }, async (original) => {
+      const data = await openRequested(asked, inputPorts(model, flags), signal);
+      const request: EvaluateRequest = {
+        ...options,
+        model,
+        reference: original,
+        data,
+        onTask: (task) => task.kind === 'classify' && data.expectClasses(task.classes),
+      };
+      const outcome = await evaluateModel(request);
+      const names = {
+        model: basename(path),
+        reference: reference === undefined ? undefined : basename(reference),
+        preparation: preparation(data),
+      };
+      const report = buildEvalReport(request, outcome, names);
+      await deliverReport(report, evalDocument(report), { flags, terminal });
+      return report.gate?.verdict === 'missed' ? 1 : 0;
+    }),
+  );
+};
+
+/** Inputs of the model with the sizes that `--input` gives. @throws UsageError bad-value; InputError bad-feed */
+function inputPorts({ decoded: { model } }: ModelFile, flags: FlagValues): InputPort[] {
+  const shapes = namedShapes(model, shapeFlags('input', flags.input));
+  return inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
+}
+
+function withReference<T>(
+  path: string | undefined,
+  options: { readonly keepOverridable: boolean },
+  use: (file: ModelFile | undefined) => Promise<T>,
+): Promise<T> {
+  return path === undefined ? use(undefined) : withModelFile(path, options, use);
+}
+
+/** A whole number, also below 0. @throws UsageError bad-value */
+function labelOffset(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[+-]?\d{1,6}$/.test(text))
+    throw new UsageError('bad-value', `--label-offset cannot be ${JSON.stringify(text)}`, {
+      fix: 'give a whole number, such as 1 or -1',
+    });
+  return Number(text);
+}
+
+function preparation({ kind, labelsFrom, preprocess }: OpenedData): string[] {
+  return [
+    `${kind}${labelsFrom === undefined ? ', no labels' : `, labels from ${labelsFrom}`}`,
+    `pictures: --preprocess ${preprocess}`,
+  ];
+}
