@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { InputError, InterruptError } from '../base/errors.js';
 import type { DataSet, InputPort, Sample, Skipped, StreamOptions } from './data-set.js';
-import { createFeedMaker, type FeedMaker } from './feeds.js';
+import { createFeedMaker, type FeedMaker, type MadeFeeds } from './feeds.js';
 import { lookAt, splitPart } from './place.js';
 import { formatPreprocess, type Preprocess } from './preprocess.js';
 import { readAhead } from './read-ahead.js';
@@ -40,7 +40,7 @@ export interface OpenedData extends DataSet {
   readonly kind: string;
   /** Where labels come from, in words; undefined without labels. */
   readonly labelsFrom: string | undefined;
-  /** What pictures get, as `--preprocess` takes it. */
+  /** As `--preprocess` takes it; where that was not given, what was assumed for the samples read so far. */
   readonly preprocess: string;
   /** Tells the checks how many classes the model has. */
   expectClasses(count: number): void;
@@ -79,7 +79,7 @@ interface Outlet extends Making {
 
 function createDataSet(source: Source, path: string, options: Making): OpenedData {
   const skipped = new Map<string, Skipped>();
-  const checks = createSampleChecks(options.maker.preprocess.preset);
+  const checks = createSampleChecks({ preprocess: options.preprocess, named: source.classes?.length });
   const limit = options.maxSkipped ?? DEFAULT_SKIP_LIMIT;
   const size = source.access === 'indexed' ? source.size : undefined;
   let read = 0;
@@ -104,7 +104,9 @@ function createDataSet(source: Source, path: string, options: Making): OpenedDat
     labelled: source.labelsFrom !== undefined,
     labelsFrom: source.labelsFrom,
     classes: source.classes,
-    preprocess: formatPreprocess(options.maker.preprocess),
+    get preprocess() {
+      return options.preprocess ? formatPreprocess(options.preprocess) : (checks.assumed() ?? 'raw');
+    },
     expectClasses: checks.expectClasses,
     digest: () => (digest ??= hashContent(source, options)),
     samples: (stream = {}) =>
@@ -134,10 +136,11 @@ async function* indexedSamples(
   const first = Math.max(0, from);
   const results = readAhead(
     Math.max(0, Math.min(to, source.size) - first),
-    async (i): Promise<{ index: number; stored: StoredSample } | { index: number; error: unknown }> => {
+    async (i): Promise<{ index: number; made: MadeFeeds } | { index: number; error: unknown }> => {
       const index = positions?.[first + i] ?? first + i;
       try {
-        return { index, stored: await source.read(index) };
+        // Made here, so that what waits is of the size of the model and not of a photograph.
+        return { index, made: maker.make(await source.read(index), source.name(index)) };
       } catch (error) {
         return { index, error };
       }
@@ -147,11 +150,13 @@ async function* indexedSamples(
   for await (const result of results) {
     const name = source.name(result.index);
     const label = source.labels?.[result.index];
-    if ('error' in result) skip(name, result.error);
-    else {
-      const sample = made(result.stored, { name, label: label === -1 ? undefined : label }, { maker, checks, skip });
-      if (sample) yield sample;
+    if ('error' in result) {
+      skip(name, result.error);
+      continue;
     }
+    const sample = { name, label: label === -1 ? undefined : label, feeds: result.made.feeds };
+    checks.add(sample, result.made.facts);
+    yield sample;
   }
 }
 
@@ -165,22 +170,19 @@ async function* streamedSamples(
   for await (const { name, label, sample: stored } of source.stream()) {
     if ((signal ?? ownSignal)?.aborted) throw new InterruptError('stopped');
     if (position++ < from) continue;
-    const sample = made(stored, { name, label }, { maker, checks, skip });
-    if (sample) yield sample;
+    const made = tryMake(maker, stored, name, skip);
+    if (made) {
+      const sample = { name, label, feeds: made.feeds };
+      checks.add(sample, made.facts);
+      yield sample;
+    }
     if (position >= to) return;
   }
 }
 
-function made(
-  stored: StoredSample,
-  { name, label }: Pick<Sample, 'name' | 'label'>,
-  { maker, checks, skip }: Pick<Outlet, 'maker' | 'checks' | 'skip'>,
-): Sample | undefined {
+function tryMake(maker: FeedMaker, stored: StoredSample, name: string, skip: Outlet['skip']): MadeFeeds | undefined {
   try {
-    const { feeds, facts } = maker.make(stored, name);
-    const sample = { name, label, feeds };
-    checks.add(sample, facts);
-    return sample;
+    return maker.make(stored, name);
   } catch (error) {
     skip(name, error);
     return undefined;

@@ -3,18 +3,23 @@ import { isFloat } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
 import type { Sample } from './data-set.js';
 import type { FeedFacts } from './feeds.js';
+import { parsePreprocess, type Preprocess, type PreprocessSettings } from './preprocess.js';
 
 /** Fewer samples than this say little about a model. */
 const FEW_SAMPLES = 32;
 /** Elements looked at per sample: enough for the range, cheap beside decoding. */
 const LOOKED_AT = 4096;
-/** Standard deviation of all values below which preprocessing was likely done twice. */
-const FLAT = 0.02;
+/** Standard deviation, as a part of the range that preprocessing gives, below which it was likely done twice. */
+const FLAT = 0.01;
+/** How far beyond that range values may lie, as a part of it. */
+const BEYOND = 0.05;
 
 export interface SampleChecks {
   add(sample: Sample, facts: FeedFacts): void;
   /** Classes of the model, once known. */
   expectClasses(count: number): void;
+  /** The preprocessing that was taken without being asked for. */
+  assumed(): string | undefined;
   warnings(): string[];
 }
 
@@ -36,8 +41,16 @@ interface Totals {
   wholeNumbers: boolean;
 }
 
-/** Watches the samples of a data set as they are read. `preset` is what their preprocessing is called. */
-export function createSampleChecks(preset: string): SampleChecks {
+/** What is known of the samples before they are read. */
+export interface SampleFacts {
+  /** The preprocessing that was asked for. */
+  readonly preprocess: Preprocess | undefined;
+  /** How many classes the data names. */
+  readonly named: number | undefined;
+}
+
+/** Watches the samples of a data set as they are read. */
+export function createSampleChecks(known: SampleFacts): SampleChecks {
   let classes: number | undefined;
   const totals: Totals = {
     samples: 0,
@@ -60,7 +73,8 @@ export function createSampleChecks(preset: string): SampleChecks {
     expectClasses: (count) => {
       classes = count;
     },
-    warnings: () => (totals.samples === 0 ? [] : describe(totals, preset, classes)),
+    assumed: () => totals.assumed,
+    warnings: () => (totals.samples === 0 ? [] : describe(totals, known, classes)),
   };
 }
 
@@ -109,7 +123,7 @@ function look(tensor: Tensor, totals: Totals): { min: number; max: number; finit
   return { min, max, finite };
 }
 
-function describe(totals: Totals, preset: string, classes: number | undefined): string[] {
+function describe(totals: Totals, { preprocess, named }: SampleFacts, classes: number | undefined): string[] {
   const { samples, labels } = totals;
   const of = (count: number): string =>
     count === samples ? `all ${samples} samples` : `${count} of ${samples} samples`;
@@ -120,32 +134,50 @@ function describe(totals: Totals, preset: string, classes: number | undefined): 
       `no --preprocess was given: ${totals.assumed} is assumed (docs/data.md lists the presets)`,
     totals.notFinite > 0 && `${of(totals.notFinite)} hold NaN or infinite values`,
     totals.constant > 0 && `${of(totals.constant)} have one value everywhere, like a black picture`,
-    ...rangeWarnings(totals, preset, deviation),
+    ...rangeWarnings(totals, preprocess, deviation),
     totals.enlarged > 0 && `${of(totals.enlarged)} are smaller than the model's input and were enlarged`,
     samples < FEW_SAMPLES && `there are only ${samples} samples`,
     labels.size === 1 && known > 1 && `all labelled samples are of class ${[...labels.keys()].join('')}`,
     known > 0 && totals.unlabelled > 0 && `${of(totals.unlabelled)} have no label`,
+    classes !== undefined &&
+      named !== undefined &&
+      named !== classes &&
+      `the data names ${named} classes, the model has ${classes}: check that label 0, 1, ... mean the same in both`,
     classes !== undefined &&
       totals.highestLabel >= classes &&
       `labels go up to ${totals.highestLabel}, the model has ${classes} classes (0 to ${classes - 1})`,
   ].filter((warning) => warning !== false);
 }
 
-/** Constant pictures have their own warning, so a range is judged only where there is one. */
-function rangeWarnings(
-  { count, min, max, wholeNumbers, constant, samples }: Totals,
-  preset: string,
-  deviation: number,
-): string[] {
-  if (count === 0 || constant === samples) return [];
+/** Constant samples have their own warning, so a range is judged only where there is one. */
+function rangeWarnings(totals: Totals, preprocess: Preprocess | undefined, deviation: number): string[] {
+  const { count, min, max, wholeNumbers, constant, samples, assumed } = totals;
+  const preset = preprocess?.preset ?? assumed;
+  if (count === 0 || constant === samples || preset === 'raw') return [];
   const range = `${min.toPrecision(3)} to ${max.toPrecision(3)}`;
-  if (preset !== 'raw' && deviation < FLAT)
+  // Floats as they are stored: nothing was asked for, and nothing assumed.
+  if (preset === undefined)
+    return wholeNumbers && min >= 0 && max > 16 && max <= 255
+      ? [`values are whole numbers from ${range}: right for models that take 0..255, else see --preprocess`]
+      : [];
+  const [low, high] = rangeOf((preprocess ?? parsePreprocess(preset)).settings);
+  if (deviation < FLAT * (high - low))
     return [
-      `values are nearly the same everywhere (${range}, deviation ${deviation.toPrecision(2)}): they look scaled already, see --preprocess raw`,
+      `values are nearly the same everywhere after ${preset} (${range}): they look scaled already, see --preprocess raw`,
     ];
-  if (preset !== 'raw' && preset !== 'caffe' && Math.max(-min, max) > 30)
-    return [`values go from ${range} after the preprocessing ${preset}, far beyond what it gives on 0..255`];
-  if (wholeNumbers && min >= 0 && max > 16 && max <= 255)
-    return [`values are whole numbers from ${range}: right for models that take 0..255, else see --preprocess`];
-  return [];
+  const slack = BEYOND * (high - low);
+  return min < low - slack || max > high + slack
+    ? [`values go from ${range} after ${preset}, which makes ${low.toPrecision(3)} to ${high.toPrecision(3)} of 0..255`]
+    : [];
+}
+
+/** Lowest and highest value that preprocessing makes of 0..255. */
+function rangeOf({ scale, mean, std }: PreprocessSettings): [number, number] {
+  const ends = [0, 255].flatMap((value) =>
+    Array.from({ length: Math.max(mean.length, std.length) }, (_, c) => {
+      const shift = mean[mean.length === 1 ? 0 : c] ?? 0;
+      return (value * scale - shift) / (std[std.length === 1 ? 0 : c] ?? 1);
+    }),
+  );
+  return [Math.min(...ends), Math.max(...ends)];
 }

@@ -1,6 +1,7 @@
 // A module of the user: its export `samples` (or default) yields samples, or is a function that returns them.
 import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { AppError } from '../../base/errors.js';
 import { DTYPES, type DType } from '../../tensor/dtype.js';
 import { elementCount, Tensor } from '../../tensor/tensor.js';
 import type { InputPort } from '../data-set.js';
@@ -33,13 +34,14 @@ export const USER_MODULE: SourceKind = {
     if (labels !== undefined)
       throw badData(path, 'a module gives its labels itself', { fix: 'yield { input, label }' });
     const samples = await importSamples(path);
+    const stream = (): AsyncGenerator<StreamedSample> => readSamples(samples, path, inputs);
     return {
       kind: USER_MODULE.kind,
       access: 'streamed',
       classes: undefined,
-      labelsFrom: 'the module',
+      labelsFrom: (await firstOf(stream()))?.label === undefined ? undefined : 'the module',
       notes: [],
-      stream: () => readSamples(samples, path, inputs),
+      stream,
     } satisfies StreamedSource;
   },
 };
@@ -58,23 +60,33 @@ async function importSamples(path: string): Promise<unknown> {
   return samples;
 }
 
+/** The first sample tells whether there are labels, and whether the module works at all. */
+async function firstOf(stream: AsyncGenerator<StreamedSample>): Promise<StreamedSample | undefined> {
+  for await (const sample of stream) return sample;
+  return undefined;
+}
+
 async function* readSamples(
   samples: unknown,
   path: string,
   inputs: readonly InputPort[],
 ): AsyncGenerator<StreamedSample> {
-  const produced: unknown =
-    typeof samples === 'function' ? await (samples as (context: unknown) => unknown)({ inputs }) : samples;
-  const isGenerator = typeof produced === 'object' && produced !== null && 'next' in produced;
-  if (isGenerator && typeof samples !== 'function')
-    throw badData(path, 'the module exports a generator, which can be read once only', {
-      fix: 'export the function that makes it',
+  try {
+    const produced: unknown =
+      typeof samples === 'function' ? await (samples as (context: unknown) => unknown)({ inputs }) : samples;
+    const isGenerator = typeof produced === 'object' && produced !== null && 'next' in produced;
+    if (isGenerator && typeof samples !== 'function')
+      throw badData(path, 'the module exports a generator, which can be read once only', {
+        fix: 'export the function that makes it',
+      });
+    if (!isIterable(produced)) throw badData(path, 'what the module exports is no list of samples', { fix: EXAMPLE });
+    let index = 0;
+    for await (const item of produced) yield readSample(item, `${basename(path)}#${index++}`);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw badData(path, `the module failed: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
     });
-  if (!isIterable(produced)) throw badData(path, 'what the module exports is no list of samples', { fix: EXAMPLE });
-  let index = 0;
-  for await (const item of produced) {
-    const name = `${basename(path)}#${index++}`;
-    yield readSample(item, name);
   }
 }
 
