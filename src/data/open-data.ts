@@ -83,6 +83,9 @@ function createDataSet(source: Source, path: string, options: Making): OpenedDat
   const limit = options.maxSkipped ?? DEFAULT_SKIP_LIMIT;
   const size = source.access === 'indexed' ? source.size : undefined;
   let read = 0;
+  // The data is read several times (reference, model, candidates): warnings count every sample once.
+  const seen = new Set<string>();
+  const isNew = (name: string): boolean => seen.size < seen.add(name).size;
   const skip = (name: string, error: unknown): void => {
     // Only what is wrong with a sample is skipped: that sharp is missing, or that all ends, concerns every one.
     if (!(error instanceof InputError)) throw error;
@@ -93,7 +96,7 @@ function createDataSet(source: Source, path: string, options: Making): OpenedDat
   };
   const outlet: Outlet = {
     ...options,
-    checks: { ...checks, add: (sample, facts) => void (read++, checks.add(sample, facts)) },
+    checks: { ...checks, add: (sample, facts) => void (read++, isNew(sample.name) && checks.add(sample, facts)) },
     skip,
   };
   let digest: Promise<string> | undefined;
