@@ -102,27 +102,24 @@ function answers(report: EvalReport): Answer[] {
     {
       question: 'Samples',
       value: String(data.samples),
-      detail: `${time(runMs / Math.max(1, data.samples))} each in ${model.name}, ${runs}${skipped}`,
+      detail: `${runs}, ${time(runMs)} in ${model.name}${skipped}`,
       tone: data.skippedCount === 0 ? 'plain' : 'warn',
     },
   ];
 }
 
 /** Model and reference side by side. */
-function accuracyTable({ accuracy, referenceAccuracy, model, reference }: EvalReport): Block | undefined {
-  if (!accuracy || !referenceAccuracy || !reference) return undefined;
-  const row = (file: string, { top1, top5, crossEntropy }: AccuracyFacts): BlockCell[] => [
-    name(file),
+function accuracyTable({ accuracy, referenceAccuracy }: EvalReport): Block | undefined {
+  if (!accuracy || !referenceAccuracy) return undefined;
+  const row = (which: string, { top1, top5, crossEntropy }: AccuracyFacts): BlockCell[] => [
+    which,
     shareText(top1),
     shareInterval(top1),
     given(top5, shareText),
     given(crossEntropy, number),
   ];
-  const columns = [left('model'), right('top-1'), left('interval', 2), right('top-5'), right('cross entropy', 1)];
-  return tableBlock('Accuracy of both', 'open', columns, [
-    row(`${reference.name} (reference)`, referenceAccuracy),
-    row(model.name, accuracy),
-  ]);
+  const columns = [left(''), right('top-1'), left('interval', 2), right('top-5'), right('cross entropy', 1)];
+  return tableBlock('Accuracy of both', 'open', columns, [row('reference', referenceAccuracy), row('model', accuracy)]);
 }
 
 function differenceTable({ differences }: EvalReport): Block | undefined {

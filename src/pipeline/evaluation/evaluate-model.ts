@@ -6,9 +6,10 @@ import { externalBytes, type ComparedFile } from '../compare-models.js';
 import { digestFiles, type FileDigest } from '../model-facts.js';
 import type { Answers } from './answers.js';
 import { accuracyOf, compareAnswers, lossOf, type Accuracy, type Comparison, type Loss } from './compare-answers.js';
-import { createStore } from './output-store.js';
-import { decideTask, type OutputTask, type TaskRequest } from './output-task.js';
-import { scoreModel } from './score-model.js';
+import { mapInputs, mappedData } from './input-mapping.js';
+import { createStore, type OutputStore } from './output-store.js';
+import { decideTask, outputsOf, type OutputTask, type TaskRequest } from './output-task.js';
+import { scoreModel, type Against } from './score-model.js';
 
 export interface EvaluateRequest {
   readonly model: ComparedFile;
@@ -86,18 +87,20 @@ async function evaluate(host: RuntimeHost, request: EvaluateRequest): Promise<Ev
   request.onTask?.(task);
   const store = reference && createStore();
   try {
+    const against =
+      reference && store ? await openAgainst(host, reference, { request, task, store, settings }) : undefined;
     const progress = (name: string) => ({ ...settings, onProgress: progressOf(request, name) });
     const before =
-      reference &&
-      (await scoreModel(host, reference.path, data, {
+      against &&
+      (await scoreModel(host, against.model, mappedData(data, against.map), {
         ...progress('the reference'),
-        task: await referenceTask(host, task, request, settings),
-        ...(store ? { keep: store } : {}),
+        task: against.task,
+        keep: against.store,
       }));
     const after = await scoreModel(host, model.path, data, {
       ...progress('the model'),
       task,
-      ...(before && reference && store ? { against: { model: reference.path, task: before.task, store } } : {}),
+      ...(against ? { against } : {}),
     });
     request.onStage?.('summing up');
     const comparison = before && compareAnswers(before, after);
@@ -140,31 +143,38 @@ function progressOf({ data, limit, onStage }: EvaluateRequest, name: string): (d
   return (done) => onStage?.(`running ${name}`, `${done}${of} samples`);
 }
 
+interface ReferenceRequest {
+  readonly request: EvaluateRequest;
+  readonly task: OutputTask;
+  readonly store: OutputStore;
+  readonly settings: Pick<TaskRequest, 'part' | 'threads' | 'signal'>;
+}
+
 /**
- * The task of the reference, whose outputs may have other names than those of the model: then they are matched in order.
- * @throws UsageError conflict when the outputs have no counterpart
+ * What of the reference is compared with what of the model. Outputs and inputs of other names are matched.
+ * @throws UsageError conflict when they have no counterpart
  */
-async function referenceTask(
+async function openAgainst(
   host: RuntimeHost,
-  task: OutputTask,
-  { reference, data }: EvaluateRequest,
-  settings: TaskRequest,
-): Promise<OutputTask> {
-  if (!reference) return task;
-  const { outputs } = await host.describe(reference.path, { threads: settings.threads ?? 1 });
-  const names = outputs.map(({ name }) => name);
-  if (task.kind === 'regress') {
-    if (task.outputs.every((name) => names.includes(name))) return task;
-    if (task.outputs.length === names.length) return { ...task, outputs: names };
-    throw unmatched(`the model has the outputs ${task.outputs.join(', ')}, the reference has ${names.join(', ')}`);
-  }
-  const own = names.includes(task.output) ? { output: task.output } : {};
-  const other = await decideTask(host, reference.path, data, { ...settings, ...own, task: 'classify' });
-  if (other.kind !== 'classify' || other.classes !== task.classes)
-    throw unmatched(
-      `the model has ${task.classes} classes, the reference has ${other.kind === 'classify' ? other.classes : 'none'}`,
-    );
-  return { ...other, labelOffset: task.labelOffset };
+  { path }: ComparedFile,
+  { request, task, store, settings }: ReferenceRequest,
+): Promise<Required<Against>> {
+  const [own, other] = [await host.describe(request.model.path), await host.describe(path)];
+  const map = mapInputs(own.inputs, other.inputs);
+  const names = other.outputs.map(({ name }) => name);
+  const outputs = outputsOf(task);
+  const isSame = outputs.every((name) => names.includes(name));
+  if (!isSame && names.length !== outputs.length)
+    throw unmatched(`the model has the outputs ${outputs.join(', ')}, the reference has ${names.join(', ')}`);
+  const matched = isSame ? outputs : names;
+  const found = await decideTask(host, path, mappedData(request.data, map), {
+    ...settings,
+    task: task.kind,
+    ...(task.kind === 'classify' ? { output: matched[0] ?? task.output, labelOffset: task.labelOffset } : {}),
+  });
+  if (task.kind === 'classify' && (found.kind !== 'classify' || found.classes !== task.classes))
+    throw unmatched(`the model has ${task.classes} classes, the reference does not`);
+  return { model: path, task: found.kind === 'regress' ? { ...found, outputs: matched } : found, store, map };
 }
 
 const unmatched = (message: string): UsageError =>

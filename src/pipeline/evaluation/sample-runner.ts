@@ -36,8 +36,11 @@ export interface SampleRunner {
 /** Runs agree when they differ by less than this share of the largest value: kernels for batches add up in another order. */
 const SAME = { mode: 'scale', limit: 1e-3 } as const;
 
-/** Samples are gathered up to this many bytes of inputs: activations of a batch need some ten times as much. */
-const CHUNK_BYTES = 2 ** 20;
+/**
+ * Samples are gathered up to this many bytes of inputs. Batches save the way to the other process, which only small inputs
+ * feel; the activations of larger ones leave the caches, and each sample takes longer.
+ */
+const CHUNK_BYTES = 2 ** 17;
 const CHUNK_SAMPLES = 64;
 
 /**

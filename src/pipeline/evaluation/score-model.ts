@@ -6,6 +6,7 @@ import type { ModelSource } from '../../runtime/model-source.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { Answers, ClassAnswer, SampleAnswer } from './answers.js';
 import { trackErrors, trackRanges } from './output-errors.js';
+import type { SampleMapping } from './input-mapping.js';
 import type { OutputStore } from './output-store.js';
 import { largest, outputsOf, scoresOf, type ClassifyTask, type OutputTask } from './output-task.js';
 import { inChunks, openRunner, type SampleRunner } from './sample-runner.js';
@@ -16,6 +17,8 @@ export interface Against {
   readonly task: OutputTask;
   /** Filled by the run of the reference over the same part of the data. Without it the reference runs side by side. */
   readonly store?: OutputStore;
+  /** From samples of the candidate to those of the reference, where their inputs have other names. */
+  readonly map?: SampleMapping;
 }
 
 export interface ScoreOptions {
@@ -77,7 +80,7 @@ function runnerOptions(
 /** The outputs of the reference for a chunk whose first sample has number `first`: kept, or run again. */
 async function openReference(
   host: RuntimeHost,
-  { model, task, store }: Against,
+  { model, task, store, map }: Against,
   options: ScoreOptions,
 ): Promise<(chunk: readonly Sample[], first: number) => Promise<readonly TensorMap[]>> {
   let runner: SampleRunner | undefined;
@@ -85,7 +88,7 @@ async function openReference(
     const kept = chunk.flatMap((_, at) => store?.get(first + at) ?? []);
     if (kept.length === chunk.length) return kept;
     runner ??= await openRunner(host, model, runnerOptions(options, outputsOf(task)));
-    return runner.run(chunk);
+    return runner.run(map ? chunk.map(map) : chunk);
   };
 }
 

@@ -54,7 +54,7 @@ describe('digits of the fixtures', () => {
     });
     expect([accuracy?.top1.count, accuracy?.top5?.count]).toEqual([299, 300]);
     expect(accuracy?.crossEntropy).toBeCloseTo(0.0206501, 6);
-    expect(answers.batching).toEqual({ size: 64, reason: undefined });
+    expect(answers.batching).toEqual({ size: 41, reason: undefined });
     expect(answers.samples[18]).toMatchObject({ name: 'digit#18', label: 3, choice: { predicted: 8 } });
   });
 
