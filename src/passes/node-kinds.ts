@@ -1,6 +1,7 @@
 // Kinds of nodes that rewrites treat alike wherever they meet them.
 import type { Facts } from '../analysis/facts.js';
 import type { Node } from '../ir/node.js';
+import { DTYPES } from '../tensor/dtype.js';
 
 const QUANTIZATION: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear', 'DynamicQuantizeLinear']);
 
@@ -10,6 +11,19 @@ const QUANTIZATION: ReadonlySet<string> = new Set(['QuantizeLinear', 'Dequantize
  */
 export function isQuantization(node: Node): boolean {
   return QUANTIZATION.has(node.opType);
+}
+
+/** Shorter constants of half precision are no weights that somebody wanted small. */
+const STORED_HALF = 64;
+
+/**
+ * The node widens a constant of half precision, whose short form keeps the file small: the runtime computes it when it loads
+ * the model, and folding it would store the constant twice as large.
+ */
+export function widensStored(node: Node): boolean {
+  const tensor = node.is('Cast') ? node.inputs[0]?.constant : undefined;
+  const isHalf = tensor?.dtype === 'float16' || tensor?.dtype === 'bfloat16';
+  return isHalf && tensor.size >= STORED_HALF && node.int('to', 0) === DTYPES.float32.code;
 }
 
 const RANDOM: ReadonlySet<string> = new Set([

@@ -9,7 +9,7 @@ import type { Value } from '../../ir/value.js';
 import { storageBytes } from '../../tensor/dtype.js';
 import { elementCount, type Tensor } from '../../tensor/tensor.js';
 import { becomeConstants, usedOutputs } from '../constants.js';
-import { isDeterministic, isQuantization } from '../node-kinds.js';
+import { isDeterministic, isQuantization, widensStored } from '../node-kinds.js';
 import { defineGlobalPass, type PassContext } from '../pass.js';
 
 const OPTIONS = {
@@ -34,10 +34,11 @@ export const foldConstants = defineGlobalPass({
   summary: 'Compute nodes whose inputs are all constants',
   details: `Any deterministic operator of the ONNX and \`com.microsoft\` domains is folded, in subgraphs too, wave after wave until
 nothing is left. ONNX Runtime computes the results, with its own optimizations off, so they are what the model would have
-computed. Not folded: random operators, nodes with subgraphs, calls of local functions, and QuantizeLinear and
-DequantizeLinear, which would undo the quantization of weights. A result may exceed the constants that it frees by
-\`growth\` KiB, so that Tile, Expand and ConstantOfShape do not inflate the file. Reshape, Squeeze, Unsqueeze, Flatten and
-Identity of a constant need no runtime: the bytes stay the same.`,
+computed. Not folded: random operators, nodes with subgraphs, calls of local functions, QuantizeLinear and
+DequantizeLinear, which would undo the quantization of weights, and a Cast to float32 of a constant that is stored as float16
+to keep the file small. A result may exceed the constants that it frees by \`growth\` KiB, so that Tile, Expand and
+ConstantOfShape do not inflate the file. Reshape, Squeeze, Unsqueeze, Flatten and Identity of a constant need no runtime: the
+bytes stay the same.`,
   options: OPTIONS,
   declines: DECLINES,
   stats: { folded: 'nodes folded to constants' },
@@ -66,7 +67,8 @@ function takeWave(queue: Set<Node>, ctx: Context): Node[] {
 
 function isCandidate(node: Node, ctx: Context): boolean {
   const inputs = node.inputs.filter((value) => value !== undefined);
-  if (inputs.some((value) => value.constant === undefined) || node.is('Constant') || isQuantization(node)) return false;
+  if (inputs.some((value) => value.constant === undefined) || node.is('Constant')) return false;
+  if (isQuantization(node) || widensStored(node)) return false;
   const outputs = usedOutputs(node);
   if (outputs.length === 0 || !isDeterministic(node, ctx.facts)) return false;
   if (!ctx.evaluator && !sharedBytes(node, ctx.facts)) return false;

@@ -1,6 +1,7 @@
 // Passes that belong to quantization: what prepares a float model for 8 bits, and conversions to other number formats. None
 // of them is part of the preset `exact`.
 import type { AnyPass } from '../pass.js';
+import { convertFp16 } from './convert-fp16.js';
 import { equalizeChannels } from './equalize-channels.js';
 import { padInnerChannels } from './pad-inner-channels.js';
 import { padInputChannels } from './pad-input-channels.js';
@@ -13,4 +14,5 @@ export const QUANTIZE_PASSES: readonly AnyPass[] = [
   padInputChannels,
   padInnerChannels,
   equalizeChannels,
+  convertFp16,
 ];
