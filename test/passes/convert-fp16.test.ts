@@ -52,7 +52,7 @@ function worst(before: ReadonlyMap<string, Tensor>, after: ReadonlyMap<string, T
     const [a, b] = [tensor.toFloat64(), after.get(name)?.toFloat64() ?? new Float64Array()];
     const scale = a.reduce((largest, x) => Math.max(largest, Math.abs(x)), 1);
     expect(b.length).toBe(a.length);
-    a.forEach((x, i) => (error = Math.max(error, Math.abs(x - (b[i] ?? Number.NaN)) / scale)));
+    for (const [i, x] of a.entries()) error = Math.max(error, Math.abs(x - (b[i] ?? Number.NaN)) / scale);
   }
   return error;
 }
