@@ -185,7 +185,11 @@ function warnings(answers: Answers, accuracy: Accuracy | undefined, { comparison
         `output "${name}" cannot be compared on ${plural(count, 'sample')} (other shape, NaN or infinity): counted as lost`,
     ),
     ...(answers.batching.reason === undefined ? [] : [`samples ran one by one: ${answers.batching.reason}`]),
-    ...(reference || accuracy ? [] : ['no labels and no --reference: there is nothing to compare the outputs with']),
+    ...(reference || accuracy
+      ? []
+      : [
+          `${task.kind === 'classify' ? 'no labels and ' : ''}no --reference: there is nothing to compare the outputs with`,
+        ]),
   ];
 }
 

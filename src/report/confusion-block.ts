@@ -24,13 +24,18 @@ function shownClasses(confusion: EvalReport['confusion']): readonly number[] {
     .sort(byNumber);
 }
 
-/** The confusion matrix as a picture; nothing without labels. `named`: a class in words. */
+/** With fewer samples in the largest class the worst of many classes are chance. */
+export const LEAST_PER_CLASS = 5;
+
+/** The confusion matrix as a picture; nothing without labels, or for many classes of few samples. `named`: a class in words. */
 export function confusionBlock(
   { confusion, classes }: EvalReport,
   named: (label: number) => string,
 ): MatrixBlock | undefined {
   if (confusion.length === 0) return undefined;
   const shown = shownClasses(confusion);
+  const most = classes.reduce((largest, { samples }) => Math.max(largest, samples), 0);
+  if (shown.length < classes.length && most < LEAST_PER_CLASS) return undefined;
   const place = new Map(shown.map((label, at) => [label, at]));
   const counts = new Map<string, MatrixBlock['cells'][number]>();
   let others = 0;
@@ -49,8 +54,10 @@ export function confusionBlock(
     : `the ${shown.length} of ${classes.length} classes with the most errors`;
   return {
     kind: 'matrix',
-    caption: `Confusion matrix, ${which}. Rows: what it is. Columns, in the same order: what it was taken for`,
-    description: `${others === 0 ? '' : 'The last column stands for all other classes. '}Shaded by the share of the row; the diagonal is right.`,
+    caption:
+      `Confusion matrix, ${which}. Rows: what it is. Columns, in the same order: what it was taken for` +
+      (others === 0 ? '' : '; the last: any other'),
+    description: 'Shaded by the share of the row; the diagonal is right.',
     rows: shown.map(named),
     columns: [...shown.map(named), ...rest],
     heads: [...shown.map(String), ...rest.map(() => '…')],

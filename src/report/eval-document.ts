@@ -1,5 +1,5 @@
 // What `eval` says: how good the model is, what it lost against a reference, where it errs.
-import { confusionBlock } from './confusion-block.js';
+import { confusionBlock, LEAST_PER_CLASS } from './confusion-block.js';
 import {
   left,
   name,
@@ -141,8 +141,8 @@ function differenceTable({ differences }: EvalReport): Block | undefined {
       decibels(output.sqnrDb),
       output.psnrPeak === undefined ? '' : `${decibels(output.psnrDb)} of ${number(output.psnrPeak)}`,
       output.psnrPeak === undefined ? '' : decibels(output.leastPsnrDb),
-      output.worstSample === undefined ? '' : name(output.worstSample),
-      given(output.worstPercent, (value) => `${percentText(value)} %`),
+      output.worstSample === undefined || !output.worstPercent ? '' : name(output.worstSample),
+      given(output.worstPercent || undefined, (value) => `${percentText(value)} %`),
     ]),
   );
 }
@@ -156,8 +156,6 @@ function classNamer({ classes }: EvalReport): (label: number) => string {
 
 const ALL_SHOWN = 20;
 const WORST_SHOWN = 12;
-/** With fewer samples in the largest class, figures per class are chance. */
-const LEAST_PER_CLASS = 5;
 
 function classTables(report: EvalReport): (Block | undefined)[] {
   const { classes } = report;
@@ -232,7 +230,7 @@ function mistakeTables(report: EvalReport): (Block | undefined)[] {
   const shown = tableBlock(caption, 'open', columns, rows.slice(0, MISTAKES_SHOWN));
   return rows.length <= MISTAKES_SHOWN
     ? [shown]
-    : [shown, tableBlock(`${caption}: the first ${rows.length}`, 'folded', columns, rows)];
+    : [shown, tableBlock(`${caption}: ${rows.length} of them`, 'folded', columns, rows)];
 }
 
 function outputTable({ outputs, task }: EvalReport): Block | undefined {
