@@ -103,6 +103,22 @@ export const COMMANDS = {
       },
     ],
   },
+  calibrate: {
+    name: 'calibrate',
+    summary: 'gather the ranges of values over samples, for quantization',
+    args: [
+      { name: 'FILE...', help: 'the model (ONNX file, or - for stdin); with --merge, the caches', completes: 'files' },
+    ],
+    flags: [
+      ...(['data', 'preprocess', 'labels', 'limit', 'dataFree', 'shard', 'merge', 'calibration', 'report'] as const),
+      ...(['input', 'runThreads', 'seed', 'keepOverridable', 'details', 'quiet'] as const),
+    ],
+    examples: [
+      { command: 'mcompress calibrate model.onnx --data images/ --limit 100', does: 'writes model.calibration.json' },
+      { command: 'mcompress calibrate model.onnx --data images/ --shard 2/4 -o part2.json', does: 'one of four jobs' },
+      { command: 'mcompress calibrate --merge part*.json -o all.json', does: 'what one run gives, byte by byte' },
+    ],
+  },
   passes: {
     name: 'passes',
     summary: 'list the passes, or explain one',
@@ -125,7 +141,19 @@ export const COMMANDS = {
       {
         name: '[NAME]',
         help: 'of completion a shell, of schema a kind of document (without it: all)',
-        choices: ['bash', 'zsh', 'fish', 'slim', 'slim-batch', 'inspect', 'profile', 'compare', 'eval', 'recipe'],
+        choices: [
+          'bash',
+          'zsh',
+          'fish',
+          'slim',
+          'slim-batch',
+          'inspect',
+          'profile',
+          'compare',
+          'eval',
+          'calibrate',
+          'recipe',
+        ],
       },
     ],
     flags: ['target'],

@@ -83,6 +83,17 @@ const DATA = {
     value: 'PRESET[:OPT=VALUE,..]',
     help: 'how pictures become inputs: imagenet, caffe, tf, unit, raw, cifar10, mnist; as imagenet:mean=0.5/0.5/0.5',
   },
+  dataFree: {
+    name: 'data-free',
+    group: 'Data',
+    help: 'guess the ranges from random inputs and the statistics in the model: a last resort',
+  },
+  shard: { name: 'shard', group: 'Data', value: 'I/N', help: 'only the I-th of N parts of the samples, for --merge' },
+  merge: {
+    name: 'merge',
+    group: 'Data',
+    help: 'join caches of shards into one: as one run over all samples, byte by byte',
+  },
   limit: { name: 'limit', group: 'Data', value: 'N', help: 'use N samples, drawn by the seed' },
 } as const satisfies Record<string, Flag>;
 
@@ -147,6 +158,15 @@ const FILES = {
     completes: 'files',
     default: '-',
     help: 'where to write: a file, or - for stdout; a folder where there are several files',
+  },
+  calibration: {
+    name: 'output',
+    short: 'o',
+    group: 'Files',
+    value: 'OUT',
+    completes: 'files',
+    default: 'NAME.calibration.json',
+    help: 'where to write the cache: a file (compressed where it ends with .gz), or - for stdout',
   },
   report: {
     name: 'report',

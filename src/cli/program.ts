@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   profile: async () => (await import('./commands/profile.js')).runProfile,
   compare: async () => (await import('./commands/compare.js')).runCompare,
   eval: async () => (await import('./commands/eval.js')).runEval,
+  calibrate: async () => (await import('./commands/calibrate.js')).runCalibrate,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,
   generate: async () => (await import('./commands/generate.js')).runGenerate,

@@ -25,10 +25,15 @@ export async function deliverReport(
   document: Document,
   { flags, terminal }: { readonly flags: FlagValues; readonly terminal: Terminal },
 ): Promise<void> {
-  for (const file of flags.report ?? []) await replaceFile(file, renderReportFile(report, file) ?? '');
+  await writeReportFiles(report, flags.report);
   if (flags.json) await terminal.write(writeReport(report));
   else {
     const folded = terminal.detail > 0 ? 'show' : 'hide';
     terminal.print(documentLines(document, { width: terminal.width, folded }));
   }
+}
+
+/** Writes the report files only. @throws InputError not-writable */
+export async function writeReportFiles(report: Report, files: readonly string[] | undefined): Promise<void> {
+  for (const file of files ?? []) await replaceFile(file, renderReportFile(report, file) ?? '');
 }

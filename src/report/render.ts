@@ -1,4 +1,5 @@
 // One report value, every output form.
+import { calibrateDocument } from './calibrate-document.js';
 import { compareDocument } from './compare-document.js';
 import type { Document } from './document.js';
 import { renderHtml } from './html.js';
@@ -31,6 +32,8 @@ export function reportDocument(report: Report): Document {
       return compareDocument(report);
     case 'eval':
       return evalDocument(report);
+    case 'calibrate':
+      return calibrateDocument(report);
     default:
       return report satisfies never;
   }

@@ -1,5 +1,6 @@
 // JSON Schema (2020-12) of every report document, from its declaration.
 import { SLIM_BATCH, type SlimBatchReport } from './batch-report.js';
+import { CALIBRATE_REPORT, type CalibrateReport } from './calibrate-report.js';
 import { REPORT_VERSION } from './facts.js';
 import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
 import { EVAL_REPORT, type EvalReport } from './eval-report.js';
@@ -16,6 +17,7 @@ export interface ReportKinds {
   readonly profile: ProfileReport;
   readonly compare: CompareReport;
   readonly eval: EvalReport;
+  readonly calibrate: CalibrateReport;
 }
 export type ReportKind = keyof ReportKinds;
 /** A document of any kind. */
@@ -30,6 +32,7 @@ export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> 
   profile: PROFILE_REPORT,
   compare: COMPARE_REPORT,
   eval: EVAL_REPORT,
+  calibrate: CALIBRATE_REPORT,
 };
 
 /** JSON Schema of the documents of one kind. */
