@@ -11,8 +11,8 @@ import { createSampleChecks, type SampleChecks } from './sample-checks.js';
 import { shuffledOrder } from './sample-order.js';
 import { badData, type IndexedSource, type Source, type StoredSample, type StreamedSource } from './source.js';
 
-/** Samples decoded ahead of the reader: hides the time of decoding, and bounds memory. */
-const READ_AHEAD = 4;
+/** Samples decoded ahead of the reader: hides the time of decoding; a decoded photograph may take 40 MB. */
+const READ_AHEAD = 2;
 const DEFAULT_SKIP_LIMIT: SkipLimit = { share: 0.05, count: 10 };
 
 /** How many samples may be unreadable: the larger of the two. */
