@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly externalFolder?: string;
   /** Path prefix of the profile file; turns profiling on. */
   readonly profilePrefix?: string;
+  /** `kept`: int8 activations stay so on x86, as on Arm; by default the runtime rewrites some to uint8 and some not. */
+  readonly int8Activations?: 'kept';
   /** Where to write the optimized graph. */
   readonly optimizedModelPath?: string;
 }

@@ -40,6 +40,7 @@ function nativeOptions(options: SessionOptions): ort.InferenceSession.SessionOpt
     entries['optimization.disable_specified_optimizers'] = options.disabledOptimizers.join(';');
   if (options.externalFolder !== undefined)
     entries['session.model_external_initializers_file_folder_path'] = options.externalFolder;
+  if (options.int8Activations === 'kept') entries['session.qdqisint8allowed'] = '1';
   return {
     executionProviders: ['cpu'],
     executionMode: 'sequential',

@@ -40,9 +40,14 @@ export class QdqNet {
   readonly model: Model;
   readonly #rng = createRng('qdq-net');
   readonly #scales = new Map<Value, readonly number[]>();
+  readonly #names: 'given' | 'none';
   #count = 0;
 
-  constructor(options: { readonly opset?: number; readonly irVersion?: number } = {}) {
+  /** `names: 'none'`: nodes have no names. */
+  constructor(
+    options: { readonly opset?: number; readonly irVersion?: number; readonly names?: 'given' | 'none' } = {},
+  ) {
+    this.#names = options.names ?? 'given';
     const opsets = new Map([
       ['', options.opset ?? 13],
       ['com.microsoft', 1],
@@ -76,7 +81,7 @@ export class QdqNet {
     const names = Array.from({ length: outputs }, (_, i) => `${opType.toLowerCase()}${id}_${i}`);
     const node = this.model.graph.addNode({
       opType,
-      name: `${opType}${id}`,
+      name: this.#names === 'none' ? '' : `${opType}${id}`,
       inputs,
       outputs: names,
       attributes: Object.fromEntries(Object.entries(attributes).map(([name, value]) => [name, attributeOf(value)])),
