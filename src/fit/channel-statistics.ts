@@ -30,6 +30,7 @@ export interface ChannelStatistics {
   readonly max: Float64Array;
 }
 
+/** Mean, population variance and range per channel from the sums. */
 export function channelStatistics({ count, sum, squares, min, max }: ChannelSums): ChannelStatistics {
   const mean = sum.map((value) => value / count);
   const variance = squares.map((value, i) => Math.max(0, value / count - (mean[i] ?? 0) ** 2));

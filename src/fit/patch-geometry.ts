@@ -42,6 +42,7 @@ export interface LayerSizes {
 
 const product = (numbers: readonly number[]): number => numbers.reduce((all, n) => all * n, 1);
 
+/** The sizes that moments and rows of weights have. */
 export function layerSizes(layer: LinearLayer): LayerSizes {
   const groups = layer.kind === 'rows' ? 1 : layer.groups;
   const taps = layer.kind === 'rows' ? 1 : product(layer.kernel);

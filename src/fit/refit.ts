@@ -4,7 +4,7 @@
 // optimal brain surgeon).
 import { invariant } from '../base/errors.js';
 import { dampedCholesky, solve } from '../linalg/cholesky.js';
-import { multiply, multiplyTransposed } from '../linalg/gemm.js';
+import { addProduct, blockOf, multiply, multiplyTransposed } from '../linalg/gemm.js';
 import { matrix, submatrix, transpose, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
 import type { Moments } from './rank-update.js';
 
@@ -129,14 +129,24 @@ export function energyOf(gram: Matrix, rows: Matrix): number {
   return sumOf(rowEnergies(gram, rows));
 }
 
-/** w G w^T for each row w. */
+/** Columns of the gram matrix that are worked off together. */
+const BLOCK = 128;
+
+/** w G w^T for each row w: since G is symmetric, its blocks above the diagonal count twice. */
 export function rowEnergies(gram: Matrix, rows: Matrix): Float64Array {
-  const product = multiply(rows, gram);
+  const { columns, data } = rows;
   const energies = new Float64Array(rows.rows);
-  product.data.forEach((value, i) => {
-    const row = Math.floor(i / rows.columns);
-    energies[row] = (energies[row] ?? 0) + value * (rows.data[i] ?? 0);
-  });
+  for (let from = 0; from < columns; from += BLOCK) {
+    const to = Math.min(columns, from + BLOCK);
+    const product = matrix(rows.rows, to - from);
+    const target = blockOf(product, 0, rows.rows, 0, to - from);
+    addProduct(target, blockOf(rows, 0, rows.rows, 0, from), blockOf(gram, 0, from, from, to), 2);
+    addProduct(target, blockOf(rows, 0, rows.rows, from, to), blockOf(gram, from, to, from, to), 1);
+    for (let o = 0; o < rows.rows; o++)
+      for (let j = from; j < to; j++)
+        energies[o] =
+          (energies[o] ?? 0) + (product.data[o * (to - from) + j - from] ?? 0) * (data[o * columns + j] ?? 0);
+  }
   return energies;
 }
 

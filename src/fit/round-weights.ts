@@ -16,7 +16,10 @@ export interface IntegerRange {
 
 export interface RoundingOptions {
   readonly range: IntegerRange;
-  /** Part of the mean diagonal that is added to it; default 0.01. */
+  /**
+   * Part of the mean diagonal that is added to it. Default 0.1: on samples that were not calibrated with it did best over
+   * the 53 layers of MobileNetV2 from 100 images, and 0.01, as GPTQ has it, made a layer worse than nearest rounding.
+   */
   readonly damping?: number;
   /**
    * `shifted`: the bias takes up the mean of the error, so that only the rest of it counts. `kept` (default): it cannot.
@@ -36,7 +39,7 @@ export interface RoundedRows {
   readonly energy: Float64Array;
 }
 
-const DEFAULT_DAMPING = 0.01;
+const DEFAULT_DAMPING = 0.1;
 
 /**
  * Rounds rows (outputs x patch, without bias) to multiples of `scales` (one per output). Each row is the better one of
