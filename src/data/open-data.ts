@@ -1,6 +1,6 @@
 // Opening data: the kind is recognised by looking, samples are decoded ahead, preprocessed and checked.
 import { createHash } from 'node:crypto';
-import { InputError, InterruptError } from '../base/errors.js';
+import { InputError, InterruptError, UsageError } from '../base/errors.js';
 import type { DataSet, InputPort, Sample, Skipped, StreamOptions } from './data-set.js';
 import { createFeedMaker, type FeedMaker, type MadeFeeds } from './feeds.js';
 import { lookAt, splitPart } from './place.js';
@@ -60,6 +60,8 @@ export async function openData(given: string, options: DataOptions): Promise<Ope
     throw badData(path, 'the file is no kind of data that is known', {
       fix: `give ${SOURCE_KINDS.map(({ looksLike }) => looksLike).join('; ')}`,
     });
+  if (part !== undefined && kind.parts !== place.form)
+    throw new UsageError('bad-value', `${path} has no parts`, { fix: `leave out #${part}` });
   if (options.inputs.length === 0) throw badData(path, 'the model has no inputs that samples could feed');
   const maker = createFeedMaker(options.inputs, options.preprocess);
   const source = await kind.open({ place, part, inputs: options.inputs, labels: options.labels });
@@ -82,23 +84,22 @@ function createDataSet(source: Source, path: string, options: Making): OpenedDat
   const checks = createSampleChecks({ preprocess: options.preprocess, named: source.classes?.length });
   const limit = options.maxSkipped ?? DEFAULT_SKIP_LIMIT;
   const size = source.access === 'indexed' ? source.size : undefined;
-  let read = 0;
-  // The data is read several times (reference, model, candidates): warnings count every sample once.
+  // The data may be read several times (reference, model, candidates): what is said of it counts every sample once.
   const seen = new Set<string>();
-  const isNew = (name: string): boolean => seen.size < seen.add(name).size;
   const skip = (name: string, error: unknown): void => {
     // Only what is wrong with a sample is skipped: that sharp is missing, or that all ends, concerns every one.
     if (!(error instanceof InputError)) throw error;
     skipped.set(name, { name, reason: error.message });
-    const total = size ?? read;
+    const total = size ?? seen.size + skipped.size;
     if (skipped.size > Math.max(limit.count, limit.share * total) || skipped.size === size)
       throw tooMany(path, skipped, error);
   };
-  const outlet: Outlet = {
-    ...options,
-    checks: { ...checks, add: (sample, facts) => void (read++, isNew(sample.name) && checks.add(sample, facts)) },
-    skip,
+  const add: SampleChecks['add'] = (sample, facts) => {
+    if (seen.has(sample.name)) return;
+    seen.add(sample.name);
+    checks.add(sample, facts);
   };
+  const outlet: Outlet = { ...options, checks: { ...checks, add }, skip };
   let digest: Promise<string> | undefined;
   return {
     path,

@@ -84,6 +84,8 @@ export interface SourceKind {
   readonly kind: string;
   /** One line for the message that lists what is understood. */
   readonly looksLike: string;
+  /** What may hold several parts (`PATH#test`): the folder, the file, or neither. */
+  readonly parts: Place['form'] | 'none';
   /** True when the place holds this kind; looking must be cheap. */
   recognises(place: Place): boolean;
   /** @throws InputError bad-data, bad-feed; UsageError bad-value */

@@ -248,6 +248,11 @@ describe('raw floats', () => {
   });
 });
 
+it('refuses a part of what has none', async () => {
+  const path = folder.write('x.npy', npy('float32', [3, 4], range(12)));
+  expect(await failure(open(`${path}#test`))).toMatchObject({ code: 'bad-value', fix: 'leave out #test' });
+});
+
 it('names what it understands when it does not understand', async () => {
   expect(await failure(open(folder.write('x.doc', 'hello')))).toMatchObject({
     code: 'bad-data',

@@ -139,6 +139,16 @@ describe('a mapping file', () => {
     expect((await collect(data)).map(({ label }) => label)).toEqual([1, 0, 1]);
   });
 
+  it('may hold one label per file without names, in their order', async () => {
+    const labelsOf = async (labels: string): Promise<unknown[]> =>
+      (await collect(await open(classFolders(), { labels }))).map(({ label }) => label);
+    expect(await labelsOf(folder.write('truth.txt', '4\n8\n6\n'))).toEqual([4, 8, 6]);
+    expect(await labelsOf(folder.write('truth.npy', npy('int64', [3], [1, 2, 3])))).toEqual([1, 2, 3]);
+    expect(await failure(open(classFolders(), { labels: folder.write('few.txt', '4\n8\n') }))).toMatchObject({
+      code: 'bad-data',
+    });
+  });
+
   it('leaves out files that it does not name, and says which of its names are unknown', async () => {
     const labels = folder.write('labels.txt', 'a.jpg 3\nmissing.png 4\n');
     const data = await open(classFolders(), { labels });

@@ -50,6 +50,13 @@ describe('warnings', () => {
       expect(await warnings(folder.path('set'), { preprocess: parsePreprocess(preset) })).toEqual([]);
   });
 
+  it('count every sample once, however often it is read', async () => {
+    for (let i = 0; i < 20; i++) folder.write(`dark/${i}.png`, png([0, 0, 0]));
+    const data = await openData(folder.path('dark'), { inputs, preprocess: parsePreprocess('unit') });
+    for (let i = 0; i < 3; i++) await collect(data, { to: 10 });
+    expect(data.warnings()).toContain('all 10 samples have one value everywhere, like a black picture');
+  });
+
   it('speak of what was assumed', async () => {
     expect(await warnings(healthy(), { preprocess: undefined })).toEqual([
       expect.stringMatching(/^no --preprocess was given: imagenet is assumed/),

@@ -24,6 +24,7 @@ interface Batch {
 export const CIFAR: SourceKind = {
   kind: 'CIFAR',
   looksLike: 'CIFAR-10 or CIFAR-100 binary batches (.bin, .bin.gz), or a folder of them',
+  parts: 'folder',
   recognises: ({ form, name, files }) =>
     form === 'file' ? name.endsWith('.bin') : files.some((file) => BATCH_NAME.test(file)),
   open: async ({ place, part, labels: labelFile }) => {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.js';
 import { isImageName } from '../decode-image.js';
-import { readLabelRows, toClassLabels, UNLABELLED, type LabelFacts } from '../label-file.js';
+import { listedLabels, readLabelRows, toClassLabels, UNLABELLED, type LabelFacts } from '../label-file.js';
 import { lookAt } from '../place.js';
 import { badData, type IndexedSource, type Place, type SourceKind, type SourceRequest } from '../source.js';
 import { fileListSource, isSampleName, type ListedFile } from './file-list.js';
@@ -15,6 +15,7 @@ const ANY_NUMBER = /^\d+$/;
 export const FOLDER: SourceKind = {
   kind: 'folder',
   looksLike: 'a folder of pictures or .npy files, with or without sub-folders per class',
+  parts: 'folder',
   recognises: ({ form }) => form === 'folder',
   open: openFolder,
 };
@@ -92,12 +93,27 @@ function leadingNumbers(names: readonly string[]): LabelFacts {
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
 const stem = (name: string): string => name.replace(/\.[^./]*$/, '');
 
-/** Labels from a mapping: by path, by base name, or by either without its ending. Files that it does not name are left out. */
-async function mapped(
+interface Labelling {
+  readonly kind: string;
+  readonly file: string;
+  readonly ignored: readonly string[];
+}
+
+/** Labels without names, in the order of the files. */
+async function labelledInOrder(
   files: readonly ListedFile[],
-  { kind, file, ignored }: { readonly kind: string; readonly file: string; readonly ignored: readonly string[] },
+  { kind, file, ignored }: Labelling,
 ): Promise<IndexedSource> {
+  return fileListSource({ kind, files, notes: ignored, ...(await listedLabels(file, files.length)) });
+}
+
+/** Labels from a mapping: by path, by base name, or by either without its ending. Files that it does not name are left out. */
+async function mapped(files: readonly ListedFile[], { kind, file, ignored }: Labelling): Promise<IndexedSource> {
+  if (file.toLowerCase().endsWith('.npy')) return labelledInOrder(files, { kind, file, ignored });
   const rows = await readLabelRows(file);
+  // One word per line, as many as files: labels in their order, as the ground truth of ImageNet comes.
+  if (rows.length === files.length && rows.every(([, label]) => label === undefined))
+    return labelledInOrder(files, { kind, file, ignored });
   const byName = new Map<string, string | undefined>();
   for (const [name, label] of rows) byName.set(name.replaceAll('\\', '/').replace(/^\.\//, ''), label);
   const used = new Set<string>();

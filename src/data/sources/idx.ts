@@ -15,6 +15,7 @@ const IMAGES_NAME = /images?[-.]?idx\d/i;
 export const IDX: SourceKind = {
   kind: 'idx',
   looksLike: 'idx files as MNIST has them (t10k-images-idx3-ubyte), gzipped or not',
+  parts: 'folder',
   recognises: ({ form, head, files }) =>
     form === 'file' ? hasMagic(head) && (head[3] ?? 0) > 1 : files.some((name) => IMAGES_NAME.test(name)),
   open: async ({ place, part, labels }) => {

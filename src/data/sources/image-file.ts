@@ -8,6 +8,7 @@ import { fileListSource } from './file-list.js';
 export const IMAGE_FILE: SourceKind = {
   kind: 'picture',
   looksLike: 'one picture',
+  parts: 'none',
   recognises: ({ form, name }) => form === 'file' && isImageName(name),
   open: ({ place: { path } }) =>
     Promise.resolve(

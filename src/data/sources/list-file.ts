@@ -7,6 +7,7 @@ import { fileListSource, isSampleName } from './file-list.js';
 export const LIST_FILE: SourceKind = {
   kind: 'list of files',
   looksLike: 'a list (.txt, .lst, .csv, .tsv, .json) of picture or .npy files, each with its label',
+  parts: 'none',
   recognises: ({ form, name }) => form === 'file' && /\.(?:txt|lst|csv|tsv|json)$/.test(name),
   open: async ({ place: { path }, labels }) => {
     if (labels !== undefined)

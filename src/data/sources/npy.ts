@@ -14,6 +14,7 @@ const HEADER_BYTES = 2 ** 20 + 12;
 export const NPY: SourceKind = {
   kind: '.npy array',
   looksLike: 'a .npy array with the samples along its first axis',
+  parts: 'none',
   recognises: ({ form, name }) => form === 'file' && name.endsWith('.npy'),
   open: async ({ place: { path }, inputs, labels }) => {
     const [port] = inputs;

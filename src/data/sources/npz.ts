@@ -14,6 +14,7 @@ const LABEL_KEYS = ['y', 'Y', 'labels', 'label', 'targets'];
 export const NPZ: SourceKind = {
   kind: '.npz arrays',
   looksLike: 'a .npz file with x and y, or with an array per input of the model',
+  parts: 'file',
   recognises: ({ form, name }) => form === 'file' && name.endsWith('.npz'),
   open: async ({ place: { path }, part, inputs, labels }) => {
     const bytes = await readFile(path).catch((cause: unknown) => {

@@ -14,6 +14,7 @@ const FLOAT_BYTES = 4;
 export const RAW_FLOATS: SourceKind = {
   kind: 'raw floats',
   looksLike: 'little-endian float32 samples (.f32) with .labels.u8 beside',
+  parts: 'none',
   recognises: ({ form, name, files }) =>
     form === 'file' ? name.endsWith(ENDING) : files.filter((file) => file.toLowerCase().endsWith(ENDING)).length === 1,
   open: async ({ place, inputs, labels }) => {

@@ -29,6 +29,7 @@ const EXAMPLE =
 export const USER_MODULE: SourceKind = {
   kind: 'module',
   looksLike: 'a module (.mjs, .js) that exports samples',
+  parts: 'none',
   recognises: ({ form, name }) => form === 'file' && /\.m?js$/.test(name),
   open: async ({ place: { path }, labels, inputs }) => {
     if (labels !== undefined)
