@@ -17,6 +17,7 @@ export interface OptimizedIndex {
   readonly integers: ReadonlySet<Value>;
 }
 
+/** Indexes the model that the runtime wrote, subgraphs included. */
 export function indexOptimized(model: Model): OptimizedIndex {
   const nodes = [...nodesUnder(model.graph)];
   const producers = new Map<string, Node>();
@@ -34,6 +35,7 @@ export function indexOptimized(model: Model): OptimizedIndex {
   return { nodes, producers, named, integers: integerValues(model, nodes) };
 }
 
+/** QuantizeLinear or DequantizeLinear. */
 export const isConversion = (node: Node): boolean => node.is(QUANTIZE) || node.is(DEQUANTIZE);
 
 /** A name without the endings of the runtime: `_token_3`, `/MatMulAddFusion`. */

@@ -94,6 +94,7 @@ export interface QuantizationParameters {
   readonly zeroPoint: number;
 }
 
+/** Scale, zero point and type of a QuantizeLinear or DequantizeLinear with one scale. */
 export function parametersOf(node: Node, facts: Facts): QuantizationParameters | undefined {
   const dtype = integerType(node, facts);
   const [, scale, zeroPoint] = node.inputs;

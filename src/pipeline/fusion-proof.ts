@@ -14,9 +14,6 @@ import { causeOf, wrongnessOf, type CauseContext, type Finding, type FusionCause
 import { indexOptimized, isConversion, matchSites, runsOnIntegers, type OptimizedIndex } from './fusion-proof-match.js';
 import { knownTensor, plannedSite, QUANTIZE, type PlannedNode, type PlannedSite } from './fusion-proof-source.js';
 
-export type { FusionCause } from './fusion-proof-cause.js';
-export type { PlannedNode } from './fusion-proof-source.js';
-
 export interface NodeProof {
   readonly planned: PlannedNode;
   /** It runs on integers, or is not needed any more, and computes what the model says. */

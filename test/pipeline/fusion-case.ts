@@ -1,7 +1,8 @@
 // Graphs in QDQ form whose fusion is proved: what the tests of the fusion proof share.
 import type { Node } from '../../src/ir/node.js';
 import type { Value } from '../../src/ir/value.js';
-import { proveFusion, type FusionProof, type NodeProof, type PlannedNode } from '../../src/pipeline/fusion-proof.js';
+import { proveFusion, type FusionProof, type NodeProof } from '../../src/pipeline/fusion-proof.js';
+import type { PlannedNode } from '../../src/pipeline/fusion-proof-source.js';
 import type { RuntimeHost } from '../../src/runtime/host.js';
 import { QdqNet, type Quantization } from './qdq-net.js';
 
