@@ -40,16 +40,18 @@ export interface MomentsPlan {
   readonly largestPatch?: number;
 }
 
-/** Rows per column: what the fit of a layer needs to be better than its old weights, and then some. */
+/** A fit solves for a number per column: fewer rows than these and it follows their noise. */
 const ROWS_PER_COLUMN = 6;
 const FEWEST_ROWS = 1024;
+/** Rounding does with less (damping makes up for it), and time grows with rows x columns^2. */
+const ENOUGH_TO_ROUND = 4096;
 const LARGEST_PATCH = 4608;
 const BUFFER_BYTES = 2 ** 23;
 const MOST_WAITING = 128;
 
 /**
- * How to gather the moments of a layer: positions such that all samples together give some 6 rows per column. Patches
- * larger than the plan allows are summed in runs of channels where there is no target (correlations between the runs are
+ * How to gather the moments of a layer: positions such that all samples together give some 6 rows per column, without a
+ * target no more than 4096 or one per column. Patches larger than the plan allows are summed in runs of channels where there is no target (correlations between the runs are
  * left out); undefined where there is one, since a fit needs them all.
  */
 export function patchMomentsSpec(
@@ -62,7 +64,9 @@ export function patchMomentsSpec(
   if (most < inputs && values.length === 2) return undefined;
   const together = Math.min(inputs, most);
   const columns = (together < inputs ? together * taps : patch) + 1;
-  const positions = Math.ceil(Math.max(FEWEST_ROWS, ROWS_PER_COLUMN * columns) / Math.max(1, plan.samples));
+  const ideal = Math.max(FEWEST_ROWS, ROWS_PER_COLUMN * columns);
+  const rows = values.length === 2 ? ideal : Math.min(ideal, Math.max(ENOUGH_TO_ROUND, columns));
+  const positions = Math.ceil(rows / Math.max(1, plan.samples));
   const runs = together < inputs ? { together } : {};
   return { kind: 'patch-moments', values, layer, positions, seed: plan.seed ?? 0, ...runs };
 }

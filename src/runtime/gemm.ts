@@ -1,4 +1,4 @@
-// Heavy products through ONNX Runtime, eight times as fast as in JavaScript: one MatMul in float64 for every size. The model is
+// Heavy products through ONNX Runtime, several times as fast as in JavaScript: one MatMul in float64 for every size. The model is
 // a few fields, written here as bytes (protobuf: a tag, then a number or a length and that many bytes).
 import { InternalError } from '../base/errors.js';
 import type { Gemm } from '../linalg/gemm.js';

@@ -198,7 +198,8 @@ describe('the plan of a layer', () => {
   const WIDE: LinearLayer = { ...CONV, inputs: 256, outputs: 8, groups: 1, kernel: [3, 3] };
 
   it('spreads some six rows per column over the samples', () => {
-    expect(patchMomentsSpec(WIDE, ['x'], { samples: 100 })?.positions).toBe(Math.ceil((6 * 2305) / 100));
+    expect(patchMomentsSpec(WIDE, ['x', 'y'], { samples: 100 })?.positions).toBe(Math.ceil((6 * 2305) / 100));
+    expect(patchMomentsSpec(WIDE, ['x'], { samples: 100 })?.positions).toBe(41);
     expect(patchMomentsSpec(CONV, ['x'], { samples: 100 })?.positions).toBe(11);
   });
 

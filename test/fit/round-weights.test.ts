@@ -1,8 +1,9 @@
 // Second-order rounding against GPTQ as it is written in the paper, and against nearest rounding in the norm of the inputs.
 import { describe, expect, it } from 'vitest';
 import { createRng, type Rng } from '../../src/base/rng.js';
-import { roundLayer } from '../../src/fit/layer-weights.js';
+import { refitLayer, roundLayer } from '../../src/fit/layer-weights.js';
 import type { LinearLayer } from '../../src/fit/patch-geometry.js';
+import { PATCH_MOMENTS } from '../../src/fit/patch-moments.js';
 import { RankUpdate, type Moments } from '../../src/fit/rank-update.js';
 import { changeError } from '../../src/fit/refit.js';
 import { nearestIntegers, roundRows, type IntegerRange } from '../../src/fit/round-weights.js';
@@ -185,6 +186,51 @@ describe('second-order rounding', () => {
 });
 
 describe('rounding a layer', () => {
+  it('comes nearer to the teacher when it was refitted to it on the inputs of the student', () => {
+    const rng = createRng('asymmetric');
+    const [width, outputs, count] = [24, 6, 600];
+    const layer: LinearLayer = { kind: 'rows', inputs: width, outputs, weights: 'output-input' };
+    const weights = random(rng, outputs, width);
+    const mix = random(rng, 8, width);
+    const clean = multiply(random(rng, count, 8), mix);
+    const y = Float32Array.from(multiply(clean, transpose(weights)).data, (value) => value + 1);
+    // What earlier layers lost: coarse steps, and a bias of their own.
+    const x = Float32Array.from(clean.data, (value) => Math.round(value) + 0.3);
+    const gathered = PATCH_MOMENTS.create({ kind: 'patch-moments', values: ['x', 'y'], layer, positions: 1, seed: 0 });
+    gathered.add(
+      new Map([
+        ['x', { data: x, dims: [count, width] }],
+        ['y', { data: y, dims: [count, outputs] }],
+      ]),
+    );
+    const moments = gathered.state();
+    const range = { range: INT8, bias: 'shifted' } as const;
+    const errorOf = (integers: Int8Array, scales: Float64Array, bias: Float64Array): number => {
+      let error = 0;
+      for (let row = 0; row < count; row++) {
+        for (let o = 0; o < outputs; o++) {
+          let output = bias[o] ?? 0;
+          for (let j = 0; j < width; j++)
+            output += (integers[o * width + j] ?? 0) * (scales[o] ?? 0) * (x[row * width + j] ?? 0);
+          error += (output - (y[row * outputs + o] ?? 0)) ** 2;
+        }
+      }
+      return error / count;
+    };
+    const before = new Float64Array(outputs).fill(1);
+    const plain = roundLayer(layer, weights.data, scalesOf(weights, INT8), moments, range);
+    const fit = refitLayer(layer, weights.data, before, moments);
+    if (!fit) throw new Error('no fit');
+    const scales = scalesOf(matrix(outputs, width, fit.weights), INT8);
+    const fitted = roundLayer(layer, fit.weights, scales, moments, range);
+    const bias = fit.bias.map((b, o) => b + (fitted.biasShift[o] ?? 0));
+    const own = before.map((b, o) => b + (plain.biasShift[o] ?? 0));
+    const after = errorOf(fitted.integers, scales, bias);
+    expect(after).toBeLessThan(0.7 * errorOf(plain.integers, scalesOf(weights, INT8), own));
+    expect(after / fit.errorAfter).toBeGreaterThan(0.99);
+    expect(after).toBeCloseTo(fit.errorAfter + sum(fitted.error), 1);
+  });
+
   it('rounds each group by its own moments, weights as ONNX stores them', () => {
     const rng = createRng('groups');
     const layer: LinearLayer = {
