@@ -5,6 +5,7 @@ import { convertFp16 } from './convert-fp16.js';
 import { equalizeChannels } from './equalize-channels.js';
 import { padInnerChannels } from './pad-inner-channels.js';
 import { padInputChannels } from './pad-input-channels.js';
+import { quantizeDynamic } from './quantize-dynamic.js';
 import { transposeGemmWeights } from './transpose-gemm-weights.js';
 import { useGlobalAveragePool } from './use-global-average-pool.js';
 
@@ -15,4 +16,5 @@ export const QUANTIZE_PASSES: readonly AnyPass[] = [
   padInnerChannels,
   equalizeChannels,
   convertFp16,
+  quantizeDynamic,
 ];
