@@ -51,8 +51,9 @@ const MOST_WAITING = 128;
 
 /**
  * How to gather the moments of a layer: positions such that all samples together give some 6 rows per column, without a
- * target no more than 4096 or one per column. Patches larger than the plan allows are summed in runs of channels where there is no target (correlations between the runs are
- * left out); undefined where there is one, since a fit needs them all.
+ * target no more than 4096 or one per column. Patches larger than the plan allows are summed in runs of channels where
+ * there is no target (correlations between the runs are left out); undefined where there is one, since a fit needs them
+ * all.
  */
 export function patchMomentsSpec(
   layer: LinearLayer,
