@@ -1,12 +1,24 @@
 // Moments of patches and refits from them against ONNX Runtime: what it computed with known weights gives these weights back.
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRng } from '../../src/base/rng.js';
-import type { StreamedBatch, StreamedValue } from '../../src/fit/accumulator.js';
+import type { AccumulatorSpec, StreamedBatch, StreamedValue } from '../../src/fit/accumulator.js';
+import { ACCUMULATORS } from '../../src/fit/accumulators.js';
+import type { ChannelStatisticsSpec } from '../../src/fit/channel-statistics.js';
 import { refitLayer } from '../../src/fit/layer-weights.js';
-import { layerSizes, storedWeights, weightRows, type LinearLayer } from '../../src/fit/patch-geometry.js';
+import {
+  layerSizes,
+  storedWeights,
+  weightRows,
+  type LinearLayer,
+  type WindowLayer,
+} from '../../src/fit/patch-geometry.js';
 import { momentBytes, PATCH_MOMENTS, patchMomentsSpec, type PatchMomentsSpec } from '../../src/fit/patch-moments.js';
+import type { SignalErrorSpec } from '../../src/fit/signal-error.js';
 import { packedRow } from '../../src/linalg/matrix.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
+import { observe } from '../../src/runtime/observe.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import { float32s, tinyModel, TYPE } from '../runtime/tiny-model.js';
 import { floats, randomGemm, randomMatMul, randomWindow, runLayer, sizeOf, type LayerCase } from './linear-layers.js';
 
 const host = new RuntimeHost();
@@ -70,7 +82,7 @@ describe('weights come back from what ONNX Runtime computed with them', () => {
 });
 
 /** A Conv with every kind of irregularity. */
-const CONV: LinearLayer = {
+const CONV: WindowLayer = {
   kind: 'conv',
   inputs: 4,
   outputs: 6,
@@ -192,6 +204,48 @@ describe('moments', () => {
     expect(() => moments.add(batchOf({ x: value(1, 4, 7, 8), y: value(1, 6, 3, 3) }))).toThrow('positions');
     moments.add(batchOf({ x: value(1, 4, 7, 8), y: value(1, 6, 3, 7) }));
   });
+});
+
+it('moments, statistics and errors gathered in the process of the runtime are those gathered here', async () => {
+  const rng = createRng('observed');
+  const layer = { ...CONV, groups: 1, inputs: 2, outputs: 3 };
+  const model = (weights: Float32Array): Uint8Array =>
+    tinyModel({
+      nodes: [
+        {
+          op: 'Conv',
+          inputs: ['x', 'w'],
+          outputs: ['y'],
+          ints: { strides: layer.strides, dilations: layer.dilations, pads: [...layer.begins, ...layer.ends] },
+        },
+      ],
+      inputs: [{ name: 'x', type: TYPE.float32, dims: ['n', 2, 7, 8] }],
+      outputs: [{ name: 'y', type: TYPE.float32 }],
+      tensors: [float32s('w', [3, 2, 3, 2], [...weights])],
+    });
+  const weights = floats(rng, 36);
+  const models = { teacher: model(weights), student: model(weights.map((w) => Math.round(4 * w) / 4)) };
+  const specs: readonly AccumulatorSpec[] = [
+    { kind: 'patch-moments', values: ['student/x', 'teacher/y'], layer, positions: 5, seed: 3 } as PatchMomentsSpec,
+    { kind: 'channel-statistics', values: ['teacher/y'], axis: 1 } as ChannelStatisticsSpec,
+    { kind: 'signal-error', values: ['teacher/y', 'student/y'], axis: 1 } as SignalErrorSpec,
+  ];
+  const inputs = Array.from({ length: 3 }, () => Tensor.fromNumbers('float32', [2, 2, 7, 8], [...floats(rng, 224)]));
+  const local = specs.map((spec) => ACCUMULATORS[spec.kind]?.create(spec));
+  for (const x of inputs) {
+    const batch = new Map<string, StreamedValue>();
+    for (const [name, bytes] of Object.entries(models)) {
+      const y = (await host.run(bytes, new Map([['x', x]]))).get('y');
+      if (!y) throw new Error('no output');
+      batch.set(`${name}/x`, { data: Float32Array.from(x.toFloat64()), dims: x.dims });
+      batch.set(`${name}/y`, { data: Float32Array.from(y.toFloat64()), dims: y.dims });
+    }
+    for (const accumulator of local) accumulator?.add(batch);
+  }
+  const feeds = async function* (): AsyncGenerator<Map<string, Tensor>> {
+    for (const x of inputs) yield new Map([['x', x]]);
+  };
+  expect(await observe(host, models, specs, feeds())).toEqual(local.map((accumulator) => accumulator?.state()));
 });
 
 describe('the plan of a layer', () => {
