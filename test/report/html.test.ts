@@ -5,6 +5,7 @@ import { PALETTES, type Palette } from '../../src/report/html-style.js';
 import { htmlName, htmlText } from '../../src/report/html-text.js';
 import { renderReportFile } from '../../src/report/render.js';
 import type { Report } from '../../src/report/schema.js';
+import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
@@ -19,6 +20,9 @@ const SAMPLES = [
   ['eval', sampleEval()],
   ['eval of 100 classes', sampleEval(100)],
   ['eval of images', sampleImageEval()],
+  ['calibrate', sampleCalibrate()],
+  ['calibrate without data', sampleGuess()],
+  ['calibrate, merged', sampleMerged()],
 ] as const;
 
 const VOID = new Set(['meta', 'link', 'wbr', 'rect', 'line', 'circle']);

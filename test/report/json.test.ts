@@ -4,6 +4,7 @@ import { InputError, InternalError } from '../../src/base/errors.js';
 import { parseReport, writeReport } from '../../src/report/json.js';
 import { REPORT_SHAPES, reportSchema, type Report, type ReportKind } from '../../src/report/schema.js';
 import { problems } from './json-schema.js';
+import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
@@ -17,6 +18,9 @@ const SAMPLES: readonly (readonly [string, Report])[] = [
   ['eval', sampleEval()],
   ['eval of 100 classes', sampleEval(100)],
   ['eval of images', sampleImageEval()],
+  ['calibrate', sampleCalibrate()],
+  ['calibrate without data', sampleGuess()],
+  ['calibrate, merged', sampleMerged()],
 ];
 
 describe.each(SAMPLES)('%s report', (_, report) => {

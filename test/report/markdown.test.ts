@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { escapeMarkdown } from '../../src/report/markdown.js';
 import { renderReportFile } from '../../src/report/render.js';
 import type { Report } from '../../src/report/schema.js';
+import { sampleCalibrate, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
@@ -17,6 +18,8 @@ const SAMPLES = [
   ['eval', sampleEval()],
   ['eval of 100 classes', sampleEval(100)],
   ['eval of images', sampleImageEval()],
+  ['calibrate', sampleCalibrate()],
+  ['calibrate, merged', sampleMerged()],
 ] as const;
 
 /** Runs of table lines. */

@@ -5,6 +5,7 @@ import { reportDocument } from '../../src/report/render.js';
 import type { SlimReport } from '../../src/report/report.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { slimLines } from '../../src/report/terminal.js';
+import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
@@ -131,6 +132,9 @@ const OTHERS = [
   ['eval', sampleEval()],
   ['eval of 100 classes', sampleEval(100)],
   ['eval of images', sampleImageEval()],
+  ['calibrate', sampleCalibrate()],
+  ['calibrate without data', sampleGuess()],
+  ['calibrate, merged', sampleMerged()],
   ['slim', sampleReport()],
 ] as const;
 it.each(OTHERS)('%s keeps to the width', (_, report) => {
