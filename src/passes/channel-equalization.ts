@@ -20,11 +20,8 @@ import {
 export type LinkFactors = ReadonlyMap<ChannelLink, Float64Array>;
 
 /** Sweeps over all chains, at most, and the largest change of a logarithm at which they end. */
-const MAX_SWEEPS = 100;
+const MAX_SWEEPS = 300;
 const CONVERGED = 1e-4;
-
-/** Ranges below this part of the layer's largest are those of dead channels. */
-const DEAD = 1e-6;
 
 /** Weights of a layer with the factors that its rows and columns have so far. */
 interface LayerState {
@@ -39,39 +36,21 @@ interface LayerState {
 type Chain = readonly ChannelLink[];
 
 /**
- * Factors that equalize the ranges of weights over all `links`. Channels that are dead in one of the layers, or would take
- * a factor beyond `maxScale` or below its inverse, are left alone (factor 1).
+ * Factors that equalize the ranges of weights over all `links`. Channels whose ranges differ by more than `maxRatio` are left
+ * alone, as those that are dead in one of the layers.
  */
-export function weightEqualization(links: readonly ChannelLink[], maxScale: number): LinkFactors {
-  const chains = chainsOf(links);
+export function weightEqualization(links: readonly ChannelLink[], maxRatio: number): LinkFactors {
   const factors = new Map(links.map((link) => [link, new Float64Array(link.channels).fill(1)]));
-  const frozen = new Map(chains.map((chain) => [chain, new Set<number>()]));
-  const isWithin = (chain: Chain): boolean => {
-    const out = frozen.get(chain) ?? new Set<number>();
-    const before = out.size;
-    for (const link of chain) factors.get(link)?.forEach((t, c) => (t > maxScale || t < 1 / maxScale) && out.add(c));
-    return out.size === before;
-  };
-  // Channels that leave the bounds are taken out, and the rest is solved again without them.
-  do {
-    for (const numbers of factors.values()) numbers.fill(1);
-    solve(chains, factors, frozen);
-  } while (!chains.map(isWithin).every(Boolean));
-  return factors;
-}
-
-function solve(chains: readonly Chain[], factors: LinkFactors, frozen: ReadonlyMap<Chain, ReadonlySet<number>>): void {
   const states = new Map<Node, LayerState>();
-  for (const chain of chains) {
-    for (const { producer, consumer } of chain)
-      for (const layer of [producer, consumer]) if (!states.has(layer.node)) states.set(layer.node, stateOf(layer));
-  }
+  for (const { producer, consumer } of links)
+    for (const layer of [producer, consumer]) if (!states.has(layer.node)) states.set(layer.node, stateOf(layer));
+  const chains = chainsOf(links);
   for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
     let change = 0;
-    for (const chain of chains)
-      change = Math.max(change, equalizeChain(chain, { states, factors, frozen: frozen.get(chain) ?? new Set() }));
-    if (change < CONVERGED) return;
+    for (const chain of chains) change = Math.max(change, equalizeChain(chain, { states, factors, maxRatio }));
+    if (change < CONVERGED) break;
   }
+  return factors;
 }
 
 /** Chains of links from dense layer to dense layer; depthwise layers in between belong to both of their links. */
@@ -102,11 +81,11 @@ function isDepthwise({ layout }: TensorLayer): boolean {
 interface Solving {
   readonly states: ReadonlyMap<Node, LayerState>;
   readonly factors: LinkFactors;
-  readonly frozen: ReadonlySet<number>;
+  readonly maxRatio: number;
 }
 
 /** Makes the ranges of every channel equal along the chain; returns the largest change of the logarithm of a factor. */
-function equalizeChain(chain: Chain, { states, factors, frozen }: Solving): number {
+function equalizeChain(chain: Chain, { states, factors, maxRatio }: Solving): number {
   const stateAt = (layer: TensorLayer): LayerState => states.get(layer.node) ?? stateOf(layer);
   const [first] = chain;
   const last = chain.at(-1);
@@ -116,16 +95,16 @@ function equalizeChain(chain: Chain, { states, factors, frozen }: Solving): numb
     ...chain.slice(1).map(({ producer }) => rangesOf(stateAt(producer), 'outputs')),
     blockRanges(rangesOf(stateAt(last.consumer), 'inputs'), last.repeat),
   ];
-  const floors = ranges.map((numbers) => DEAD * numbers.reduce((a, b) => Math.max(a, b), 0));
   let change = 0;
   for (let c = 0; c < first.channels; c++) {
     const own = ranges.map((numbers) => numbers[c] ?? 0);
-    if (frozen.has(c) || own.some((r, i) => r <= (floors[i] ?? 0))) continue;
+    const smallest = Math.min(...own);
+    if (!(smallest > 0 && Math.max(...own) <= maxRatio * smallest)) continue;
     const target = Math.exp(own.reduce((sum, r) => sum + Math.log(r), 0) / own.length);
     let product = 1;
     for (const [j, link] of chain.entries()) {
       product *= (own[j] ?? 1) / target;
-      divideChannel(link, { c, by: product }, { states, factors, frozen });
+      divideChannel(link, { c, by: product }, { states, factors, maxRatio });
       change = Math.max(change, Math.abs(Math.log(product)));
     }
   }

@@ -17,15 +17,15 @@ between is part of the same chain: all ranges of a channel become their geometri
 cube-root rule. Chains that share a layer are swept until nothing changes. Conv, ConvTranspose, Gemm and MatMul take part.
 
 A Clip with an upper bound (Relu6) stops it, because without data it is not known whether the bound is reached (static
-quantization equalizes activations by data, clips included). Channels that
-are dead in one of the layers stay as they are.
+quantization equalizes activations by data, clips included). Channels whose
+ranges differ by more than \`max-ratio\`, as those of dead filters do, stay as they are.
 
 Source: Nagel et al., Data-Free Quantization through Weight Equalization and Bias Correction (2019), section 4.1.`,
   options: {
-    'max-scale': num({
-      default: 1000,
+    'max-ratio': num({
+      default: 1e6,
       min: 1,
-      help: 'Leave channels alone that would be scaled by more than this, up or down',
+      help: 'Leave channels alone whose ranges differ by more than this factor',
     }),
   },
   declines: { ...LINK_DECLINES, 'out-of-range': 'The scaled weights do not fit the element type.' },
@@ -34,7 +34,7 @@ Source: Nagel et al., Data-Free Quantization through Weight Equalization and Bia
     const links = channelLinks(model, ctx.facts, (node, refusal) =>
       ctx.decline(node, refusal.refused, refusal.details),
     ).filter(({ producer }) => producer.weights.dtype === 'float32' && ctx.permit(producer.node));
-    const factors = weightEqualization(links, ctx.options['max-scale']);
+    const factors = weightEqualization(links, ctx.options['max-ratio']);
     const { changed, failed } = applyEqualization(factors, ctx.facts);
     for (const { producer } of failed) ctx.decline(producer.node, 'out-of-range');
     ctx.count('links', changed.length);
