@@ -75,6 +75,8 @@ async function calibrate(
   onStage?.('looking at the samples');
   const checked = { feeds: source.feeds(CHECKED_SAMPLES), signal, threads };
   const normalization = request.data && (await checkNormalization(host, workspace, decoded, checked));
+  // Its session is not needed any more, and takes memory.
+  await host.release();
   const ranges = await source.within(() =>
     observeRanges(host, workspace, decoded, {
       values: source.values,
