@@ -8,8 +8,10 @@ import type { Model } from '../../src/ir/model.js';
 import { encodeModel } from '../../src/onnx/encode.js';
 import { openModel } from '../../src/onnx/open.js';
 import { QUANTIZE_PASSES } from '../../src/passes/quantize/passes.js';
+import { ALL_PASSES } from '../../src/passes/registry.js';
 import { configure } from '../../src/pipeline/configured-pass.js';
 import { PRESETS } from '../../src/pipeline/presets.js';
+import { refuseConflicts } from '../../src/pipeline/recipe.js';
 import { runPasses } from '../../src/pipeline/run-passes.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import { isNumeric } from '../../src/tensor/dtype.js';
@@ -88,6 +90,19 @@ it('stands in no preset', () => {
   const names: readonly string[] = QUANTIZE_PASSES.map(({ name }) => name);
   for (const { passes } of Object.values(PRESETS))
     expect(passes.filter(({ name }) => names.includes(name))).toEqual([]);
+});
+
+it('changes weights only where nothing comes behind that reads them as float32', () => {
+  const named = (name: string) =>
+    QUANTIZE_PASSES.filter((pass) => pass.name === name).map((pass) => configure(pass, {}));
+  const order = (...names: string[]) => refuseConflicts(names.flatMap(named));
+  expect(() => order('equalize-channels', 'quantize-dynamic', 'convert-fp16')).not.toThrow();
+  expect(() => order('convert-fp16', 'quantize-dynamic')).toThrow('quantize-dynamic cannot come after convert-fp16');
+  expect(() => order('quantize-dynamic', 'equalize-channels')).toThrow('equalize-channels cannot come after');
+  const known = ALL_PASSES.map(({ name }) => name);
+  expect(QUANTIZE_PASSES.flatMap(({ conflicts = [] }) => conflicts).filter((name) => !known.includes(name))).toEqual(
+    [],
+  );
 });
 
 describe('fixtures', () => {

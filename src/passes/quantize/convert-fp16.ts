@@ -28,6 +28,14 @@ export const convertFp16 = defineGlobalPass({
   category: 'quantize',
   exactness: 'lossy',
   needs: [],
+  // They look at float32 weights.
+  conflicts: [
+    'transpose-gemm-weights',
+    'pad-input-channels',
+    'pad-inner-channels',
+    'equalize-channels',
+    'quantize-dynamic',
+  ],
   summary: 'Store weights as float16, or compute in it',
   details: `\`form=weights\` stores every float32 tensor of \`minimum\` elements or more as float16, with a \`Cast\` behind it. ONNX Runtime
 computes the Casts once, when it loads the model: the file is half as large, and the model runs exactly as fast as before.

@@ -19,6 +19,8 @@ export const quantizeDynamic = defineLocalPass({
   category: 'quantize',
   exactness: 'lossy',
   needs: [],
+  // They look at float32 weights.
+  conflicts: ['transpose-gemm-weights', 'pad-input-channels', 'pad-inner-channels', 'equalize-channels'],
   summary: 'Store the weights of Gemm, MatMul and LSTM in 8 bits and find ranges while the model runs',
   details: `\`Y = X W\` becomes \`DynamicQuantizeLinear\` of X, \`MatMulInteger\` with signed 8-bit weights (one scale per column, zero point
 0), \`Cast\` and \`Mul\` by both scales; a bias stays an \`Add\`. ONNX Runtime fuses all of it to one \`DynamicQuantizeMatMul\` when it
