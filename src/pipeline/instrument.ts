@@ -1,11 +1,19 @@
 // A copy of a model that returns values inside it too, for looking at them on ONNX Runtime.
-import { randomUUID } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { InputError } from '../base/errors.js';
 import type { Model } from '../ir/model.js';
 import type { Value } from '../ir/value.js';
 import type { OnnxDocument } from '../onnx/document.js';
 import { writeModel } from '../onnx/write.js';
 import type { Workspace } from './workspace.js';
+
+export interface InstrumentedModel {
+  readonly model: Model;
+  readonly document?: OnnxDocument | undefined;
+  /** Where the model came from: the copy gets its name. */
+  readonly path?: string;
+}
 
 export interface Instrumented {
   /** In the workspace; whoever asked for it removes it, or the workspace does. */
@@ -20,14 +28,15 @@ export interface Instrumented {
  *   function, or is a constant)
  */
 export async function instrument(
-  { model, document }: { readonly model: Model; readonly document: OnnxDocument | undefined },
+  { model, document, path: original = 'model.onnx' }: InstrumentedModel,
   values: readonly Value[],
   workspace: Workspace,
 ): Promise<Instrumented> {
   for (const value of values) checkVisible(value, model);
   const known = new Set(model.graph.outputs);
   const added = [...new Set(values)].filter((value) => value.producer && !known.has(value));
-  const path = workspace.path(`${randomUUID()}.onnx`);
+  // Errors of the runtime name the file.
+  const path = join(await mkdtemp(workspace.path('instrumented-')), basename(original));
   const mark = model.journal.mark();
   model.graph.setOutputs([...model.graph.outputs, ...added]);
   try {

@@ -74,23 +74,28 @@ async function calibrate(
   const source = request.data ? samplesOf(request.data, request) : randomSource(request);
   onStage?.('looking at the samples');
   const checked = { feeds: source.feeds(CHECKED_SAMPLES), signal, threads };
-  const normalization = request.data && (await checkNormalization(host, workspace, decoded, checked));
+  const normalization = request.data && (await checkNormalization(host, workspace, { ...decoded, path }, checked));
   // Its session is not needed any more, and takes memory.
   await host.release();
   const ranges = await source.within(() =>
-    observeRanges(host, workspace, decoded, {
-      values: source.values,
-      feeds: () => source.feeds(Infinity),
-      threads,
-      signal,
-      onProgress: ({ samples, group, groups }) => {
-        const which = groups === 1 ? '' : `, values ${group} of ${groups}`;
-        onStage?.(
-          'calibrating',
-          `${samples}${source.total === undefined ? '' : ` of ${source.total}`} samples${which}`,
-        );
+    observeRanges(
+      host,
+      workspace,
+      { ...decoded, path },
+      {
+        values: source.values,
+        feeds: () => source.feeds(Infinity),
+        threads,
+        signal,
+        onProgress: ({ samples, group, groups }) => {
+          const which = groups === 1 ? '' : `, values ${group} of ${groups}`;
+          onStage?.(
+            'calibrating',
+            `${samples}${source.total === undefined ? '' : ` of ${source.total}`} samples${which}`,
+          );
+        },
       },
-    }),
+    ),
   );
   onStage?.('summing up');
   const values = new Map([...ranges].map(([value, state]) => [value.name, state] as const));
@@ -198,6 +203,10 @@ function randomSource({ decoded: { model }, seed, shapes }: CalibrateRequest): F
       normalizations = normalizeBySample(model, facts);
       try {
         return await work();
+      } catch (error) {
+        if (!(error instanceof InputError) || error.code !== 'runtime-failed') throw error;
+        const fix = 'random inputs may be too small for it, or too large: give their sizes with --input NAME:SHAPE';
+        throw new InputError(error.code, error.message, { at: error.at, fix, cause: error });
       } finally {
         model.journal.seek(mark);
       }

@@ -25,7 +25,7 @@ export function dataFreeWarning(normalizations: number): string {
 }
 
 /**
- * Dims of every input: open dimensions have the sizes of `shapes`, else the first axis 1 and others 64.
+ * Dims of every input: open dimensions have the sizes of `shapes`, else those that are a first axis somewhere 1, others 64.
  * @throws InputError bad-feed when shapes do not fit the inputs
  */
 export function dataFreeShapes(
@@ -34,7 +34,11 @@ export function dataFreeShapes(
 ): Map<string, readonly number[]> {
   const specs = inputSpecs(model);
   const given = bindSizes(specs, shapes);
-  const size = (spec: InputSpec, axis: number): number => given[symbolKey(spec, axis)] ?? (axis === 0 ? 1 : OPEN_SIZE);
+  const batch = new Set(specs.map((spec) => symbolKey(spec, 0)));
+  const size = (spec: InputSpec, axis: number): number => {
+    const symbol = symbolKey(spec, axis);
+    return given[symbol] ?? (batch.has(symbol) ? 1 : OPEN_SIZE);
+  };
   return new Map(
     specs.map((spec) => [spec.name, spec.dims.map((dim, axis) => (typeof dim === 'number' ? dim : size(spec, axis)))]),
   );

@@ -6,11 +6,10 @@ import { channelStatistics, type ChannelStatisticsSpec, type ChannelSums } from 
 import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
-import type { DecodedModel } from '../../onnx/decode.js';
 import type { CallOptions, RuntimeHost } from '../../runtime/host.js';
 import { observe } from '../../runtime/observe.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
-import { instrument } from '../instrument.js';
+import { instrument, type InstrumentedModel } from '../instrument.js';
 import type { Workspace } from '../workspace.js';
 
 /** What the samples give at one node, beside what the node expects. */
@@ -49,13 +48,13 @@ const TINY = 1e-12;
 export async function checkNormalization(
   host: RuntimeHost,
   workspace: Workspace,
-  decoded: Partial<Pick<DecodedModel, 'document'>> & Pick<DecodedModel, 'model'>,
+  observed: InstrumentedModel,
   { feeds, signal, threads = 1 }: CallOptions & { readonly feeds: AsyncIterable<TensorMap>; readonly threads?: number },
 ): Promise<NormalizationCheck | undefined> {
-  const sites = normalizationSites(decoded.model).slice(0, MOST_NODES);
+  const sites = normalizationSites(observed.model).slice(0, MOST_NODES);
   if (sites.length === 0) return undefined;
   const { path, names } = await instrument(
-    { model: decoded.model, document: decoded.document },
+    observed,
     sites.map(({ input }) => input),
     workspace,
   );

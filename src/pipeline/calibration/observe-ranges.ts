@@ -4,11 +4,10 @@ import { tensorBytes } from '../../analysis/cost.js';
 import { createFacts, type ModelFacts } from '../../analysis/inference.js';
 import type { RangeSpec, RangeState } from '../../fit/range.js';
 import type { Value } from '../../ir/value.js';
-import type { DecodedModel } from '../../onnx/decode.js';
 import type { CallOptions, RuntimeHost } from '../../runtime/host.js';
 import { observe } from '../../runtime/observe.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
-import { instrument } from '../instrument.js';
+import { instrument, type InstrumentedModel } from '../instrument.js';
 import { assumedSizes } from '../model-facts.js';
 import type { Workspace } from '../workspace.js';
 
@@ -39,18 +38,18 @@ const GROUP_BYTES = 96 * 2 ** 20;
 export async function observeRanges(
   host: RuntimeHost,
   workspace: Workspace,
-  decoded: Partial<Pick<DecodedModel, 'document'>> & Pick<DecodedModel, 'model'>,
+  observed: InstrumentedModel,
   request: RangesRequest,
 ): Promise<ReadonlyMap<Value, RangeState>> {
   const { values, feeds, threads = 1, signal, onProgress } = request;
-  const { model, document } = decoded;
+  const { model } = observed;
   const ranges = new Map<Value, RangeState>();
   const first = await firstOf(feeds());
   if (!first) return ranges;
   const sizes = assumedSizes(model, new Map([...first].map(([name, { dims }]) => [name, dims])), undefined);
   const groups = inGroups([...new Set(values)], createFacts(model, { assumedSizes: sizes }));
   for (const [index, group] of groups.entries()) {
-    const { path, names } = await instrument({ model, document }, group, workspace);
+    const { path, names } = await instrument(observed, group, workspace);
     const specs = group.map((value): RangeSpec => ({ kind: 'range', values: [names.get(value) ?? value.name] }));
     const states = await observe(host, { teacher: path }, specs, feeds(), {
       session: { threads },
@@ -67,7 +66,8 @@ async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
   return undefined;
 }
 
-function inGroups(values: readonly Value[], { scope }: ModelFacts): Value[][] {
+/** `values` in groups of which one sample's values take bounded memory, in their order. */
+export function inGroups(values: readonly Value[], { scope }: ModelFacts): Value[][] {
   const groups: Value[][] = [];
   let bytes = Infinity;
   for (const value of values) {

@@ -225,6 +225,21 @@ describe('without data', () => {
     expect(printModel(decoded.model, { weights: 'full' })).toBe(before);
   });
 
+  it('gives one size to what has one name: batches 1, other open sizes 64', async () => {
+    const path = written(
+      'named.onnx',
+      'net (float[N,W] x, float[2,N] h) => (float[N,W] y) { m = Transpose (h)\n s = ReduceMean <axes = [1]> (m)\n y = Add (x, s) }',
+    );
+    const { cache } = await calibrated(path, undefined);
+    expect([...cache.values].map(([name, { elements }]) => [name, elements / 16])).toEqual([
+      ['x', 64],
+      ['h', 2],
+      ['m', 2],
+      ['s', 1],
+      ['y', 64],
+    ]);
+  });
+
   it('says so where nothing in the model tells what to expect', async () => {
     const path = written('bare.onnx', 'net (float[1,4] x) => (float[1,4] y) { y = Neg (x) }');
     const { warnings, cache } = await calibrated(path, undefined);
