@@ -37,6 +37,13 @@ const SLOTS = ZERO_SLOTS + 2 * BINS;
 
 const INFINITY_BITS = 0x7f800000;
 
+/** Elements from (included) to (excluded), none of them beyond `magnitude`. */
+interface Part {
+  readonly from: number;
+  readonly to: number;
+  readonly magnitude: number;
+}
+
 export class Histogram {
   #exponent = FIRST_EXPONENT;
   readonly #recent = new Uint32Array(SLOTS);
@@ -45,8 +52,15 @@ export class Histogram {
   /** What `#recent` held when it was full. */
   #earlier: Float64Array | undefined;
 
-  /** Counts all elements, and finds their range. */
-  add(data: Float32Array): Extrema {
+  /**
+   * Counts all elements, and finds their range. `known`: the range, where someone has found it already and all elements are
+   * finite: then each is looked at once instead of twice.
+   */
+  add(data: Float32Array, known?: Pick<Extrema, 'min' | 'max'>): Extrema {
+    if (known) {
+      this.#count(data, { from: 0, to: data.length, magnitude: Math.max(Math.abs(known.min), Math.abs(known.max)) });
+      return { min: known.min + 0, max: known.max + 0, nonFinite: 0 };
+    }
     const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
     let [low, high, nonFinite] = [LAST, FIRST, 0];
     for (let from = 0; from < data.length; from += BLOCK) {
@@ -60,9 +74,8 @@ export class Histogram {
         low = Math.min(low, orderOf(inner.min));
         high = Math.max(high, orderOf(inner.max));
       } else {
-        this.#makeRoom(Math.max(Math.abs(fromOrder(range.low)), Math.abs(fromOrder(range.high))));
-        this.#reserve(to - from);
-        count(data, bits, { bins: this.#recent, scale: 2 ** -this.#exponent, from, to });
+        const magnitude = Math.max(Math.abs(fromOrder(range.low)), Math.abs(fromOrder(range.high)));
+        this.#count(data, { from, to, magnitude });
         low = Math.min(low, range.low);
         high = Math.max(high, range.high);
       }
@@ -80,6 +93,13 @@ export class Histogram {
       positive: withoutTail(bins.subarray(ORIGIN, ORIGIN + BINS)),
       negative: withoutTail(bins.subarray(ZERO_SLOTS, ORIGIN).toReversed()),
     };
+  }
+
+  #count(data: Float32Array, { from, to, magnitude }: Part): void {
+    this.#makeRoom(magnitude);
+    this.#reserve(to - from);
+    const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+    count(data, bits, { bins: this.#recent, scale: 2 ** -this.#exponent, from, to });
   }
 
   #makeRoom(magnitude: number): void {

@@ -1,13 +1,16 @@
 // The range that a value takes over a stream of batches: extrema, extrema batch by batch, and a histogram. All calibrators
 // of src/fit/calibrators work from this one state.
 import { invariant } from '../base/errors.js';
-import type { Accumulator, AccumulatorKind, AccumulatorSpec } from './accumulator.js';
+import type { Accumulator, AccumulatorKind, AccumulatorSpec, StreamedBatch } from './accumulator.js';
 import { Histogram, mergeHistograms, type HistogramState } from './histogram.js';
 
 export interface RangeSpec extends AccumulatorSpec {
   readonly kind: 'range';
-  /** One name. */
-  readonly values: readonly [string];
+  /**
+   * One name; where the model computes them, those of the least element, the largest, and the sum as well, which save a look
+   * at every element. The sum tells whether all are finite.
+   */
+  readonly values: readonly [value: string] | readonly [value: string, min: string, max: string, sum: string];
 }
 
 export interface RangeState {
@@ -32,7 +35,7 @@ export interface RangeState {
 const RECENT = 4096;
 
 class RangeAccumulator implements Accumulator<RangeState> {
-  readonly #name: string;
+  readonly #names: RangeSpec['values'];
   readonly #histogram = new Histogram();
   readonly #minima: number[] = [];
   readonly #maxima: number[] = [];
@@ -42,14 +45,15 @@ class RangeAccumulator implements Accumulator<RangeState> {
   #min = Infinity;
   #max = -Infinity;
 
-  constructor(name: string) {
-    this.#name = name;
+  constructor(names: RangeSpec['values']) {
+    this.#names = names;
   }
 
-  add(batch: ReadonlyMap<string, { readonly data: Float32Array }>): void {
-    const value = batch.get(this.#name);
-    invariant(value, `no value "${this.#name}" in the batch`);
-    const { min, max, nonFinite } = this.#histogram.add(value.data);
+  add(batch: StreamedBatch): void {
+    const [name, ...reduced] = this.#names;
+    const value = batch.get(name);
+    invariant(value, `no value "${name}" in the batch`);
+    const { min, max, nonFinite } = this.#histogram.add(value.data, knownRange(batch, reduced));
     this.#batches++;
     this.#elements += value.data.length - nonFinite;
     this.#nonFinite += nonFinite;
@@ -76,12 +80,17 @@ class RangeAccumulator implements Accumulator<RangeState> {
   }
 }
 
+function knownRange(batch: StreamedBatch, names: readonly string[]): { min: number; max: number } | undefined {
+  const [min, max, sum] = names.map((name) => batch.get(name)?.data[0]);
+  return min === undefined || max === undefined || !Number.isFinite(sum) ? undefined : { min, max };
+}
+
 const latest = (extrema: ArrayLike<number>): Float32Array => Float32Array.from(extrema).slice(-RECENT);
 
 /** `merge(a, b)`: the batches of `b` come after those of `a`. */
 export const RANGE: AccumulatorKind<RangeSpec, RangeState> = {
   kind: 'range',
-  create: ({ values: [name] }) => new RangeAccumulator(name),
+  create: ({ values }) => new RangeAccumulator(values),
   merge: (a, b) => ({
     batches: a.batches + b.batches,
     elements: a.elements + b.elements,

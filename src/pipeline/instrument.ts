@@ -1,7 +1,8 @@
 // A copy of a model that returns values inside it too, for looking at them on ONNX Runtime.
 import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { InputError } from '../base/errors.js';
+import { InputError, invariant } from '../base/errors.js';
+import { intAttr } from '../ir/attribute.js';
 import type { Model } from '../ir/model.js';
 import type { Value } from '../ir/value.js';
 import type { OnnxDocument } from '../onnx/document.js';
@@ -20,6 +21,13 @@ export interface Instrumented {
   readonly path: string;
   /** Under which name each value comes out (graph inputs: go in). */
   readonly names: ReadonlyMap<Value, string>;
+  /** Under which names the least element, the largest and the sum of a value come out, where that was asked for. */
+  readonly reductions: ReadonlyMap<Value, readonly [min: string, max: string, sum: string]>;
+}
+
+export interface InstrumentOptions {
+  /** Of these values the extrema and the sum are returned too; float32, and never empty. */
+  readonly reduce?: readonly Value[];
 }
 
 /**
@@ -31,6 +39,7 @@ export async function instrument(
   { model, document, path: original = 'model.onnx' }: InstrumentedModel,
   values: readonly Value[],
   workspace: Workspace,
+  { reduce = [] }: InstrumentOptions = {},
 ): Promise<Instrumented> {
   for (const value of values) checkVisible(value, model);
   const known = new Set(model.graph.outputs);
@@ -38,13 +47,35 @@ export async function instrument(
   // Errors of the runtime name the file.
   const path = join(await mkdtemp(workspace.path('instrumented-')), basename(original));
   const mark = model.journal.mark();
-  model.graph.setOutputs([...model.graph.outputs, ...added]);
   try {
+    const reduced = reduce.map(
+      (value) => [value, REDUCTIONS.map((opType) => addReduction(model, opType, value))] as const,
+    );
+    const outputs = [...model.graph.outputs, ...added, ...reduced.flatMap(([, results]) => results)];
+    model.graph.setOutputs(outputs);
     await writeModel(document, model, path);
+    const reductions = reduced.map(([value, results]) => {
+      const [min = '', max = '', sum = ''] = results.map(({ name }) => name);
+      return [value, [min, max, sum]] as const;
+    });
+    return { path, names: new Map(values.map((value) => [value, value.name])), reductions: new Map(reductions) };
   } finally {
     model.journal.seek(mark);
   }
-  return { path, names: new Map(values.map((value) => [value, value.name])) };
+}
+
+const REDUCTIONS = ['ReduceMin', 'ReduceMax', 'ReduceSum'] as const;
+
+/** Over all axes: without axes these operators read alike in every operator set. */
+function addReduction(model: Model, opType: (typeof REDUCTIONS)[number], value: Value): Value {
+  const node = model.graph.addNode({
+    opType,
+    inputs: [value],
+    outputs: [`${value.name}_${opType}`],
+    attributes: { keepdims: intAttr(0) },
+  });
+  invariant(node.output, 'a reduction has an output');
+  return node.output;
 }
 
 function checkVisible(value: Value, model: Model): void {

@@ -196,6 +196,18 @@ describe('sizes', () => {
   });
 });
 
+it('leaves out what is not finite, and says so', async () => {
+  const path = written('log.onnx', 'net (float[1,4] x) => (float[1,4] y) { l = Log (x)\n y = Neg (l) }');
+  const samples = [
+    [1, Math.E, 1, 1],
+    [1, -1, 0, Math.E],
+  ].map((row, at) => sampleOf(`${at}`, undefined, 'x', [1, 4], row));
+  const { cache, warnings } = await calibrated(path, fakeData(samples));
+  expect(cache.values.get('x')).toMatchObject({ elements: 8, nonFinite: 0, min: -1 });
+  expect(cache.values.get('l')).toMatchObject({ elements: 6, nonFinite: 2, min: 0, max: 1, histogram: { zeros: 4 } });
+  expect(warnings).toEqual([expect.stringContaining('were left out: in "l" and 1 more')]);
+});
+
 describe('without data', () => {
   it('warns loudly, and gives the same every time', async () => {
     const { cache, warnings } = await calibrated(MNIST, undefined, { seed: 3 });
