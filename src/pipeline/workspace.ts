@@ -47,6 +47,11 @@ export class Workspace {
     return join(this.folder, name);
   }
 
+  /** Removes a file of the folder that is not needed any more. */
+  async remove(path: string): Promise<void> {
+    await rm(path, { force: true });
+  }
+
   /** Moves files out of the folder to their own names, in order. @throws InputError not-writable */
   async publish(moves: readonly { readonly from: string; readonly to: string }[]): Promise<void> {
     for (const { from, to } of moves) {

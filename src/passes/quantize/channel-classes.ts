@@ -207,6 +207,7 @@ class Finder {
   #freeze(value: Value): void {
     const first = this.#first(value);
     const count = this.#channels.get(value) ?? 0;
-    for (let c = 0; first !== undefined && c < count; c++) this.#frozen.add(first + c);
+    if (first === undefined) return;
+    for (let c = 0; c < count; c++) this.#frozen.add(first + c);
   }
 }

@@ -1,6 +1,6 @@
 // Carries a plan out: QuantizeLinear and DequantizeLinear around every planned node, weights as int8 and biases as int32
 // behind a DequantizeLinear, so that the runtime fuses each node with what surrounds it.
-import { intAttr } from '../../ir/attribute.js';
+import { floatAttr, intAttr } from '../../ir/attribute.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
@@ -28,7 +28,12 @@ export interface InsertOptions {
   readonly target: QuantizationTarget;
   readonly parameters: ParameterMap;
   /** Weights rounded otherwise than to the nearest, by node. */
-  readonly rounded?: ReadonlyMap<Node, QuantizedWeights>;
+  readonly rounded?: ReadonlyMap<Node, RoundedProduct>;
+}
+
+/** Weights as integers, and what the bias takes up of the change. */
+export interface RoundedProduct extends QuantizedWeights {
+  readonly biasShift: Float64Array;
 }
 
 /** A bias that may be corrected afterwards. */
@@ -47,15 +52,26 @@ export function insertQuantization(model: Model, plan: QuantizationPlan, options
   const planned = new Set(plan.nodes.map(({ node }) => node));
   for (const value of new Set(plan.nodes.flatMap(({ inputs }) => inputs)))
     if (!integers.has(value)) inserter.quantizeValue(value, (reader) => planned.has(reader));
-  for (const value of integers) inserter.quantizeValue(value, () => true);
+  const moved = new Set(plan.nodes.filter(({ operator }) => operator.onIntegers).flatMap(({ outputs }) => outputs));
+  for (const value of integers) {
+    if (moved.has(value)) inserter.dequantizeValue(value);
+    else inserter.quantizeValue(value, () => true);
+  }
+  for (const { node, operator } of plan.nodes) if (operator.onIntegers) inserter.moveIntegers(node);
+  for (const node of plan.floats.keys()) inserter.keepFloat(node);
   return plan.nodes.flatMap((one) => inserter.quantizeOperands(one) ?? []);
 }
+
+/** Layers whose constant weights the runtime quantizes by itself. */
+const QUANTIZED_AT_LOAD: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm']);
 
 class Inserter {
   readonly #graph: Graph;
   readonly #options: InsertOptions;
   /** Scale and zero point initializers by what they hold: values of one group share them. */
   readonly #shared = new Map<string, Value>();
+  /** What each DequantizeLinear reads. */
+  readonly #integers = new Map<Value, Value>();
 
   constructor(graph: Graph, options: InsertOptions) {
     this.#graph = graph;
@@ -84,7 +100,8 @@ class Inserter {
       before,
     );
     const { output } = dequantize;
-    if (output === undefined) return;
+    if (output === undefined || quantize.output === undefined) return;
+    this.#integers.set(output, quantize.output);
     if (producer && value.isGraphOutput && value.slots.size === readers.length + 1) {
       graph.replaceUses(value, output);
       graph.setInput(quantize, 0, value);
@@ -93,6 +110,68 @@ class Inserter {
     for (const reader of readers) {
       for (const [slot, input] of reader.inputs.entries()) if (input === value) graph.setInput(reader, slot, output);
     }
+  }
+
+  /** For a node that moves integers: only the way back is put behind it. */
+  dequantizeValue(value: Value): void {
+    const parameters = this.#options.parameters.get(value);
+    if (parameters === undefined || !value.producer) throw new TypeError(`no range of ${value.name}`);
+    const graph = this.#graph;
+    const [scale, zeroPoint] = this.#scaleInputs(value, parameters);
+    const dequantize = graph.addNode(
+      { opType: 'DequantizeLinear', inputs: [value, scale, zeroPoint], outputs: [`${value.name}_dequantized`] },
+      value.producer.next,
+    );
+    const { output } = dequantize;
+    if (output === undefined) return;
+    graph.replaceUses(value, output);
+    graph.setInput(dequantize, 0, value);
+    graph.setType(value, undefined);
+    this.#integers.set(output, value);
+  }
+
+  /** Gives `node` the integers of what it reads, and the zero point where it fills in zeros. */
+  moveIntegers(node: Node): void {
+    const graph = this.#graph;
+    const [data] = node.inputs;
+    const integers = data && this.#integers.get(data);
+    if (!data || !integers) throw new TypeError(`${node.label} reads no integers`);
+    const zeroPoint = data.producer?.inputs[2];
+    graph.setInput(node, 0, integers);
+    const old = node.inputs[2];
+    if (node.opType === 'Pad') graph.setInput(node, 2, zeroPoint);
+    if (old) dropIfUnused(old);
+  }
+
+  /**
+   * Between a DequantizeLinear and a QuantizeLinear the runtime quantizes constant weights of a layer by itself, with one
+   * scale for all: a LeakyRelu of slope 1 (0 in the place of a Relu), which it takes into the float layer, stops it.
+   */
+  keepFloat(node: Node): void {
+    const graph = this.#graph;
+    const [data, weights] = node.inputs;
+    if (!QUANTIZED_AT_LOAD.has(node.opType) || !weights?.constant || !data?.producer?.is('DequantizeLinear')) return;
+    let end = node.output;
+    const passed: Node[] = [];
+    for (let next = end?.soleConsumer; next?.is('Relu') || next?.is('Clip'); next = end?.soleConsumer) {
+      passed.push(next);
+      end = next.output;
+    }
+    const reader = end?.soleConsumer;
+    if (!end || !reader?.is('QuantizeLinear')) return;
+    const isRelu = passed.length === 1 && passed[0]?.is('Relu');
+    const source = isRelu ? node.output : end;
+    const guard = graph.addNode(
+      {
+        opType: 'LeakyRelu',
+        inputs: [source],
+        outputs: [`${end.name}_float`],
+        attributes: { alpha: floatAttr(isRelu ? 0 : 1) },
+      },
+      reader,
+    );
+    graph.setInput(reader, 0, guard.output);
+    if (isRelu && passed[0]) graph.removeNode(passed[0]);
   }
 
   #scaleInputs(value: Value, parameters: ActivationParameters): [Value, Value] {
@@ -149,7 +228,11 @@ class Inserter {
     const { target, rounded } = this.#options;
     const given = rounded?.get(node);
     const scales = given?.scales ?? weightScales(rows.weights, rows.count, target.weightLimit);
-    const bias = rows.bias ?? (result === 'float' ? new Float64Array(rows.count) : undefined);
+    const shift = given?.biasShift;
+    const before =
+      rows.bias ??
+      (result === 'float' || (shift && node.opType !== 'MatMul') ? new Float64Array(rows.count) : undefined);
+    const bias = before && shift ? before.map((b, row) => b + (shift[row] ?? 0)) : before;
     const wide = bias ? scalesForBias(scales, bias, inputScale) : scales;
     const integers =
       given && wide.every((scale, row) => scale === scales[row])

@@ -40,6 +40,8 @@ export interface QuantizationPlan {
 export interface PlanOptions {
   /** Labels of nodes that stay in float. */
   readonly float: ReadonlySet<string>;
+  /** Values whose range is known; nodes that need another stay in float. All when left out. */
+  readonly known?: ReadonlyMap<Value, unknown>;
 }
 
 /** Plans the main graph. Weights of float32 only: other types are left alone. */
@@ -67,7 +69,7 @@ function candidateOf(
   node: Node,
   graph: Graph,
   facts: Facts,
-  { float }: PlanOptions,
+  { float, known }: PlanOptions,
 ): PlannedNode | FloatCode | undefined {
   const operator = INT8_OPERATORS.get(node.opType);
   const { output } = node;
@@ -83,7 +85,9 @@ function candidateOf(
   if (operator.role === 'own' && isLastActivation(node)) return 'last-activation';
   const activation = operator.role === 'same' ? undefined : absorbedActivation(output, facts);
   const last = activation?.output ?? output;
+  const quantized = [...inputs.filter((value) => value.constant === undefined), last];
   const isFloatResult = node.opType === 'Gemm' && activation === undefined && endsInFloat(last);
+  if (known && !quantized.every((value) => known.has(value) || (isFloatResult && value === last))) return 'no-range';
   return {
     node,
     operator,

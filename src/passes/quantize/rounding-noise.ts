@@ -13,7 +13,6 @@ export interface LayerReader {
   readonly columnPower: Float64Array;
   /** Largest |w| of row o in column c, row-major; undefined for a depthwise layer, whose rows hold one column. */
   readonly largest: Float64Array | undefined;
-  readonly rows: number;
   readonly kernel: number;
 }
 
@@ -35,7 +34,7 @@ function readerOf({ data, layout, weights }: TensorLayer): LayerReader {
       if (largest && w > (largest[at] ?? 0)) largest[at] = w;
     }
   });
-  return { value: data, columnPower, largest, rows: layout.outputs, kernel: layout.kernel };
+  return { value: data, columnPower, largest, kernel: layout.kernel };
 }
 
 const LEVELS = 255;
@@ -47,7 +46,7 @@ export function readerNoise(
   sizes: ReadonlyMap<Value, ChannelSizes>,
   factorOf: (value: Value, channel: number) => number,
 ): number {
-  const { value, columnPower, largest, rows, kernel } = reader;
+  const { value, columnPower, largest, kernel } = reader;
   const size = sizes.get(value);
   if (!size) return 0;
   const channels = columnPower.length;
@@ -68,9 +67,9 @@ export function readerNoise(
   if (!(signal > 0)) return 0;
   const activations = ((high - low) / LEVELS) ** 2 * columns;
   let weights = 0;
-  for (let o = 0; largest && o < rows; o++) {
+  for (let row = 0; row < (largest?.length ?? 0); row += channels) {
     let reach = 0;
-    for (let c = 0; c < channels; c++) reach = Math.max(reach, (largest[o * channels + c] ?? 0) / (factors[c] ?? 1));
+    for (let c = 0; c < channels; c++) reach = Math.max(reach, (largest?.[row + c] ?? 0) / (factors[c] ?? 1));
     weights += (reach / WEIGHT_LEVELS) ** 2 * power * kernel;
   }
   return (activations + weights) / (12 * signal);

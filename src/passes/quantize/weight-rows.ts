@@ -15,6 +15,8 @@ export interface WeightRows {
   readonly isTransposed: boolean;
   /** Integers of the rows in the order they are stored in. */
   stored(rows: Int8Array): Int8Array;
+  /** Integers in the order of the weights of the node, as rows. */
+  fromStored(integers: Int8Array): Int8Array;
 }
 
 /** Rows of a Conv, Gemm or MatMul with constant weights. A Gemm is stored with transB = 1, as its int8 kernel wants it. */
@@ -26,12 +28,24 @@ export function rowsOf(node: Node): WeightRows | undefined {
   const [first = 0, second = 0] = tensor.dims;
   const asStored = (rows: Int8Array): Int8Array => rows;
   if (node.opType === 'Conv' || (node.opType === 'Gemm' && node.int('transB', 0) !== 0))
-    return { count: first, weights: numbers, bias, dims: tensor.dims, axis: 0, isTransposed: false, stored: asStored };
+    return {
+      count: first,
+      weights: numbers,
+      bias,
+      dims: tensor.dims,
+      axis: 0,
+      isTransposed: false,
+      stored: asStored,
+      fromStored: asStored,
+    };
   const weights = transposed(numbers, first, second);
-  if (node.opType === 'Gemm')
-    return { count: second, weights, bias, dims: [second, first], axis: 0, isTransposed: true, stored: asStored };
+  const fromStored = (integers: Int8Array): Int8Array => Int8Array.from(transposed(integers, first, second));
+  if (node.opType === 'Gemm') {
+    const dims = [second, first];
+    return { count: second, weights, bias, dims, axis: 0, isTransposed: true, stored: asStored, fromStored };
+  }
   const back = (rows: Int8Array): Int8Array => Int8Array.from(transposed(rows, second, first));
-  return { count: second, weights, bias, dims: tensor.dims, axis: 1, isTransposed: false, stored: back };
+  return { count: second, weights, bias, dims: tensor.dims, axis: 1, isTransposed: false, stored: back, fromStored };
 }
 
 function transposed(numbers: ArrayLike<number>, rows: number, columns: number): Float64Array {
