@@ -102,7 +102,8 @@ function judge({ name, drop: allowed }, summaries, results) {
   const bar = Math.min(allowed, peer?.drop ?? Infinity) + 1e-9;
   const met = ours.error === null && ours.drop <= bar;
   if (ours.error !== null || !peer) return { name, allowed, peer, drop: ours.drop ?? null, met };
-  const beside = results[peer.tool].map(({ right }, split) => paired(right, results.ours[split].right));
+  // In the middle of a run the peer is a split ahead.
+  const beside = results.ours.map(({ right }, split) => paired(results[peer.tool][split].right, right));
   return { name, allowed, peer, drop: ours.drop, met, beside };
 }
 

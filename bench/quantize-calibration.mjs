@@ -2,8 +2,8 @@
 //   MCOMPRESS_PYTHON=python npm run bench -- quantize-calibration [--repeats 2] [--json FILE]
 // Ours: all calibrators at once, by the command below. The peer: its percentile calibrator alone, without quantizing. Both
 // on the same arrays, in turn, each in a process of its own; the shortest of the repeats counts, and the processor time
-// decides, since the clock also shows what else the machine does. Peak: the largest sum of
-// memory of all our processes at one time (Linux). Exits with 1 when a bar is missed.
+// decides, since the clock also shows what else the machine does. Peak: the largest sum of memory of all our processes
+// at one time (Linux). Exits with 1 when a bar is missed.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -110,6 +110,7 @@ export function quantizeOurs(model, data, out) {
   const failed = run.status !== 0 || !existsSync(out);
   return {
     seconds,
+    status: run.status,
     error: failed ? run.stderr.trim().split('\n').slice(-3).join(' ') || `status ${run.status}` : null,
   };
 }

@@ -16,7 +16,7 @@ export function answersOf(model, folder, rows, out) {
     const args = [script, model, join(folder, 'images.npy'), `${out}.part`, rowsFile];
     const run = spawnSync(process.execPath, args, { encoding: 'utf8' });
     if (run.status !== 0)
-      return { error: /Error: .*/.exec(run.stderr)?.[0] ?? `ended with ${run.status ?? run.signal}` };
+      return { error: /Error.*: .*/.exec(run.stderr)?.[0] ?? `ended with ${run.status ?? run.signal}` };
     renameSync(`${out}.part`, out);
   }
   const bytes = readFileSync(out);
