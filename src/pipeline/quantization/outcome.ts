@@ -1,0 +1,106 @@
+// What a quantization run asks for and what it gives: the contract between the run (quantize-file.ts) and those who ask and
+// report (src/cli, src/report).
+import type { CalibratorName } from '../../fit/calibrators/registry.js';
+import type { CalibratedRange } from '../../fit/calibrators/calibrator.js';
+import type { FloatCode } from '../../passes/quantize/int8-operators.js';
+import type { TargetName } from '../../passes/quantize/target.js';
+import type { OpenedData } from '../../data/open-data.js';
+import type { InputPort } from '../../data/data-set.js';
+import type { Comparison, Loss } from '../evaluation/compare-answers.js';
+import type { FusionProof } from '../fusion-proof.js';
+import type { Measurement } from '../measure.js';
+import type { Recipe } from '../recipe.js';
+import type { Side } from '../slim.js';
+
+export interface QuantizeRequest {
+  readonly input: { readonly path: string } | { readonly bytes: Uint8Array; readonly name: string };
+  /** Where the result will be published; undefined when nowhere. */
+  readonly output: string | undefined;
+  /** Passes that run before: the exact preset, unless the user says otherwise. */
+  readonly recipe: Recipe;
+  readonly target: TargetName;
+  readonly calibrators: readonly CalibratorName[];
+  readonly equalize: 'on' | 'off';
+  readonly rounding: 'second-order' | 'nearest';
+  readonly correctBiases: 'on' | 'off';
+  /** Opens the data for the inputs of the model; undefined: random inputs take its place (data-free). */
+  readonly openData: ((inputs: readonly InputPort[], signal: AbortSignal) => Promise<OpenedData>) | undefined;
+  /** Samples to calibrate with; the others score. */
+  readonly calibrationSamples: number;
+  /** Most samples to score with; all the others by default. */
+  readonly scoringSamples?: number;
+  /** Labels of nodes that stay in float. */
+  readonly float: readonly string[];
+  /** Largest loss, in the unit of the loss (DESIGN.md 1); undefined: whatever comes out is kept, and reported. */
+  readonly maxDrop: number | undefined;
+  /** Where the journal of a search lies, so that an interrupted one goes on; undefined: none is kept. */
+  readonly journal: string | undefined;
+  /** Latencies per layer from an earlier run (`profile --latency-table`), as they decide between layers. */
+  readonly latencyTable?: string;
+  readonly measure: 'on' | 'off';
+  readonly seed: number;
+  readonly threads: number;
+  readonly keepOverridable: boolean;
+  readonly externalData: 'auto' | 'always';
+  readonly overwrite?: 'refuse' | 'force';
+  readonly signal: AbortSignal;
+  readonly onStage?: (text: string) => void;
+}
+
+/** One node of the float model that could be thought of for integers. */
+export interface QuantizedNode {
+  readonly node: string;
+  readonly opType: string;
+  readonly form: 'int8' | 'float';
+  /** Why it is float; `slower` and `loss` come from the search. */
+  readonly reason: FloatCode | 'slower' | 'loss' | undefined;
+  /** What the runtime made of it; undefined for float nodes. */
+  readonly fused: boolean | undefined;
+  /** Signal to noise of its result against the float model on calibration samples, dB. */
+  readonly signalToNoise: number | undefined;
+}
+
+/** A quantized value. */
+export interface QuantizedValue {
+  readonly value: string;
+  readonly range: CalibratedRange;
+  readonly observed: CalibratedRange;
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly calibrator: CalibratorName | 'fixed';
+}
+
+/** One step of the search for a loss within bounds. */
+export interface SearchStep {
+  /** Nodes that went back to float in this step. */
+  readonly float: readonly string[];
+  readonly loss: Loss;
+  /** Against the original: below 1 is faster. Undefined when not timed. */
+  readonly latencyRatio: number | undefined;
+}
+
+export interface QuantizeOutcome {
+  readonly before: Side;
+  readonly after: Side;
+  readonly nodes: readonly QuantizedNode[];
+  readonly values: readonly QuantizedValue[];
+  readonly proof: FusionProof;
+  readonly equalizedLayers: number;
+  readonly correctedBiases: number;
+  readonly comparison: Comparison | undefined;
+  readonly loss: Loss | undefined;
+  readonly steps: readonly SearchStep[];
+  /** Verdict on `maxDrop`; undefined when none was given. */
+  readonly gate: 'met' | 'missed' | undefined;
+  readonly measurement: Measurement | undefined;
+  /** `original`: nothing of int8 was kept, because it was slower. */
+  readonly kept: 'int8' | 'mixed' | 'original';
+  /** False for targets that this machine is not. */
+  readonly speedMeasured: boolean;
+  readonly calibration: { readonly samples: number; readonly seconds: number; readonly dataFree: boolean };
+  readonly scored: number;
+  readonly warnings: readonly string[];
+  readonly path: string;
+  publish(path: string): Promise<void>;
+  dispose(): Promise<void>;
+}
