@@ -9,6 +9,7 @@ import type { InputPort } from '../../data/data-set.js';
 import type { Comparison, Loss } from '../evaluation/compare-answers.js';
 import type { FusionProof } from '../fusion-proof.js';
 import type { Measurement } from '../measure.js';
+import type { Compression } from '../model-facts.js';
 import type { Recipe } from '../recipe.js';
 import type { Side } from '../slim.js';
 
@@ -38,6 +39,10 @@ export interface QuantizeRequest {
   /** Latencies per layer from an earlier run (`profile --latency-table`), as they decide between layers. */
   readonly latencyTable?: string;
   readonly measure: 'on' | 'off';
+  /** Sizes that `--input` gives to inputs, by name ('' for the only one); they hold for calibration, costs and timing. */
+  readonly shapes?: ReadonlyMap<string, readonly number[]>;
+  /** Whether file sizes after gzip are wanted; default `measure`. */
+  readonly compression?: Compression;
   readonly seed: number;
   readonly threads: number;
   readonly keepOverridable: boolean;
@@ -58,6 +63,11 @@ export interface QuantizedNode {
   readonly fused: boolean | undefined;
   /** Signal to noise of its result against the float model on calibration samples, dB. */
   readonly signalToNoise: number | undefined;
+  /**
+   * Share of its output channels that can overflow on x86 without VNNI: `saturatingShare` (saturation.ts) of the node of the
+   * quantized model. Left out where nothing is known.
+   */
+  readonly saturating?: number | undefined;
 }
 
 /** A quantized value. */
