@@ -1,5 +1,5 @@
 // How close outputs have to be. Passes that promise bit-equality are held to it; those that only re-associate
-// arithmetic get a tolerance that fits the narrowest floating-point type of the model.
+// arithmetic get a tolerance that fits the narrowest floating-point type of the model; lossy ones declare theirs.
 import type { Model } from '../ir/model.js';
 import { findPass } from '../passes/registry.js';
 import type { Tolerance } from '../runtime/compare.js';
@@ -14,7 +14,7 @@ const DEFAULT_LIMIT = 1e-4;
 export function precisionTolerance(model: Model, log: RewriteLog): Tolerance {
   const rewrote = [...log.tallies].filter(([, tally]) => tally.rewrites > 0).map(([name]) => findPass(name));
   if (rewrote.every((pass) => pass?.exactness === 'exact')) return { mode: 'bits' };
-  let limit = DEFAULT_LIMIT;
+  let limit = rewrote.reduce((most, pass) => Math.max(most, pass?.tolerance ?? 0), DEFAULT_LIMIT);
   const types = [
     ...model.graph.inputs.map(({ type }) => type),
     ...[...model.allInitializers()].map(({ type }) => type),

@@ -14,6 +14,7 @@ import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { PRESETS, type PresetName } from './presets.js';
+import { readSettings, settingsDocument, settingsSchema, type QuantizeSettings } from './quantization/settings.js';
 
 export const RECIPE_VERSION = 1;
 
@@ -25,6 +26,8 @@ export interface Recipe {
   readonly passes: readonly ConfiguredPass[];
   /** How pictures become inputs of the model, for passes and verbs that take data. */
   readonly preprocess?: Preprocess;
+  /** Quantization to 8-bit integers, behind the passes. */
+  readonly quantize?: QuantizeSettings;
 }
 
 /** A recipe as JSON: `passes` and `preset` exclude each other; without either the preset is `exact`. */
@@ -37,6 +40,7 @@ export interface RecipeDocument {
   readonly freeze?: Readonly<Record<string, readonly number[]>>;
   readonly opset?: number;
   readonly preprocess?: string | PreprocessDocument;
+  readonly quantize?: Partial<QuantizeSettings>;
 }
 
 /** The passes of a preset, with default options. */
@@ -90,6 +94,7 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
     ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
     ...(recipe.preprocess ? { preprocess: preprocessDocument(recipe.preprocess) } : {}),
+    ...(recipe.quantize ? { quantize: settingsDocument(recipe.quantize) } : {}),
   };
 }
 
@@ -101,12 +106,12 @@ export function parseRecipe(json: unknown, file: string): Recipe {
   const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
   if (!isRecord(json))
     throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
-  const known = ['version', 'preset', 'passes', 'freeze', 'opset', 'preprocess', '$schema'];
+  const known = ['version', 'preset', 'passes', 'freeze', 'opset', 'preprocess', 'quantize', '$schema'];
   for (const key of Object.keys(json)) {
     if (!known.includes(key))
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
-  const { version, preset, passes, freeze, opset, preprocess } = json;
+  const { version, preset, passes, freeze, opset, preprocess, quantize } = json;
   if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
@@ -127,6 +132,13 @@ export function parseRecipe(json: unknown, file: string): Recipe {
         ? presetPasses((preset ?? 'exact') as PresetName)
         : passes.map((step: unknown) => parseStep(step, bad)),
     ...(preprocess === undefined ? {} : { preprocess: parsePreprocessKey(preprocess, file) }),
+    ...(quantize === undefined
+      ? {}
+      : {
+          quantize: readSettings(quantize, (what, fix) => {
+            throw bad(what, fix);
+          }),
+        }),
   };
 }
 
@@ -235,6 +247,7 @@ export function recipeSchema(): Record<string, unknown> {
       },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
       preprocess: preprocessSchema(),
+      quantize: settingsSchema(),
     },
   };
 }

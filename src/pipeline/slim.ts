@@ -248,6 +248,7 @@ class Run {
     const { recipe, measure, threads, seed, signal, onStage } = this.#request;
     const asked = opsetPasses(recipe);
     const passes = [...asked, ...recipe.passes];
+    const kept = passes.filter((one) => asked.includes(one) || one.pass.objective === 'size');
     const start = model.journal.mark();
     const result = await this.#rewrite(decoded, passes, reference);
     const [sample] = reference?.samples ?? [];
@@ -261,7 +262,7 @@ class Run {
       return { result, measurement: undefined, rejected: [] };
     }
     const known = [timed];
-    const gated = await keepFast(passes, asked, result, {
+    const gated = await keepFast(passes, kept, result, {
       apply: (some) => {
         model.journal.seek(start);
         model.names.forgetIssued();

@@ -28,6 +28,7 @@ export const convertFp16 = defineGlobalPass({
   category: 'quantize',
   exactness: 'lossy',
   needs: [],
+  objective: 'size',
   // They look at float32 weights.
   conflicts: [
     'transpose-gemm-weights',

@@ -19,6 +19,7 @@ export const quantizeDynamic = defineLocalPass({
   category: 'quantize',
   exactness: 'lossy',
   needs: [],
+  tolerance: 0.1,
   // They look at float32 weights.
   conflicts: ['transpose-gemm-weights', 'pad-input-channels', 'pad-inner-channels', 'equalize-channels'],
   summary: 'Store the weights of Gemm, MatMul and LSTM in 8 bits and find ranges while the model runs',
