@@ -27,8 +27,11 @@ export interface Extrema {
 
 /** Exponent of the width that fits subnormal numbers: none is smaller. */
 const FIRST_EXPONENT = -126 - BIN_BITS + 1;
-/** Elements looked at twice, first for the range, then for the bins: they stay in the cache in between. */
-const BLOCK = 8192;
+/**
+ * Elements counted of one array, roughly: of a larger one every k-th. The first layers of a network have a million elements
+ * per sample, which say no more than this many do of its distribution, and would take most of the time.
+ */
+const MOST_COUNTED = 2 ** 15;
 /** Counters in front of the bins. Zeros are many in a row: four in turn, since adding to one must wait for the last one. */
 const ZERO_SLOTS = 4;
 /** Place of `positive[0]`; `negative[k]` stands k + 1 places before it. */
@@ -36,13 +39,6 @@ const ORIGIN = ZERO_SLOTS + BINS;
 const SLOTS = ZERO_SLOTS + 2 * BINS;
 
 const INFINITY_BITS = 0x7f800000;
-
-/** Elements from (included) to (excluded), none of them beyond `magnitude`. */
-interface Part {
-  readonly from: number;
-  readonly to: number;
-  readonly magnitude: number;
-}
 
 export class Histogram {
   #exponent = FIRST_EXPONENT;
@@ -53,36 +49,20 @@ export class Histogram {
   #earlier: Float64Array | undefined;
 
   /**
-   * Counts all elements, and finds their range. `known`: the range, where someone has found it already and all elements are
-   * finite: then each is looked at once instead of twice.
+   * Counts the elements (of large arrays every k-th), and finds the range of all. `known`: the range, where someone has found
+   * it already and all elements are finite: then the others need not be looked at.
    */
   add(data: Float32Array, known?: Pick<Extrema, 'min' | 'max'>): Extrema {
-    if (known) {
-      this.#count(data, { from: 0, to: data.length, magnitude: Math.max(Math.abs(known.min), Math.abs(known.max)) });
-      return { min: known.min + 0, max: known.max + 0, nonFinite: 0 };
-    }
-    const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
-    let [low, high, nonFinite] = [LAST, FIRST, 0];
-    for (let from = 0; from < data.length; from += BLOCK) {
-      const to = Math.min(data.length, from + BLOCK);
-      const range = orderedRange(bits, from, to);
-      if (range.high >= INFINITY_BITS || range.low <= NEGATIVE_INFINITY) {
-        const finite = data.subarray(from, to).filter(Number.isFinite);
-        const inner = this.add(finite);
-        nonFinite += to - from - finite.length;
-        if (finite.length === 0) continue;
-        low = Math.min(low, orderOf(inner.min));
-        high = Math.max(high, orderOf(inner.max));
-      } else {
-        const magnitude = Math.max(Math.abs(fromOrder(range.low)), Math.abs(fromOrder(range.high)));
-        this.#count(data, { from, to, magnitude });
-        low = Math.min(low, range.low);
-        high = Math.max(high, range.high);
-      }
-    }
-    if (low > high) return { min: Infinity, max: -Infinity, nonFinite };
+    const range = known ? { ...known, nonFinite: 0 } : rangeOf(data);
+    const { min, max, nonFinite } = range;
+    if (min > max) return range;
+    this.#makeRoom(Math.max(Math.abs(min), Math.abs(max)));
+    const finite = nonFinite === 0 ? data : data.filter(Number.isFinite);
+    const stride = strideOf(finite.length);
+    this.#reserve(Math.ceil(finite.length / stride));
+    count(finite, { bins: this.#recent, scale: 2 ** -this.#exponent, stride });
     // Adding 0 makes 0 of -0.
-    return { min: fromOrder(low) + 0, max: fromOrder(high) + 0, nonFinite };
+    return { min: min + 0, max: max + 0, nonFinite };
   }
 
   state(): HistogramState {
@@ -93,13 +73,6 @@ export class Histogram {
       positive: withoutTail(bins.subarray(ORIGIN, ORIGIN + BINS)),
       negative: withoutTail(bins.subarray(ZERO_SLOTS, ORIGIN).toReversed()),
     };
-  }
-
-  #count(data: Float32Array, { from, to, magnitude }: Part): void {
-    this.#makeRoom(magnitude);
-    this.#reserve(to - from);
-    const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
-    count(data, bits, { bins: this.#recent, scale: 2 ** -this.#exponent, from, to });
   }
 
   #makeRoom(magnitude: number): void {
@@ -145,7 +118,8 @@ export function mergeHistograms(a: HistogramState, b: HistogramState): Histogram
 
 /** Number of values counted. */
 export function histogramTotal({ zeros, positive, negative }: HistogramState): number {
-  return [...positive, ...negative].reduce((sum, counted) => sum + counted, zeros);
+  const sum = (bins: Float64Array): number => bins.reduce((total, counted) => total + counted, 0);
+  return zeros + sum(positive) + sum(negative);
 }
 
 /** The smallest exponent with magnitude < BINS 2^exponent, from that of the float32 number itself. */
@@ -183,13 +157,31 @@ const NEGATIVE_INFINITY = inOrder(INFINITY_BITS | 0x80000000);
 const FIRST = -0x80000000;
 const LAST = 0x7fffffff;
 
-const orderOf = (x: number): number => inOrder(bitsOf(x));
 const fromOrder = (order: number): number => new Float32Array(Int32Array.of(inOrder(order)).buffer)[0] ?? 0;
 
+/** The range of the finite elements. */
+function rangeOf(data: Float32Array): Extrema {
+  const { low, high } = orderedRange(new Int32Array(data.buffer, data.byteOffset, data.length));
+  if (low > high) return { min: Infinity, max: -Infinity, nonFinite: 0 };
+  if (high < INFINITY_BITS && low > NEGATIVE_INFINITY)
+    return { min: fromOrder(low), max: fromOrder(high), nonFinite: 0 };
+  const finite = data.filter(Number.isFinite);
+  return { ...rangeOf(finite), nonFinite: data.length - finite.length };
+}
+
+/** The least step without a common divisor with the size, so that no axis is seen at the same few places only. */
+function strideOf(size: number): number {
+  let stride = Math.ceil(size / MOST_COUNTED);
+  while (commonDivisor(stride, size) > 1) stride++;
+  return Math.max(1, stride);
+}
+
+const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDivisor(b, a % b));
+
 /** This loop and the next see every element: no branch in them depends on a value, which would cost more than all else. */
-function orderedRange(bits: Int32Array, from: number, to: number): { low: number; high: number } {
+function orderedRange(bits: Int32Array): { low: number; high: number } {
   let [low, high] = [LAST, FIRST];
-  for (let i = from; i < to; i++) {
+  for (let i = 0, end = bits.length; i < end; i++) {
     const x = bits[i] as number;
     const order = x ^ ((x >> 31) & 0x7fffffff);
     if (order < low) low = order;
@@ -202,33 +194,36 @@ interface Counting {
   readonly bins: Uint32Array;
   /** 1 / width. */
   readonly scale: number;
-  readonly from: number;
-  readonly to: number;
+  readonly stride: number;
 }
 
-/** `some` is -1 where the number is not 0, else 0; a zero goes to slot 0, 1, 2 or 3. */
-function count(data: Float32Array, bits: Int32Array, { bins, scale, from, to }: Counting): void {
-  const whole = to - ((to - from) % ZERO_SLOTS);
-  let i = from;
-  for (; i < whole; i += ZERO_SLOTS) {
+/** Every `stride`-th element. `some` is -1 where the number is not 0, else 0; a zero goes to slot 0, 1, 2 or 3. */
+function count(data: Float32Array, { bins, scale, stride }: Counting): void {
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+  const last = data.length - 3 * stride;
+  let i = 0;
+  for (; i < last; i += stride) {
     let x = bits[i] as number;
     let some = ((x << 1) | -(x << 1)) >> 31;
     let at = some & (ORIGIN + (((data[i] as number) * scale) | 0) + (x >> 31));
     bins[at] = (bins[at] as number) + 1;
-    x = bits[i + 1] as number;
+    i += stride;
+    x = bits[i] as number;
     some = ((x << 1) | -(x << 1)) >> 31;
-    at = (some & (ORIGIN + (((data[i + 1] as number) * scale) | 0) + (x >> 31))) | (~some & 1);
+    at = (some & (ORIGIN + (((data[i] as number) * scale) | 0) + (x >> 31))) | (~some & 1);
     bins[at] = (bins[at] as number) + 1;
-    x = bits[i + 2] as number;
+    i += stride;
+    x = bits[i] as number;
     some = ((x << 1) | -(x << 1)) >> 31;
-    at = (some & (ORIGIN + (((data[i + 2] as number) * scale) | 0) + (x >> 31))) | (~some & 2);
+    at = (some & (ORIGIN + (((data[i] as number) * scale) | 0) + (x >> 31))) | (~some & 2);
     bins[at] = (bins[at] as number) + 1;
-    x = bits[i + 3] as number;
+    i += stride;
+    x = bits[i] as number;
     some = ((x << 1) | -(x << 1)) >> 31;
-    at = (some & (ORIGIN + (((data[i + 3] as number) * scale) | 0) + (x >> 31))) | (~some & 3);
+    at = (some & (ORIGIN + (((data[i] as number) * scale) | 0) + (x >> 31))) | (~some & 3);
     bins[at] = (bins[at] as number) + 1;
   }
-  for (; i < to; i++) {
+  for (; i < data.length; i += stride) {
     const x = bits[i] as number;
     const some = ((x << 1) | -(x << 1)) >> 31;
     const at = some & (ORIGIN + (((data[i] as number) * scale) | 0) + (x >> 31));

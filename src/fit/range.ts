@@ -15,7 +15,7 @@ export interface RangeSpec extends AccumulatorSpec {
 
 export interface RangeState {
   readonly batches: number;
-  /** Elements, infinite ones and those that are not a number left out. */
+  /** Elements, infinite ones and those that are not a number left out; the histogram counts fewer of large arrays. */
   readonly elements: number;
   /** Elements that are infinite or not a number. */
   readonly nonFinite: number;

@@ -1,5 +1,6 @@
 // The report value of `calibrate`, from what was gathered or merged.
 import { CALIBRATOR_NAMES, CALIBRATORS } from '../fit/calibrators/registry.js';
+import { histogramTotal } from '../fit/histogram.js';
 import type { RangeState } from '../fit/range.js';
 import type { CalibrateOutcome } from '../pipeline/calibration/calibrate-model.js';
 import type { CalibrationCache } from '../pipeline/calibration/cache.js';
@@ -75,5 +76,5 @@ function valueReport(name: string, state: RangeState): CalibrateReport['values']
     calibrator,
     ...CALIBRATORS[calibrator].range(state, { levels: 256, symmetry: 'asymmetric' }),
   }));
-  return { name, elements, nonFinite, zeros: histogram.zeros, ...seen, ranges };
+  return { name, elements, counted: histogramTotal(histogram), nonFinite, zeros: histogram.zeros, ...seen, ranges };
 }

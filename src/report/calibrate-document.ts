@@ -90,7 +90,7 @@ function rangeTable(values: readonly ValueReport[], caption: string, shown: 'ope
     columns,
     values.map((value): BlockCell[] => [
       name(value.name),
-      value.elements === 0 ? '' : share(value.zeros, value.elements),
+      value.counted === 0 ? '' : share(value.zeros, value.counted),
       ...value.ranges.map((range) => ends(range)),
     ]),
   );

@@ -16,8 +16,9 @@ const VALUE = object(
   {
     name: words('Value of the model'),
     elements: whole('Elements over all samples'),
+    counted: whole('Those that the histogram counts: of large values every k-th'),
     nonFinite: whole('Those that are infinite or not a number; they count nowhere'),
-    zeros: whole('Those that are exactly 0'),
+    zeros: whole('Those of them that are exactly 0'),
     min: maybe(real('Least; absent where there was no number')),
     max: maybe(real('Largest')),
     ranges: list(RANGE, 'One per calibrator'),

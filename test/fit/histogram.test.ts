@@ -94,6 +94,17 @@ describe('Histogram', () => {
     expect(made.add(f32())).toEqual({ min: Infinity, max: -Infinity, nonFinite: 0 });
   });
 
+  it('counts every k-th element of a large array, at places that no axis divides, and finds the extrema of all', () => {
+    // 7 x 7 x 64 x 64 elements: 7 steps would do, but 7 divides the size; so does 8.
+    const data = Float32Array.from({ length: 200_704 }, (_, i) => (i % 9 === 0 ? 1 : 2));
+    data[5] = 100;
+    const made = new Histogram();
+    expect(made.add(data)).toEqual({ min: 1, max: 100, nonFinite: 0 });
+    // The width is that of the range of all; every place that is looked at holds 1.
+    const { exponent, positive, negative } = made.state();
+    expect([exponent, positive.length, positive[32], negative.length]).toEqual([-5, 33, Math.ceil(200_704 / 9), 0]);
+  });
+
   it('gives the same where the range is known before', () => {
     for (const length of [1, 7, 20_001]) {
       const data = noise(length, length, 3);

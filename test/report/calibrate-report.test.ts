@@ -45,7 +45,7 @@ describe('buildCalibrateReport', () => {
       { output: 'c.json', dataName: 'images', preparation: ['image folder'], threads: 2 },
     );
     expect(report.values).toMatchObject([
-      { name: 'conv', elements: 4, zeros: 2, nonFinite: 0, min: -1, max: 3 },
+      { name: 'conv', elements: 4, counted: 4, zeros: 2, nonFinite: 0, min: -1, max: 3 },
       { name: 'broken', elements: 0, nonFinite: 1 },
     ]);
     expect(report.values[0]?.ranges[0]).toEqual({ calibrator: 'min-max', min: -1, max: 3 });

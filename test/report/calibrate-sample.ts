@@ -17,7 +17,16 @@ function value(name: string, min: number, max: number, rare: number): CalibrateR
     const part = 1 - (1 - kept) * rare;
     return { calibrator, min: min * part, max: max * part };
   });
-  return { name, elements: 40_000_000, nonFinite: 0, zeros: min === 0 ? 17_300_000 : 12, min, max, ranges };
+  return {
+    name,
+    elements: 40_000_000,
+    counted: 32_000_000,
+    nonFinite: 0,
+    zeros: min === 0 ? 17_300_000 : 12,
+    min,
+    max,
+    ranges,
+  };
 }
 
 export function sampleCalibrate(): CalibrateReport {
@@ -85,6 +94,7 @@ export function sampleGuess(): CalibrateReport {
       {
         name: 'nothing',
         elements: 0,
+        counted: 0,
         nonFinite: 64,
         zeros: 0,
         ranges: CALIBRATORS.map(([calibrator]) => ({ calibrator, min: 0, max: 0 })),

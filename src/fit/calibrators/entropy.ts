@@ -10,7 +10,7 @@ import { runningSums, signedBins, type SignedBins } from './signed-bins.js';
 /** Pairs of the histogram's bins are taken together, for fewer chance gaps: 1024 to 2048 on the longer side. */
 const COARSER = 1;
 /** Bins from one half-width to the next. */
-const STEP = 4;
+const STEP = 8;
 /** What Q has, in elements, where it has none and P has some. */
 const TRACE = 1e-4;
 

@@ -17,7 +17,9 @@ export const MSE: Calibrator = {
     const seen = coverZero(state, grid);
     if (seen.min === seen.max) return seen;
     const error = squaredError(state, grid);
-    return grid.symmetry === 'symmetric' ? shrinkBoth(seen, error) : shrinkEach(seen, error);
+    // With one end at 0, there is one end to move.
+    const oneEnd = grid.symmetry === 'symmetric' || seen.min === 0 || seen.max === 0;
+    return oneEnd ? shrinkBoth(seen, error) : shrinkEach(seen, error);
   },
 };
 

@@ -1,6 +1,6 @@
 // The range that holds a given share of all elements: what lies outside is cut off, half on either side (of the magnitudes
 // where the range is symmetric). Edges are those of histogram bins.
-import type { HistogramState } from '../histogram.js';
+import { histogramTotal, type HistogramState } from '../histogram.js';
 import type { RangeState } from '../range.js';
 import { coverZero, type CalibratedRange, type Calibrator, type Grid } from './calibrator.js';
 
@@ -14,15 +14,16 @@ export function percentile(percent: number): Calibrator {
   };
 }
 
-function central({ elements, min, max, histogram }: RangeState, outside: number, { symmetry }: Grid): CalibratedRange {
-  if (elements === 0) return { min, max };
+function central({ min, max, histogram }: RangeState, outside: number, { symmetry }: Grid): CalibratedRange {
+  const counted = histogramTotal(histogram);
+  if (counted === 0) return { min, max };
   const width = 2 ** histogram.exponent;
   if (symmetry === 'symmetric') {
     const magnitudes = bothSides(histogram);
-    const reach = Math.min(edge(magnitudes, outside * elements) * width, Math.max(-min, max));
+    const reach = Math.min(edge(magnitudes, outside * counted) * width, Math.max(-min, max));
     return { min: 0 - reach, max: reach };
   }
-  const cut = (outside / 2) * elements;
+  const cut = (outside / 2) * counted;
   const high = edge(histogram.positive, cut) * width;
   const low = edge(histogram.negative, cut) * width;
   return { min: Math.max(min, 0 - low), max: Math.min(max, high) };
