@@ -1,5 +1,6 @@
 // The machine that figures were measured on, as a report may show it: no host name, no user, no paths.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 
@@ -42,4 +43,29 @@ export function machineFingerprint({ cpu, cores, arch: architecture, os }: Machi
     .update([cpu, cores, architecture, os.split(' ')[0]].join('|'))
     .digest('hex')
     .slice(0, 16);
+}
+
+/** The kernels for 8-bit integers that ONNX Runtime has here, as far as can be told; undefined where it cannot. */
+export type InstructionSet = 'x64-vnni' | 'x64-avx2' | 'arm64';
+
+/** Of this machine; on x86 only Linux tells. */
+export function instructionSet(): InstructionSet | undefined {
+  if (arch() === 'arm64') return 'arm64';
+  if (arch() !== 'x64' || platform() !== 'linux') return undefined;
+  return instructionSetOf(readFlags());
+}
+
+/** From the flags of /proc/cpuinfo. */
+export function instructionSetOf(flags: ReadonlySet<string>): InstructionSet | undefined {
+  if (flags.has('avx512_vnni') || flags.has('avx_vnni')) return 'x64-vnni';
+  return flags.has('avx2') ? 'x64-avx2' : undefined;
+}
+
+function readFlags(): ReadonlySet<string> {
+  try {
+    const line = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+    return new Set(line.trim().split(/\s+/));
+  } catch {
+    return new Set();
+  }
 }

@@ -1,0 +1,66 @@
+// One choice of nodes that stay in float, as a model file: quantized, its biases corrected where that helps.
+import type { WrittenModel } from '../../onnx/write.js';
+import { writeModel } from '../../onnx/write.js';
+import { basename } from 'node:path';
+import { applyQuantization, type AppliedQuantization } from './quantize.js';
+import { correctBiases } from './correct-biases.js';
+import { outputNoise } from './output-noise.js';
+import { floatsKey, type QuantizationRun } from './quantization-run.js';
+
+export interface Candidate {
+  /** Labels of the nodes that were asked to stay in float. */
+  readonly float: ReadonlySet<string>;
+  readonly applied: AppliedQuantization;
+  readonly correctedBiases: number;
+  readonly path: string;
+  readonly written: WrittenModel;
+  /** Of the model, which stands in this form as long as it has this revision. */
+  readonly revision: number;
+}
+
+/** Samples on which corrected biases are judged. */
+const JUDGING_SAMPLES = 16;
+
+/**
+ * Makes the candidate: the model stands in its form afterwards, and its file lies in the workspace. The same labels give the
+ * same bytes, whatever was tried before.
+ */
+export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<string>): Promise<Candidate> {
+  const { bench, preparation } = run;
+  const applied = applyQuantization(bench, preparation, float);
+  let correctedBiases = 0;
+  let written = await writeCandidate(run);
+  if (run.request.correctBiases === 'on' && applied.biases.length > 0) {
+    const { model } = bench.decoded;
+    const mark = model.journal.mark();
+    const before = await noiseOf(run, written);
+    await correctBiases(bench, applied.biases, preparation.means);
+    written = await writeCandidate(run);
+    const step = `biases of ${floatsKey(float)}`;
+    const noise = await run.journal.recall(step, async () => ({ before, after: await noiseOf(run, written) }));
+    if (noise.after <= noise.before) correctedBiases = applied.biases.length;
+    else {
+      model.journal.seek(mark);
+      written = await writeCandidate(run);
+    }
+  }
+  return { float, applied, correctedBiases, path: modelPath(written), written, revision: bench.decoded.model.revision };
+}
+
+const modelPath = ({ files }: WrittenModel): string => files.at(-1) ?? '';
+
+function noiseOf({ bench, files, outputs }: QuantizationRun, written: WrittenModel): Promise<number> {
+  const models = { teacher: files.teacher, student: modelPath(written) };
+  return outputNoise(bench, models, { outputs, samples: Math.min(bench.samples, JUDGING_SAMPLES) });
+}
+
+/** Writes the model as it stands under the name of the result. */
+export function writeCandidate({ bench, request }: QuantizationRun): Promise<WrittenModel> {
+  const { document, model } = bench.decoded;
+  return writeModel(document, model, bench.workspace.path(resultName(request)), { externalData: request.externalData });
+}
+
+/** The file name of the result: that of the output, else that of the input. */
+export function resultName({ output, input }: QuantizationRun['request']): string {
+  return basename(output ?? ('path' in input ? input.path : input.name));
+}

@@ -1,0 +1,43 @@
+// What the steps of one run of the quantizer share once the model is prepared.
+import { createHash } from 'node:crypto';
+import type { Node } from '../../ir/node.js';
+import type { QuantizationBench } from './bench.js';
+import type { Journal } from './journal.js';
+import type { QuantizeRequest } from './outcome.js';
+import type { Preparation } from './quantize.js';
+import type { SampleSplit } from './split-samples.js';
+
+export interface QuantizationRun {
+  readonly request: QuantizeRequest;
+  readonly bench: QuantizationBench;
+  readonly preparation: Preparation;
+  readonly calibrationSeconds: number;
+  readonly journal: Journal;
+  readonly split: SampleSplit;
+  /** Model files: as given, slimmed, and prepared for integers but still in float. */
+  readonly files: {
+    readonly original: string;
+    readonly slimmed: string;
+    readonly teacher: string;
+    /** The teacher with the results of all planned nodes as outputs. */
+    readonly values: string;
+  };
+  /** Under which name the result of a planned node stands there. */
+  readonly names: ReadonlyMap<Node, string>;
+  /** Names of the outputs that are compared. */
+  readonly outputs: readonly string[];
+  /** Labels that the user keeps in float. */
+  readonly asked: ReadonlySet<string>;
+  /** Whether times count on this machine. */
+  readonly timed: boolean;
+  readonly warnings: string[];
+}
+
+/** A short name for a set of labels, as steps of the journal use it. */
+export function floatsKey(float: ReadonlySet<string>): string {
+  if (float.size === 0) return 'all int8';
+  const digest = createHash('sha256')
+    .update([...float].sort().join('\n'))
+    .digest('hex');
+  return `${float.size} float ${digest.slice(0, 12)}`;
+}

@@ -1,0 +1,215 @@
+// One quantization run over one model: the float model is made and calibrated, what runs on integers is chosen, and the
+// result is proved, scored and timed against the original. It lies in a private folder until the caller publishes it.
+import { writeFile } from 'node:fs/promises';
+import { InterruptError } from '../../base/errors.js';
+import { packageVersion } from '../../base/version.js';
+import { decodeModel, type DecodedModel } from '../../onnx/decode.js';
+import { openModel } from '../../onnx/open.js';
+import { writeModel } from '../../onnx/write.js';
+import { TARGETS } from '../../passes/quantize/target.js';
+import { RuntimeHost } from '../../runtime/host.js';
+import { describeMachine, machineFingerprint, runtimeVersion } from '../../runtime/machine.js';
+import { modelDigest } from '../calibration/calibrate-model.js';
+import { guardReads } from '../input-guard.js';
+import { formatPass } from '../recipe.js';
+import { Workspace } from '../workspace.js';
+import { instrument } from '../instrument.js';
+import type { QuantizationBench } from './bench.js';
+import { makeFloatModel, refuseQuantized, type FloatModel } from './float-model.js';
+import { journalKey, memoryJournal, openJournal, type Journal } from './journal.js';
+import { concludeRun } from './conclude-run.js';
+import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
+import { floatOutputs, outputNoise } from './output-noise.js';
+import { prepareQuantization } from './quantize.js';
+import type { QuantizationRun } from './quantization-run.js';
+import { Scorer } from './score-candidate.js';
+import { chooseFloats, NOTHING_CHOSEN } from './search.js';
+import { canTime } from './speed.js';
+import { splitSamples, type SampleSplit } from './split-samples.js';
+
+/**
+ * Quantizes one model. Whatever comes out runs, and is not slower than the original where that can be measured.
+ * @throws InputError unsupported (quantized already), bad-data, and what reading, slimming and running throw; UsageError
+ *   would-overwrite; InterruptError
+ */
+export async function quantizeFile(request: QuantizeRequest): Promise<QuantizeOutcome> {
+  const workspace = await Workspace.create(request.output);
+  const host = new RuntimeHost();
+  const quantizer = new Quantizer(request, workspace, host);
+  try {
+    return await quantizer.execute();
+  } catch (error) {
+    await workspace.dispose();
+    throw request.signal.aborted && !(error instanceof InterruptError)
+      ? new InterruptError('interrupted', { cause: error })
+      : error;
+  } finally {
+    await quantizer.close();
+    await host.dispose();
+  }
+}
+
+interface Original {
+  readonly decoded: DecodedModel;
+  readonly path: string;
+}
+
+/** The state of one run: what has to be closed at its end. */
+class Quantizer {
+  readonly #request: QuantizeRequest;
+  readonly #workspace: Workspace;
+  readonly #host: RuntimeHost;
+  readonly #warnings: string[] = [];
+  readonly #closing: (() => Promise<void> | void)[] = [];
+
+  constructor(request: QuantizeRequest, workspace: Workspace, host: RuntimeHost) {
+    this.#request = request;
+    this.#workspace = workspace;
+    this.#host = host;
+  }
+
+  async execute(): Promise<QuantizeOutcome> {
+    const request = this.#request;
+    const original = await this.#read();
+    const { model } = original.decoded;
+    this.#guardInput(original.decoded);
+    refuseQuantized(model, 'path' in request.input ? request.input.path : request.input.name);
+    request.onStage?.('opening the data');
+    const split = await splitSamples(request, model);
+    const shapes = new Map([...split.first].map(([name, { dims }]) => [name, dims] as const));
+    const float = await makeFloatModel(request, this.#host, { opset: model.opset, shapes });
+    this.#closing.push(() => float.slimmed.dispose());
+    this.#warnings.push(...float.warnings);
+    const journal = await this.#openJournal(original, split);
+    const run = await this.#prepare(original, { split, float, journal, shapes });
+    const scorer = new Scorer(this.#host, request, split, original.path);
+    this.#closing.push(() => scorer.dispose());
+    const choice = (await this.#isSound(run)) ? await chooseFloats(run, scorer) : NOTHING_CHOSEN;
+    return concludeRun(run, { choice, scorer, original: original.decoded, slimmed: float.slimmed });
+  }
+
+  /** Ends what the run has opened, the last first. */
+  async close(): Promise<void> {
+    for (const close of this.#closing.toReversed()) await close();
+  }
+
+  async #read(): Promise<Original> {
+    const { input, keepOverridable, onStage } = this.#request;
+    onStage?.('reading');
+    if ('path' in input) return { decoded: await openModel(input.path, { keepOverridable }), path: input.path };
+    const path = this.#workspace.path('stdin.onnx');
+    await writeFile(path, input.bytes);
+    return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
+  }
+
+  #guardInput({ document }: DecodedModel): void {
+    const { input, output, overwrite } = this.#request;
+    if (output === undefined || overwrite === 'force') return;
+    const reads = document.dataFiles.map((path) => ({ path, what: 'a file of weights of the input' }));
+    if ('path' in input) reads.push({ path: input.path, what: 'the input' });
+    guardReads(reads, [output, `${output}.data`]);
+  }
+
+  async #openJournal({ decoded, path }: Original, split: SampleSplit): Promise<Journal> {
+    const { journal: file } = this.#request;
+    if (file === undefined) return memoryJournal();
+    this.#request.onStage?.('reading the journal');
+    const machine = describeMachine();
+    const journal = openJournal(
+      file,
+      journalKey([
+        packageVersion(),
+        [machineFingerprint(machine), runtimeVersion()],
+        await modelDigest(decoded, path),
+        await split.digest(),
+        settingsOf(this.#request),
+      ]),
+    );
+    this.#closing.push(() => journal.close());
+    if (journal.note !== undefined) this.#warnings.push(journal.note);
+    return journal;
+  }
+
+  async #prepare(original: Original, { split, float, journal, shapes }: Made): Promise<QuantizationRun> {
+    const request = this.#request;
+    const { signal, onStage, target: name, calibrators, equalize, rounding } = request;
+    const bench: QuantizationBench = {
+      decoded: float.decoded,
+      host: this.#host,
+      workspace: this.#workspace,
+      feeds: split.feeds,
+      samples: split.samples,
+      shapes,
+      signal,
+      ...(onStage ? { onStage } : {}),
+    };
+    const target = TARGETS[name];
+    const start = performance.now();
+    const preparation = await prepareQuantization(bench, { target, calibrators, equalize, rounding });
+    const calibrationSeconds = (performance.now() - start) / 1000;
+    const results = preparation.plan.nodes.flatMap(({ node, outputs: [last] }) =>
+      last ? [[node, last] as const] : [],
+    );
+    const { document, model } = bench.decoded;
+    const teacher = this.#workspace.path('float.onnx');
+    await writeModel(document, model, teacher);
+    const { path: values } = await instrument(
+      bench.decoded,
+      results.map(([, last]) => last),
+      this.#workspace,
+    );
+    return {
+      request,
+      bench,
+      preparation,
+      calibrationSeconds,
+      journal,
+      split,
+      files: { original: original.path, slimmed: float.slimmed.path, teacher, values },
+      names: new Map(results.map(([node, last]) => [node, last.name])),
+      outputs: floatOutputs(bench),
+      asked: new Set(request.float),
+      timed: request.measure === 'on' && canTime(target),
+      warnings: this.#warnings,
+    };
+  }
+
+  /** Whether there is something to quantize, and the model prepared for it still computes what it did. */
+  async #isSound({ bench, preparation, files, outputs, journal, warnings }: QuantizationRun): Promise<boolean> {
+    if (!preparation.plan.nodes.some(({ operator }) => operator.role === 'product')) {
+      warnings.push(
+        'nothing was quantized: no node with constant weights has an integer kernel with fixed scales here; quantize-dynamic is for LSTM and for MatMul of transformers',
+      );
+      return false;
+    }
+    const samples = Math.min(bench.samples, SOUND_SAMPLES);
+    const noise = await journal.recall('noise of the prepared model', () =>
+      outputNoise(bench, { teacher: files.slimmed, student: files.teacher }, { outputs, samples }),
+    );
+    if (noise <= SOUND_NOISE) return true;
+    warnings.push(`nothing was quantized: the model prepared for integers computes something else (noise ${noise})`);
+    return false;
+  }
+}
+
+interface Made {
+  readonly split: SampleSplit;
+  readonly float: FloatModel;
+  readonly journal: Journal;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Rounding of float32 in another order of summation stays far below: 60 dB. */
+const SOUND_NOISE = 1e-6;
+const SOUND_SAMPLES = 4;
+
+/** All that decides what a run finds, besides model, data and machine. */
+function settingsOf(request: QuantizeRequest): unknown {
+  const { recipe, target, calibrators, equalize, rounding, correctBiases, float, maxDrop } = request;
+  const { measure, seed, threads, keepOverridable, shapes = new Map(), latencyTable } = request;
+  return {
+    recipe: [recipe.freeze, recipe.opset, recipe.passes.map(formatPass)],
+    how: [target, calibrators, equalize, rounding, correctBiases, [...float].sort(), maxDrop],
+    run: [measure, seed, threads, keepOverridable, [...shapes], latencyTable],
+  };
+}

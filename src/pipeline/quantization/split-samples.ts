@@ -1,0 +1,158 @@
+// The samples of a quantization run: some calibrate, the others score. Without data, random inputs do both.
+import { InputError } from '../../base/errors.js';
+import type { DataSet, Sample, StreamOptions } from '../../data/data-set.js';
+import type { OpenedData } from '../../data/open-data.js';
+import { splitData } from '../../data/sample-order.js';
+import type { Model } from '../../ir/model.js';
+import type { TensorMap } from '../../runtime/wire-tensor.js';
+import { DATA_FREE_SAMPLES, dataFreeShapes, dataFreeWarning, randomSamples } from '../calibration/data-free.js';
+import { namedShapes } from '../freeze.js';
+import { inputSpecs } from '../model-facts.js';
+import type { QuantizeRequest } from './outcome.js';
+
+export interface SampleSplit {
+  /** The calibration samples, from the first. */
+  readonly feeds: () => AsyncIterable<TensorMap>;
+  readonly samples: number;
+  /** The first of them. */
+  readonly first: TensorMap;
+  /** What scores, and which part of it. */
+  readonly scoring: DataSet;
+  readonly part: StreamOptions;
+  readonly dataFree: boolean;
+  /** What was found wrong with the samples read so far. */
+  warnings(): readonly string[];
+  /** What the samples are: content, preprocessing, order and parts. */
+  digest(): Promise<string>;
+}
+
+/** Scoring samples below which the loss says little. */
+const FEW_TO_SCORE = 30;
+/** Bytes of calibration samples that are kept in memory: decoding pictures for every look takes longer than the look. */
+const KEPT_BYTES = 96 * 2 ** 20;
+/** Added to the seed for random inputs that score. */
+const SCORING_SEED = 1_000_003;
+
+/**
+ * Opens the data of `request` for `model`.
+ * @throws InputError bad-data without samples, and what opening throws
+ */
+export async function splitSamples(request: QuantizeRequest, model: Model): Promise<SampleSplit> {
+  const shapes = namedShapes(model, new Map([...(request.shapes ?? []), ...Object.entries(request.recipe.freeze)]));
+  if (!request.openData) return randomSplit(request, model, shapes);
+  const inputs = inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
+  return dataSplit(request, await request.openData(inputs, request.signal));
+}
+
+async function dataSplit(request: QuantizeRequest, data: OpenedData): Promise<SampleSplit> {
+  const { calibrationSamples, scoringSamples = Infinity, seed, signal } = request;
+  const count = data.size ?? (await countSamples(data, calibrationSamples + scoringSamples, signal));
+  const held = count - calibrationSamples;
+  const { calibrate, score } = splitData(count, calibrationSamples, seed);
+  const part = held > 0 ? score : calibrate;
+  const scored = { ...part, to: Math.min(part.to, part.from + scoringSamples) };
+  const samplesOf = (options: StreamOptions): AsyncIterable<Sample> => data.samples({ ...options, signal });
+  const kept = keepFeeds(() => samplesOf(calibrate));
+  const first = await firstOf(kept());
+  if (!first)
+    throw new InputError('bad-data', 'there is no sample to calibrate with', {
+      at: { file: data.path },
+      fix: 'check the data, and what was skipped',
+    });
+  return {
+    feeds: kept,
+    samples: calibrate.to - calibrate.from,
+    first,
+    scoring: data,
+    part: scored,
+    dataFree: false,
+    warnings: () => [...heldBackWarning(count, held), ...data.warnings()],
+    digest: async () => JSON.stringify([await data.digest(), calibrate, scored]),
+  };
+}
+
+function heldBackWarning(count: number, held: number): string[] {
+  if (held <= 0)
+    return [
+      `all ${count} samples calibrate, and the same ones score: the loss on others may be larger; give more samples, or calibrate with fewer`,
+    ];
+  return held < FEW_TO_SCORE ? [`only ${held} samples are left to score with: the loss is a rough guess`] : [];
+}
+
+async function countSamples(data: DataSet, most: number, signal: AbortSignal): Promise<number> {
+  let count = 0;
+  for await (const _ of data.samples({ ...(Number.isFinite(most) ? { to: most } : {}), signal })) count++;
+  return count;
+}
+
+/** The feeds of `samples`, read once as far as they fit into memory. */
+function keepFeeds(samples: () => AsyncIterable<Sample>): () => AsyncIterable<TensorMap> {
+  let kept: TensorMap[] = [];
+  let state: 'unread' | 'kept' | 'large' = 'unread';
+  return async function* () {
+    if (state === 'kept') return yield* kept;
+    const found: TensorMap[] = [];
+    let bytes = 0;
+    for await (const { feeds } of samples()) {
+      for (const tensor of feeds.values()) bytes += tensor.byteLength;
+      if (bytes <= KEPT_BYTES) found.push(feeds);
+      else {
+        state = 'large';
+        found.length = 0;
+      }
+      yield feeds;
+    }
+    if (state === 'unread') [kept, state] = [found, 'kept'];
+  };
+}
+
+async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const item of items) return item;
+  return undefined;
+}
+
+async function randomSplit(
+  { seed }: QuantizeRequest,
+  model: Model,
+  shapes: ReadonlyMap<string, readonly number[]>,
+): Promise<SampleSplit> {
+  const dims = dataFreeShapes(model, shapes);
+  const drawn = async (from: number): Promise<TensorMap[]> => {
+    const feeds: TensorMap[] = [];
+    for await (const feed of randomSamples(model, { seed: from, dims })) feeds.push(feed);
+    return feeds;
+  };
+  const calibrating = await drawn(seed);
+  const scoring = await drawn(seed + SCORING_SEED);
+  const [first = new Map()] = calibrating;
+  return {
+    feeds: () => stream(calibrating),
+    samples: calibrating.length,
+    first,
+    scoring: randomData(scoring),
+    part: {},
+    dataFree: true,
+    warnings: () => [dataFreeWarning(0)],
+    digest: () => Promise.resolve(JSON.stringify(['random', DATA_FREE_SAMPLES, seed, [...dims]])),
+  };
+}
+
+async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+function randomData(feeds: readonly TensorMap[]): DataSet {
+  return {
+    path: 'random inputs',
+    size: feeds.length,
+    labelled: false,
+    classes: undefined,
+    digest: () => Promise.resolve('random'),
+    samples: ({ from = 0, to = feeds.length } = {}) =>
+      stream(
+        feeds.slice(from, to).map((one, at): Sample => ({ name: `random#${from + at}`, label: undefined, feeds: one })),
+      ),
+    skipped: [],
+    warnings: () => [],
+  };
+}
