@@ -21,7 +21,8 @@ export function dataFreeWarning(normalizations: number): string {
     normalizations === 0
       ? 'random inputs, and nothing in the model says what real ones would give'
       : `random inputs and the statistics of ${normalizations} BatchNormalization nodes`;
-  return `NO DATA: these ranges rest on ${rests}. A model quantized with them may be useless; give --data with some 100 samples of what it is made for`;
+  const advice = 'A model quantized with them may be useless; give --data with some 100 samples of what it is made for';
+  return `NO DATA: these ranges rest on ${rests}. ${advice}`;
 }
 
 /**

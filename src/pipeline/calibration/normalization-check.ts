@@ -82,7 +82,9 @@ const isNear = ({ shift, spread }: Pick<NormalizationShift, 'shift' | 'spread'>)
 function warningOf(first: NormalizationShift, all: Pick<NormalizationShift, 'shift' | 'spread'>): string {
   const figures = ({ shift, spread }: Pick<NormalizationShift, 'shift' | 'spread'>): string =>
     `means ${shift.toFixed(1)} deviations off, deviations ${spread.toFixed(2)} times`;
-  return `the samples are not what the model was trained on: at "${first.node}", its first BatchNormalization, ${figures(first)} what it expects (over all of them: ${figures(all)}); check --preprocess`;
+  const where = `at "${first.node}", its first BatchNormalization, ${figures(first)} what it expects`;
+  const overall = `(over all of them: ${figures(all)})`;
+  return `the samples are not what the model was trained on: ${where} ${overall}; check --preprocess`;
 }
 
 interface Site {

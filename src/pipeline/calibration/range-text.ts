@@ -18,6 +18,7 @@ export interface RangeJson {
   readonly negative: readonly number[];
 }
 
+/** The state as plain data; `readRange` takes it back. */
 export function writeRange({ histogram, recent, ...state }: RangeState): RangeJson {
   const { batches, elements, nonFinite, min, max } = state;
   return {
