@@ -19,6 +19,13 @@ export interface CommandSpec {
   readonly examples: readonly { readonly command: string; readonly does: string }[];
 }
 
+/** What `quantize` and `slim --int8` share. */
+const INT8_FLAGS = [
+  ...(['quantizeTarget', 'maxDropInt8', 'float', 'calibrator', 'rounding', 'noEqualize', 'noBiasCorrection'] as const),
+  ...(['data', 'labels', 'preprocess', 'calibrationSamples', 'limit', 'dataFree'] as const),
+  ...(['requireFused', 'journal', 'layerLatencies'] as const),
+] as const satisfies readonly FlagKey[];
+
 /** Flags that every command takes. */
 const COMMON_FLAGS: readonly FlagKey[] = ['json', 'color', 'debug'];
 
@@ -28,7 +35,8 @@ export const COMMANDS = {
     summary: 'make models smaller and faster without changing what they compute, and prove it',
     args: [{ name: 'MODEL...', help: 'ONNX files, globs, or - for stdin', completes: 'files' }],
     flags: [
-      ...(['pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...(['int8', 'pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...INT8_FLAGS,
       ...(['output', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
       ...(['verify', 'noProfile', 'input', 'feed', 'baseline', 'strict', 'threads', 'seed'] as const),
       ...(['verbose', 'quiet'] as const),
@@ -39,8 +47,32 @@ export const COMMANDS = {
         command: 'mcompress slim model.onnx -o small.onnx --input x:1x3x480x640',
         does: 'checks and times at this size',
       },
+      { command: 'mcompress slim model.onnx --int8 --data images/', does: '8-bit integers, calibrated on images' },
       { command: 'mcompress slim models/*.onnx -o slimmed/', does: 'several; one bad file does not stop the rest' },
       { command: 'mcompress slim model.onnx --baseline last.report.json', does: 'exits 1 when it got worse' },
+    ],
+  },
+  quantize: {
+    name: 'quantize',
+    summary: 'make a model run on 8-bit integers, prove that it does, and show what is lost',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: [
+      ...INT8_FLAGS,
+      ...(['fp16', 'dynamic', 'pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...(['quantized', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
+      ...(['noProfile', 'input', 'baseline', 'strict', 'threads', 'seed', 'verbose', 'quiet'] as const),
+    ],
+    examples: [
+      { command: 'mcompress quantize model.onnx --data images/', does: 'writes model.int8.onnx and its report' },
+      {
+        command: 'mcompress quantize model.onnx --data images/ --max-drop 0.5',
+        does: 'gives layers back to float until at most half a point is lost; exits 1 where that cannot be held',
+      },
+      {
+        command: 'mcompress quantize model.onnx --data images/ --target x64-avx2 -o avx2.onnx',
+        does: 'for x86 without VNNI',
+      },
+      { command: 'mcompress quantize model.onnx --fp16', does: 'half the size, no data needed' },
     ],
   },
   inspect: {
@@ -152,6 +184,7 @@ export const COMMANDS = {
           'compare',
           'eval',
           'calibrate',
+          'quantize',
           'recipe',
         ],
       },

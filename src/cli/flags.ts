@@ -1,6 +1,8 @@
 // Every flag, declared once: the parser, the help, docs/cli.md, the man page and the shell completion are made from these
 // records and from those of command-specs.ts.
 
+import { QUANTIZATION } from './int8-flag-table.js';
+
 /** Headings of the help, in its order. */
 export const FLAG_GROUPS = ['What to do', 'Data', 'Files', 'Checking and timing', 'Output'] as const;
 export type FlagGroup = (typeof FLAG_GROUPS)[number];
@@ -150,6 +152,15 @@ const FILES = {
     default: 'NAME.slim.onnx',
     help: 'where to write: a file, a folder (for several models), or - for stdout',
   },
+  quantized: {
+    name: 'output',
+    short: 'o',
+    group: 'Files',
+    value: 'OUT',
+    completes: 'files',
+    default: 'NAME.int8.onnx',
+    help: 'where to write: a file, a folder, or - for stdout',
+  },
   target: {
     name: 'output',
     short: 'o',
@@ -298,5 +309,5 @@ const OUTPUT = {
   debug: { name: 'debug', group: 'Output', help: 'print the stack of an error' },
 } as const satisfies Record<string, Flag>;
 
-export const FLAGS = { ...WHAT, ...DATA, ...EVALUATION, ...FILES, ...MEASURING, ...OUTPUT };
+export const FLAGS = { ...WHAT, ...QUANTIZATION, ...DATA, ...EVALUATION, ...FILES, ...MEASURING, ...OUTPUT };
 export type FlagKey = keyof typeof FLAGS;

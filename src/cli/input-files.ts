@@ -17,13 +17,13 @@ export interface Job {
 
 /**
  * Jobs for the inputs of a command line. Patterns with `*`, `?` or `[..]` in the file name are expanded here too, for
- * shells that do not. Several inputs need `output` to be a folder.
+ * shells that do not. Several inputs need `output` to be a folder. Without one, `net.onnx` goes to `net.<ending>.onnx`.
  * @throws UsageError no-input, would-overwrite, conflict
  */
 export async function planJobs(
   patterns: readonly string[],
   output: string | undefined,
-  overwrite: 'refuse' | 'force',
+  { overwrite, ending }: { readonly overwrite: 'refuse' | 'force'; readonly ending: string },
 ): Promise<Job[]> {
   const named = (await Promise.all(patterns.map(expand))).flat();
   // One file under two spellings is one model.
@@ -40,7 +40,7 @@ export async function planJobs(
   }
   const jobs = inputs.map((input): Job => {
     if (output === undefined && input === STDIO) return { input, output: STDIO };
-    if (output === undefined) return { input, output: join(dirname(input), slimName(input)) };
+    if (output === undefined) return { input, output: join(dirname(input), outputName(input, ending)) };
     return { input, output: folder ? join(output, input === STDIO ? 'model.onnx' : basename(input)) : output };
   });
   checkCollisions(jobs, overwrite);
@@ -48,8 +48,8 @@ export async function planJobs(
 }
 
 /** `net.onnx` → `net.slim.onnx`. */
-function slimName(input: string): string {
-  return `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`;
+function outputName(input: string, ending: string): string {
+  return `${basename(input).replace(/\.onnx$/i, '')}.${ending}.onnx`;
 }
 
 /** Whether `path` is something that cannot be replaced by a file: a device, a pipe. */

@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   profile: async () => (await import('./commands/profile.js')).runProfile,
   compare: async () => (await import('./commands/compare.js')).runCompare,
   eval: async () => (await import('./commands/eval.js')).runEval,
+  quantize: async () => (await import('./commands/quantize.js')).runQuantize,
   calibrate: async () => (await import('./commands/calibrate.js')).runCalibrate,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,
@@ -140,8 +141,10 @@ function flagValues(keys: readonly FlagKey[], values: Readonly<Record<string, un
 }
 
 /** @throws UsageError bad-value when a flag with choices has none of them */
-function checkChoice({ name, choices }: Flag, value: unknown): void {
-  if (choices === undefined || value === undefined || choices.includes(String(value))) return;
+function checkChoice({ name, choices }: Flag, given: unknown): void {
+  if (choices === undefined || given === undefined) return;
+  const value = [given].flat().find((one) => !choices.includes(String(one)));
+  if (value === undefined) return;
   throw new UsageError('bad-value', `--${name} cannot be ${JSON.stringify(value)}`, {
     fix: suggestion(String(value), choices) ?? `choose one of: ${choices.join(', ')}`,
   });

@@ -1,7 +1,10 @@
-// Comparison of a slim report with an earlier one: is what was reached before still reached?
+// Comparison of a report with an earlier one of its kind: is what was reached before still reached?
 import type { Figures, Timing } from './facts.js';
 import { figure } from './format.js';
 import type { BaselineComparison, SlimReport } from './report.js';
+
+/** What a report needs to be compared with another. */
+type Comparable = Pick<SlimReport, 'figures' | 'machine' | 'versions' | 'input'>;
 
 type Verdict = BaselineComparison['figures'][number];
 
@@ -38,7 +41,7 @@ function judge(gate: Gate, earlier: Figures, now: Figures): Verdict {
 }
 
 /** Why the times of two reports cannot be compared, or nothing. */
-function unlike(earlier: SlimReport, now: SlimReport): string | undefined {
+function unlike(earlier: Comparable, now: Comparable): string | undefined {
   const a = earlier.figures.latency;
   const b = now.figures.latency;
   if (!a || !b) return `not measured ${b ? 'in the earlier report' : 'now'}`;
@@ -78,7 +81,7 @@ function slowdown(
 
 const halfWidth = ({ ratio }: Timing): number => (ratio.value > 0 ? (ratio.high - ratio.low) / 2 / ratio.value : 0);
 
-function judgeLatency(earlier: SlimReport, now: SlimReport): Verdict {
+function judgeLatency(earlier: Comparable, now: Comparable): Verdict {
   const a = earlier.figures.latency;
   const b = now.figures.latency;
   const common = {
@@ -99,7 +102,7 @@ function judgeLatency(earlier: SlimReport, now: SlimReport): Verdict {
  * The figures of the slimmed model in `now` against those in `earlier`, which was read from the file `name`.
  * One figure that is worse makes the verdict `regressed`.
  */
-export function compareWithBaseline(earlier: SlimReport, now: SlimReport, name: string): BaselineComparison {
+export function compareWithBaseline(earlier: Comparable, now: Comparable, name: string): BaselineComparison {
   const figures = [...GATES.map((gate) => judge(gate, earlier.figures, now.figures)), judgeLatency(earlier, now)];
   return { name, verdict: figures.some(({ verdict }) => verdict === 'worse') ? 'regressed' : 'met', figures };
 }

@@ -264,12 +264,14 @@ function commandLine({
   return words.map(shellWord).join(' ');
 }
 
-function recipeWords(recipe: Recipe): string[] {
+/** The flags that make this recipe; quantization is not among them. */
+export function recipeWords(recipe: Recipe): string[] {
   const passes =
     matchingPreset(recipe.passes) === 'exact' ? [] : recipe.passes.flatMap((pass) => ['-p', formatPass(pass)]);
   const freeze = Object.entries(recipe.freeze).flatMap(([name, shape]) => ['--freeze', `${name}:${shape.join('x')}`]);
   return [...passes, ...freeze, ...(recipe.opset === undefined ? [] : ['--opset', String(recipe.opset)])];
 }
 
-const shellWord = (word: string): string =>
+/** A word as shells take it. */
+export const shellWord = (word: string): string =>
   /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

@@ -11,7 +11,8 @@ interface Drawing {
   readonly body: string;
 }
 
-const svg = ({ title, description, height, body }: Drawing): string =>
+/** A drawing as wide as its place. */
+export const svg = ({ title, description, height, body }: Drawing): string =>
   `<svg role="img" height="${height}"><title>${escapeHtml(title)}</title><desc>${escapeHtml(description)}</desc>${body}</svg>`;
 
 /** A number for an attribute: at most two decimals. */
@@ -95,7 +96,7 @@ export function stackedBar(row: StackBlock['rows'][number], most: number, block:
 }
 
 /** A step of 1, 2 or 5 times a power of ten that divides `span` into about four. */
-function niceStep(span: number): number {
+export function niceStep(span: number): number {
   const raw = span / 4;
   const power = 10 ** Math.floor(Math.log10(raw));
   return power * ([1, 2, 5, 10].find((factor) => factor * power >= raw) ?? 10);

@@ -128,6 +128,7 @@ function blockLines(block: Block, { width, folded }: LineOptions): Line[] {
     case 'intervals':
       return block.rows.map(({ label, text, tone }) => [span(`${label}: `), span(text, TONE_STYLES[tone])]);
     case 'matrix':
+    case 'depth':
       return [];
     default:
       return block satisfies never;

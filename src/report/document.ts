@@ -92,12 +92,25 @@ export interface MatrixBlock {
   readonly cells: readonly { readonly row: number; readonly column: number; readonly count: number }[];
 }
 
+/** What a figure is at each layer, from the first to the last: a picture. Other forms leave it out, beside a table. */
+export interface DepthBlock {
+  readonly kind: 'depth';
+  readonly caption: string;
+  readonly description: string;
+  readonly unit: string;
+  /** In order; without a value it only takes its place. `bad`: stands out. */
+  readonly points: readonly { readonly label: string; readonly value?: number; readonly look: 'usual' | 'bad' }[];
+  /** Names of the two looks and of the place without a value. */
+  readonly legend: readonly [usual: string, bad: string, none: string];
+}
+
 export type Block =
   | TableBlock
   | BarsBlock
   | StackBlock
   | IntervalBlock
   | MatrixBlock
+  | DepthBlock
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'text'; readonly text: string; readonly tone?: Tone }
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [term: string, text: string])[] }

@@ -4,7 +4,7 @@ import { choice, exactly, list, maybe, object, real, whole, words, type Shape, t
 
 const share = (description: string): Shape<number> => real(description, { min: 0, max: 1 });
 
-const PROPORTION = object(
+export const PROPORTION = object(
   {
     count: whole('How many'),
     total: whole('Of how many samples'),
@@ -38,7 +38,7 @@ const SIGNIFICANCE = choice(
   'significant: McNemar gives less than 5 % for a difference by chance',
 );
 
-const LOSS = object(
+export const LOSS = object(
   {
     measure: choice(
       ['top-1 lost', 'top-1 disagreement', 'relative error'],
@@ -53,7 +53,7 @@ const LOSS = object(
 );
 export type LossFacts = ValueOf<typeof LOSS>;
 
-const PAIRED = object(
+export const PAIRED = object(
   {
     lost: whole('Samples that the reference has right and the model wrong'),
     gained: whole('The reverse'),

@@ -185,7 +185,8 @@ export interface Answer {
   readonly tone: Tone;
 }
 
-function smaller({ figures }: SlimReport): Answer {
+/** What became of the size. */
+export function smaller({ figures }: Pick<SlimReport, 'figures'>): Answer {
   const { fileBytes, nodes } = figures;
   const [before, after] = figurePair(fileBytes.before, fileBytes.after, 'bytes');
   const relative = change(fileBytes.before, fileBytes.after);
@@ -201,7 +202,8 @@ function smaller({ figures }: SlimReport): Answer {
   };
 }
 
-function faster({ figures: { latency } }: SlimReport): Answer {
+/** What became of the time. */
+export function faster({ figures: { latency } }: Pick<SlimReport, 'figures'>): Answer {
   if (!latency)
     return { question: 'Speed', value: 'not measured', detail: 'this run did not time the models', tone: 'plain' };
   const [before, after] = figurePair(latency.before.p50Ms, latency.after.p50Ms, 'time');

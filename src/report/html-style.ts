@@ -125,7 +125,7 @@ paint-order:stroke;stroke:var(--card);stroke-width:5px;stroke-linejoin:round}
 .s-before{fill:var(--before);background:var(--before)}.s-after{fill:var(--after);background:var(--after)}
 .s-tensor{fill:var(--tensor);background:var(--tensor)}.s-non-tensor{fill:var(--non-tensor);background:var(--non-tensor)}
 .s-runtime{fill:var(--runtime);background:var(--runtime)}
-.s-bad{fill:var(--bad)}.s-track{fill:var(--track)}.s-axis{stroke:var(--quiet)}.s-grid{stroke:var(--line)}
+.s-bad{fill:var(--bad);background:var(--bad)}.s-track{fill:var(--track)}.s-axis{stroke:var(--quiet)}.s-grid{stroke:var(--line)}
 .m-good{fill:var(--good);stroke:var(--good)}.m-bad{fill:var(--bad);stroke:var(--bad)}
 .m-plain,.m-warn{fill:var(--before);stroke:var(--before)}
 .matrix{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);gap:0 12px}

@@ -5,12 +5,14 @@ import type {
   BarsBlock,
   Block,
   BlockCell,
+  DepthBlock,
   Document,
   RichCell,
   Section,
   StackBlock,
   TableBlock,
 } from './document.js';
+import { depthChart } from './depth-chart.js';
 import { heatMapHtml } from './heat-map.js';
 import { STYLE } from './html-style.js';
 import { escapeHtml, htmlLines, htmlName, htmlText } from './html-text.js';
@@ -102,6 +104,17 @@ function stackHtml(block: StackBlock): string {
   return `<figure>${caption}${key}<ul class="stacks">${rows.join('\n')}</ul></figure>`;
 }
 
+function depthHtml(block: DepthBlock): string {
+  const [usual, bad, none] = block.legend;
+  const looks = [
+    ['s-after', usual, block.points.some(({ value, look }) => value !== undefined && look === 'usual')],
+    ['s-bad', bad, block.points.some(({ value, look }) => value !== undefined && look === 'bad')],
+    ['s-before', none, block.points.some(({ value }) => value === undefined)],
+  ] as const;
+  const key = legend(looks.filter(([, , isThere]) => isThere).map(([style, label]) => [style, label]));
+  return `<figure><figcaption>${htmlText(block.caption)}</figcaption>${key}${depthChart(block)}</figure>`;
+}
+
 const LONG_CODE = 12;
 
 function codeHtml(caption: string, text: string): string {
@@ -136,6 +149,8 @@ function blockHtml(block: Block): string {
       return `<figure><figcaption>${htmlText(block.caption)}</figcaption>${intervalChart(block)}</figure>`;
     case 'matrix':
       return heatMapHtml(block);
+    case 'depth':
+      return depthHtml(block);
     default:
       return block satisfies never;
   }

@@ -95,6 +95,7 @@ function blockText(block: Block): string {
     case 'intervals':
       return intervalText(block);
     case 'matrix':
+    case 'depth':
       return '';
     default:
       return block satisfies never;

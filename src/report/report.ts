@@ -90,7 +90,7 @@ const DECLINE = object(
   'A place where a pass could have fired and did not',
 );
 
-const BASELINE = object(
+export const BASELINE = object(
   {
     name: words('File name of the earlier report'),
     verdict: choice(['met', 'regressed'], 'regressed: at least one figure is worse'),

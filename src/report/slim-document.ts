@@ -34,7 +34,8 @@ import { answers, baselineText, duration, figureRows, timingConditions } from '.
 import { difference, dimensions, figure, figurePair, given, plural, scientific, countOf } from './format.js';
 import type { BaselineComparison, DeclineReport, LayerReport, PassReport, SlimReport } from './report.js';
 
-function baselineBlock(baseline: BaselineComparison): Block[] {
+/** The figures of an earlier report and now. */
+export function baselineBlock(baseline: BaselineComparison): Block[] {
   const tones = { better: 'good', worse: 'bad', same: 'plain', 'not-compared': 'plain' } as const;
   const quantity = (key: string): 'bytes' | 'count' | 'time' | 'whole' =>
     key.endsWith('Bytes') ? 'bytes' : key === 'latency' ? 'time' : key === 'nodes' ? 'whole' : 'count';

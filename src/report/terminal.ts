@@ -1,4 +1,4 @@
-// What `slim` prints: one screen, read in five seconds. `-v` adds passes and declines, `-vv` how long passes took.
+// What `slim` prints (quantize-terminal.ts shares its parts): one screen, read in five seconds. `-v` adds passes and declines, `-vv` how long passes took.
 import { blocksLines, TONE_STYLES } from './document-lines.js';
 import { achievements, baselineText, figureRows, gzipNote, verificationText, type FigureRow } from './figures.js';
 import { given, plural } from './format.js';
@@ -16,7 +16,8 @@ export interface TerminalOptions {
   readonly reports: readonly string[];
 }
 
-function figureLines(report: SlimReport, width: number): Line[] {
+/** The before/after table. */
+export function figureLines(report: Pick<SlimReport, 'figures'>, width: number): Line[] {
   const rows = figureRows(report.figures).filter(({ rank }) => rank === 'main');
   const widest = (texts: readonly string[]): number => texts.reduce((wide, text) => Math.max(wide, textWidth(text)), 0);
   const label = widest(rows.map((row) => row.label));
@@ -63,7 +64,7 @@ function doneLine(report: SlimReport, verbosity: number): Line {
 }
 
 /** `report: a.html, .md, .json` for files that differ in their ending only. */
-function reportLine(names: readonly string[]): Line[] {
+export function reportLine(names: readonly string[]): Line[] {
   const [first, ...others] = names;
   if (first === undefined) return [];
   const stem = first.slice(0, first.lastIndexOf('.'));
@@ -101,7 +102,7 @@ function detailLines(report: SlimReport, options: TerminalOptions): Line[] {
 }
 
 /** On a wider terminal the verdict would stand too far from the names. */
-const WIDEST = 120;
+export const WIDEST = 120;
 
 /** The terminal view of a `slim` report. */
 export function slimLines(report: SlimReport, options: TerminalOptions): Line[] {

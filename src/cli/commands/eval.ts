@@ -2,13 +2,12 @@
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.js';
 import type { InputPort } from '../../data/data-set.js';
-import type { OpenedData } from '../../data/open-data.js';
 import { evaluateModel, type EvaluateRequest } from '../../pipeline/evaluation/evaluate-model.js';
 import { namedShapes } from '../../pipeline/freeze.js';
 import { inputSpecs } from '../../pipeline/model-facts.js';
 import { buildEvalReport } from '../../report/build-eval-report.js';
 import { evalDocument } from '../../report/eval-document.js';
-import { dataRequest, openRequested } from '../data-flags.js';
+import { dataRequest, openRequested, preparationText } from '../data-flags.js';
 import { FLAGS } from '../flags.js';
 import { STDIO } from '../input-files.js';
 import { withModelFile, type ModelFile } from '../model-input.js';
@@ -54,7 +53,7 @@ export const runEval: CommandRun = async ({ args, flags, terminal, signal }) => 
       const names = {
         model: basename(path),
         reference: reference === undefined ? undefined : basename(reference),
-        preparation: preparation(data),
+        preparation: preparationText(data),
       };
       const report = buildEvalReport(request, outcome, names);
       await deliverReport(report, evalDocument(report), { flags, terminal });
@@ -85,11 +84,4 @@ function labelOffset(text: string | undefined): number | undefined {
       fix: 'give a whole number, such as 1 or -1',
     });
   return Number(text);
-}
-
-function preparation({ kind, labelsFrom, preprocess }: OpenedData): string[] {
-  return [
-    `${kind}${labelsFrom === undefined ? ', no labels' : `, labels from ${labelsFrom}`}`,
-    `pictures: --preprocess ${preprocess}`,
-  ];
 }

@@ -1,24 +1,23 @@
 // `mcompress slim MODEL...`: runs the recipe over each model, writes the results and their reports.
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { AppError, InputError, InternalError, InterruptError, UsageError } from '../../base/errors.js';
-import { guardReads, type ReadFile } from '../../pipeline/input-guard.js';
+import { AppError, InternalError, InterruptError } from '../../base/errors.js';
 import type { Recipe } from '../../pipeline/recipe.js';
 import { slim, type SlimRequest } from '../../pipeline/slim.js';
 import { compareWithBaseline } from '../../report/baseline.js';
 import type { BatchEntry } from '../../report/batch-report.js';
 import { buildSlimReport } from '../../report/build-slim-report.js';
-import { parseReport, writeReport } from '../../report/json.js';
-import { REPORT_ENDINGS } from '../../report/render.js';
+import { writeReport } from '../../report/json.js';
 import type { SlimReport } from '../../report/report.js';
-import { writeCrashReproducer } from '../crash-reproducer.js';
-import { planJobs, STDIO, type Job } from '../input-files.js';
-import { readStdin } from '../model-input.js';
+import { slimLines } from '../../report/terminal.js';
+import { asDefect, type FailedRun } from '../crash-reproducer.js';
+import { deliver, show, type Delivered, type Result, type View } from '../delivery.js';
+import type { Job } from '../input-files.js';
+import { fileOf, modelInput, planRun, readBaseline, type Baseline } from '../model-run.js';
 import { choiceOf, wholeNumber, type FlagValues } from '../parsed-flags.js';
 import type { CommandInput, CommandRun } from '../program.js';
-import { LOCAL_RECIPE, recipeFromFlags } from '../recipe-flags.js';
+import { refuseInt8Flags, refuseSlimFlags } from '../quantize-flags.js';
+import { recipeFromFlags } from '../recipe-flags.js';
 import { shapeFlags } from '../shape-flags.js';
-import { bestPath, deliver, destinationOf, reportPaths, show, type Delivered, type Result } from '../slim-delivery.js';
 import type { Terminal } from '../terminal.js';
 
 /** What is the same for every model of one command line. */
@@ -28,59 +27,38 @@ interface Batch {
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
   readonly recipe: Recipe;
-  readonly baseline: { readonly report: SlimReport; readonly name: string } | undefined;
+  readonly baseline: Baseline<SlimReport> | undefined;
 }
 
-export const runSlim: CommandRun = async ({ args, flags, terminal, signal }: CommandInput) => {
-  checkFlags(flags);
+export const runSlim: CommandRun = async (input) => {
+  const { flags, terminal } = input;
   const recipe = await recipeFromFlags(flags, (text) => terminal.note(text));
-  const jobs = await planJobs(args, flags.output, flags.force ? 'force' : 'refuse');
-  if (jobs.length > 1 && flags.report !== undefined)
-    throw new UsageError('conflict', 'one --report cannot serve several models', {
-      fix: 'leave it out: each model gets its own report beside it',
-    });
-  if (process.stdout.isTTY && jobs.some((job) => destinationOf(job, flags) === 'stdout') && !flags.json)
-    throw new UsageError('conflict', 'a model cannot be shown on a terminal', { fix: 'name a file: -o FILE' });
-  if (!flags.force) guardJobs(jobs, flags);
-  const batch: Batch = { jobs, flags, terminal, signal, recipe, baseline: await readBaseline(flags.baseline) };
-  const [only] = jobs;
-  return jobs.length === 1 && only ? runOne(only, batch) : runAll(batch);
+  if (!flags.int8 && !recipe.quantize) {
+    refuseInt8Flags(flags, 'belongs to --int8');
+    return slimModels(input, recipe, 'slim');
+  }
+  refuseSlimFlags(flags);
+  const { runInt8 } = await import('../int8-run.js');
+  return runInt8(input, recipe, 'slim');
 };
 
-/** Contradictions and endings. @throws UsageError conflict, bad-value */
-function checkFlags(flags: FlagValues): void {
-  if (flags.json && flags.output === STDIO)
-    throw new UsageError('conflict', '--json and -o - both want stdout', { fix: 'give the model a file name' });
-  for (const file of flags.report ?? []) {
-    if (!REPORT_ENDINGS.some((ending) => file.toLowerCase().endsWith(`.${ending}`))) {
-      throw new UsageError('bad-value', `--report cannot be ${JSON.stringify(file)}`, {
-        fix: `end it with ${REPORT_ENDINGS.map((ending) => `.${ending}`).join(', ')}`,
-      });
-    }
-  }
-}
-
-/** Neither a report nor the best model of a missed gate may take the place of a file that the run reads. */
-function guardJobs(jobs: readonly Job[], flags: FlagValues): void {
-  const reads = [...filesRead(flags), ...jobs.map(({ input }) => ({ path: input, what: 'an input' }))];
-  for (const job of jobs)
-    guardReads(reads, [bestPath(job.output), ...reportPaths(job.output, destinationOf(job, flags), flags)]);
-}
-
-/** Files other than models that the run reads. */
-function filesRead({ baseline, recipe, feed = [], noRecipe, pass }: FlagValues): ReadFile[] {
-  const local = recipe === undefined && !noRecipe && !pass ? LOCAL_RECIPE : undefined;
-  return [
-    ...(baseline === undefined ? [] : [{ path: baseline, what: 'the baseline' }]),
-    ...[recipe, local].flatMap((path) => (path === undefined ? [] : [{ path, what: 'the recipe' }])),
-    ...feed.map((text) => ({ path: text.slice(text.indexOf('=') + 1), what: 'a feed' })),
-  ];
+/** Runs a recipe over the models of a command line; `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. */
+export async function slimModels(
+  { args, flags, terminal, signal }: CommandInput,
+  recipe: Recipe,
+  ending: string,
+): Promise<number> {
+  const jobs = await planRun(args, flags, ending);
+  const baseline = await readBaseline(flags.baseline, 'slim');
+  const batch: Batch = { jobs, flags, terminal, signal, recipe, baseline };
+  const [only] = jobs;
+  return jobs.length === 1 && only ? runOne(only, batch) : runAll(batch);
 }
 
 /** One model: its errors are those of the command. */
 async function runOne(job: Job, batch: Batch): Promise<number> {
   return slimOne(job, batch, async (result, delivered) => {
-    await show(job, result, delivered, batch);
+    await show(job, result, delivered, { ...batch, view: VIEW });
     return result.gate === 'met' ? 0 : 1;
   });
 }
@@ -113,7 +91,7 @@ async function runAll(batch: Batch): Promise<number> {
 async function runEntry(job: Job, batch: Batch): Promise<BatchEntry> {
   try {
     return await slimOne(job, batch, async (result, { report, path }) => {
-      if (!batch.flags.json) await show(job, result, { report, path }, batch);
+      if (!batch.flags.json) await show(job, result, { report, path }, { ...batch, view: VIEW });
       return {
         input: job.input,
         ...(path === undefined ? {} : { output: path }),
@@ -148,7 +126,7 @@ async function runEntry(job: Job, batch: Batch): Promise<BatchEntry> {
 async function slimOne<T>(
   job: Job,
   batch: Batch,
-  then: (result: Result, delivered: Delivered) => Promise<T>,
+  then: (result: Result<SlimReport>, delivered: Delivered<SlimReport>) => Promise<T>,
 ): Promise<T> {
   const { flags, baseline } = batch;
   const started = performance.now();
@@ -166,35 +144,39 @@ async function slimOne<T>(
       await outcome.dispose();
     }
   } catch (error) {
-    throw error instanceof AppError && !(error instanceof InternalError) ? error : await asDefect(error, request);
+    throw error instanceof AppError && !(error instanceof InternalError)
+      ? error
+      : await asDefect(error, failedRun(request));
   }
 }
 
-/** The error of a defect, saying where it can be seen again. */
-async function asDefect(error: unknown, request: SlimRequest): Promise<InternalError> {
-  // The pipeline has kept a reproducer where a pass failed.
-  if (error instanceof InternalError && error.fix !== undefined && error.code !== 'runtime-crashed') return error;
-  const folder = await writeCrashReproducer(error, request);
-  if (error instanceof InternalError && error.fix !== undefined) {
-    const fix = folder === undefined ? error.fix : `${error.fix}; what led to it is in ${folder}`;
-    return new InternalError(error.code, error.message, { at: error.at, cause: error, fix });
-  }
-  const shown = folder === undefined ? 'the output of --debug' : `the folder ${folder}`;
-  const fix = `this is a defect of mcompress: please report it, with ${shown}`;
-  return error instanceof InternalError
-    ? new InternalError(error.code, error.message, { at: error.at, cause: error, fix })
-    : new InternalError('unexpected', error instanceof Error ? error.message : String(error), { cause: error, fix });
-}
-
-function gateOf({ baseline, verification: { verdict } }: SlimReport, flags: FlagValues): Result['gate'] {
+function gateOf({ baseline, verification: { verdict } }: SlimReport, flags: FlagValues): Result<SlimReport>['gate'] {
   const strict = flags.strict === true && verdict !== 'agrees' && verdict !== 'skipped';
   return baseline?.verdict === 'regressed' || strict ? 'missed' : 'met';
 }
 
+const VIEW: View<SlimReport> = {
+  lines: slimLines,
+  missed: ({ baseline }) =>
+    baseline?.verdict === 'regressed'
+      ? `worse than ${baseline.name}`
+      : '--strict: the result could not be checked, or a rewrite had to be undone',
+};
+
+function failedRun(request: SlimRequest): FailedRun {
+  const { verify, measure, seed, threads } = request;
+  const flags = [
+    `--verify ${verify}`,
+    ...(measure === 'off' ? ['--no-profile'] : []),
+    `--seed ${seed} --threads ${threads}`,
+  ];
+  return { ...request, commandLine: (model, recipe) => `slim ${model} --recipe ${recipe} ${flags.join(' ')}` };
+}
+
 async function buildRequest(job: Job, { jobs, flags, terminal, signal, recipe }: Batch): Promise<SlimRequest> {
   return {
-    input: job.input === STDIO ? { bytes: await readStdin(signal), name: 'stdin' } : { path: job.input },
-    output: destinationOf(job, flags) === 'file' ? job.output : undefined,
+    input: await modelInput(job, signal),
+    output: fileOf(job, flags),
     recipe,
     verify: choiceOf('verify', ['off', 'end', 'each'], flags.verify, 'end'),
     measure: flags.noProfile ? 'off' : 'on',
@@ -212,18 +194,4 @@ async function buildRequest(job: Job, { jobs, flags, terminal, signal, recipe }:
         `${jobs.length > 1 ? `${jobs.indexOf(job) + 1}/${jobs.length} ` : ''}${basename(job.input)}: ${text}`,
       ),
   };
-}
-
-async function readBaseline(path: string | undefined): Promise<Batch['baseline']> {
-  if (path === undefined) return undefined;
-  try {
-    return { report: parseReport(await readFile(path, 'utf8'), 'slim', path), name: basename(path) };
-  } catch (cause) {
-    if (cause instanceof AppError) throw cause;
-    throw new InputError('not-found', 'the baseline report cannot be read', {
-      at: { file: path },
-      cause,
-      fix: 'name the .report.json of an earlier run',
-    });
-  }
 }

@@ -1,12 +1,13 @@
-// Where the result of `slim` goes: the model under its name, or beside it when a gate was not met; its reports; stdout.
+// Where the result of `slim` and `quantize` goes: the model under its name, or beside it when a gate was not met; its reports; stdout.
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InputError } from '../base/errors.js';
-import type { SlimOutcome } from '../pipeline/slim.js';
 import { writeReport } from '../report/json.js';
 import { renderReportFile } from '../report/render.js';
 import type { SlimReport } from '../report/report.js';
-import { slimLines } from '../report/terminal.js';
+import type { QuantizeReport } from '../report/quantize-report.js';
+import type { Line } from '../report/span.js';
+import type { TerminalOptions } from '../report/terminal.js';
 import { isSpecial, STDIO, type Job } from './input-files.js';
 import type { FlagValues } from './parsed-flags.js';
 import { replaceFiles } from './replace-file.js';
@@ -34,29 +35,44 @@ export function reportPaths(model: string, destination: Destination, flags: Flag
   return ['html', 'md', 'json'].map((ending) => `${base}.report.${ending}`);
 }
 
-export interface Result {
-  readonly outcome: SlimOutcome;
-  readonly report: SlimReport;
+/** A report that names the model that was written. */
+type ModelReport = SlimReport | QuantizeReport;
+
+export interface Result<R extends ModelReport> {
+  /** The model in a private folder. */
+  readonly outcome: { readonly path: string; publish(path: string): Promise<void> };
+  readonly report: R;
   readonly gate: 'met' | 'missed';
 }
 
-export interface Delivered {
+export interface Delivered<R> {
   /** With the name of the file that was written. */
-  readonly report: SlimReport;
+  readonly report: R;
   /** The model file; undefined when none was written. */
   readonly path: string | undefined;
+}
+
+/** What a kind of report is for a person. */
+export interface View<R> {
+  lines(report: R, options: TerminalOptions): Line[];
+  /** Which gate was missed, and by what. */
+  missed(report: R): string;
 }
 
 /**
  * Writes the reports, then the model; a report always speaks of the model beside it. Nothing but files: see `show`.
  * @throws InputError not-writable, with nothing changed
  */
-export async function deliver(job: Job, { outcome, report, gate }: Result, flags: FlagValues): Promise<Delivered> {
+export async function deliver<R extends ModelReport>(
+  job: Job,
+  { outcome, report, gate }: Result<R>,
+  flags: FlagValues,
+): Promise<Delivered<R>> {
   const destination = destinationOf(job, flags);
   const path = destination !== 'file' ? undefined : gate === 'met' ? job.output : bestPath(job.output);
   const name = path === undefined ? (destination === 'nowhere' ? undefined : basename(job.output)) : basename(path);
-  const { output, ...rest } = report;
-  const named: SlimReport = output && name !== undefined ? { ...rest, output: { ...output, name } } : rest;
+  const { output } = report;
+  const named: R = { ...report, output: output && name !== undefined ? { ...output, name } : undefined };
   const reports = reportPaths(path ?? job.output, destination, flags);
   await replaceFiles(reports.map((file) => ({ path: file, text: renderReportFile(named, file) ?? '' })));
   if (path !== undefined) await outcome.publish(path);
@@ -65,11 +81,11 @@ export async function deliver(job: Job, { outcome, report, gate }: Result, flags
 }
 
 /** What a person or a program is shown of one model. With several models the caller prints the JSON of all. */
-export async function show(
+export async function show<R extends ModelReport>(
   job: Job,
-  { outcome, gate }: Result,
-  { report, path }: Delivered,
-  { flags, terminal }: { readonly flags: FlagValues; readonly terminal: Terminal },
+  { outcome, gate }: Result<R>,
+  { report, path }: Delivered<R>,
+  { flags, terminal, view }: { readonly flags: FlagValues; readonly terminal: Terminal; readonly view: View<R> },
 ): Promise<void> {
   const destination = destinationOf(job, flags);
   if (flags.json) await terminal.write(writeReport(report));
@@ -77,20 +93,11 @@ export async function show(
     if (gate === 'met') await terminal.write(await readFile(outcome.path));
   } else {
     const reports = reportPaths(path ?? job.output, destination, flags);
-    terminal.print(slimLines(report, { width: terminal.width, verbosity: terminal.detail, reports }));
+    terminal.print(view.lines(report, { width: terminal.width, verbosity: terminal.detail, reports }));
   }
-  if (gate === 'missed') terminal.warn(missedText(job, report, path));
-}
-
-/** Says which gate, and where the model is. */
-function missedText({ output }: Job, { baseline }: SlimReport, path: string | undefined): string {
-  const gate =
-    baseline?.verdict === 'regressed'
-      ? `worse than ${baseline.name}`
-      : '--strict: the result could not be checked, or a rewrite had to be undone';
-  return path === undefined
-    ? `${gate}; no model was written`
-    : `${gate}; ${output} was left alone, the result is ${path}`;
+  if (gate === 'met') return;
+  const where = path === undefined ? 'no model was written' : `${job.output} was left alone, the result is ${path}`;
+  terminal.warn(`${view.missed(report)}; ${where}`);
 }
 
 async function writeInto(path: string, bytes: Uint8Array): Promise<void> {

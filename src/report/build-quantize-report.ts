@@ -1,0 +1,116 @@
+// The report value of a run of quantization, from what the pipeline hands back.
+import type { QuantizedNode, QuantizeOutcome, QuantizeRequest } from '../pipeline/quantization/outcome.js';
+import { recipeDocument } from '../pipeline/recipe.js';
+import { lossFacts } from './build-eval-report.js';
+import { fileFacts, operatorCounts, pairFigures } from './build-slim-report.js';
+import type { QuantizeLayer, QuantizeReport } from './quantize-report.js';
+import { floatReason } from './quantize-words.js';
+import type { JsonValue } from './shape.js';
+import { surroundings } from './surroundings.js';
+
+/** What the run itself does not know. */
+export interface QuantizeSetting {
+  readonly commandLine: string;
+  /** Undefined without data. */
+  readonly data: { readonly name: string; readonly preparation: readonly string[] } | undefined;
+  readonly requireFused: 'on' | 'off';
+  /** Duration of the run so far. */
+  readonly elapsedMs: number;
+}
+
+export function buildQuantizeReport(
+  request: QuantizeRequest,
+  outcome: QuantizeOutcome,
+  { commandLine, data, requireFused, elapsedMs }: QuantizeSetting,
+): QuantizeReport {
+  const { before, after, comparison, loss, proof, gate, calibration } = outcome;
+  const measurement = outcome.speedMeasured ? outcome.measurement : undefined;
+  const misses = proof.nodes.filter(({ fused }) => !fused);
+  return {
+    version: 1,
+    kind: 'quantize',
+    input: 'path' in request.input ? fileFacts(before) : { ...fileFacts(before), name: '-' },
+    output: fileFacts(after),
+    target: request.target,
+    kept: outcome.kept,
+    figures: pairFigures({ before, after, measurement }, request.threads),
+    speed: speedOf(request, outcome),
+    accuracy: {
+      scored: outcome.scored,
+      loss: loss && lossFacts(loss),
+      paired: comparison?.paired,
+      agreement: comparison?.agreement,
+    },
+    gates: {
+      maxDrop: gate && request.maxDrop !== undefined ? { limit: request.maxDrop, verdict: gate } : undefined,
+      requireFused: requireFused === 'on' ? { verdict: misses.length === 0 ? 'met' : 'missed' } : undefined,
+    },
+    fusion: {
+      planned: proof.nodes.length,
+      fused: proof.nodes.length - misses.length,
+      misses: misses.map(({ planned, cause, detail, ranAs }) => ({
+        node: planned.node === '' ? planned.output : planned.node,
+        opType: planned.opType,
+        cause: cause ?? 'unknown',
+        detail,
+        ranAs,
+      })),
+      conversionsInside: proof.conversions.filter(({ kind, place }) => kind !== 'weights' && place === 'inside').length,
+      weightsDequantized: proof.conversions.filter(({ kind }) => kind === 'weights').length,
+      quantizedAtLoad: proof.quantizedAtLoad.map(({ node }) => node),
+    },
+    layers: outcome.nodes.map(layerReport),
+    values: outcome.values.map(({ value, observed, range, calibrator, scale, zeroPoint }) => ({
+      name: value,
+      observed,
+      range,
+      calibrator,
+      scale,
+      zeroPoint,
+    })),
+    calibration: {
+      samples: calibration.samples,
+      seconds: calibration.seconds,
+      dataFree: calibration.dataFree ? 'yes' : 'no',
+      dataName: data?.name,
+      preparation: data?.preparation ?? [],
+    },
+    equalizedLayers: outcome.equalizedLayers,
+    correctedBiases: outcome.correctedBiases,
+    search: outcome.steps.map(({ float, loss: found, latencyRatio }) => ({
+      float,
+      loss: lossFacts(found),
+      latencyRatio,
+    })),
+    operators: operatorCounts(before, after),
+    recipe: { commandLine, document: recipeDocument(request.recipe) as unknown as JsonValue },
+    baseline: undefined,
+    ...surroundings(),
+    seed: request.seed,
+    threads: request.threads,
+    elapsedMs,
+    warnings: outcome.warnings,
+  };
+}
+
+function speedOf(
+  { measure }: QuantizeRequest,
+  { speedMeasured, measurement }: QuantizeOutcome,
+): QuantizeReport['speed'] {
+  if (measure === 'off') return 'not-measured';
+  if (!speedMeasured) return 'unmeasured-here';
+  return measurement ? 'measured' : 'not-measured';
+}
+
+function layerReport({ node, opType, form, reason, fused, signalToNoise, saturating }: QuantizedNode): QuantizeLayer {
+  return {
+    name: node,
+    opType,
+    form,
+    code: reason,
+    message: reason && floatReason(reason),
+    fused: fused === undefined ? undefined : fused ? 'fused' : 'not-fused',
+    signalToNoiseDb: signalToNoise !== undefined && Number.isFinite(signalToNoise) ? signalToNoise : undefined,
+    saturating,
+  };
+}

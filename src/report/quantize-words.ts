@@ -1,0 +1,149 @@
+// What a quantization run has to say, in words, the same in every form: why layers are float, gates, what was kept.
+import type { FloatCode } from '../passes/quantize/int8-operators.js';
+import { gateSentence, lossValue } from './eval-words.js';
+import type { Tone } from './figures.js';
+import { figure, given, plural } from './format.js';
+import type { QuantizeReport } from './quantize-report.js';
+
+/** Why a layer stays in float, as a clause about it. */
+const FLOAT_REASONS: Readonly<Record<FloatCode | 'slower' | 'loss', string>> = {
+  'no-int8-kernel': 'ONNX Runtime has no integer kernel for this operator',
+  'weights-not-constant': 'its weights are computed while the model runs',
+  grouped: 'a convolution of many groups is slower on integers than in float',
+  bias: 'its bias is no constant, or not one number per output channel',
+  attributes: 'no integer kernel takes these attributes or operands',
+  'resize-mode': 'only Resize with mode nearest runs on integers',
+  'float-neighbours': 'what it reads or what reads it is float: the way to integers and back would cost more than it',
+  'not-float32': 'it does not compute in float32',
+  'few-channels': 'with so few channels it is slower on integers than in float',
+  asked: 'kept in float as asked (--float)',
+  'last-activation': 'the last activation: as float it costs little and keeps its digits',
+  'slower-on-integers': 'the integer kernel was measured slower than the float one',
+  'no-range': 'a value that it needs was not seen in calibration',
+  slower: 'given back to float: the model was measured slower with it on integers',
+  loss: 'given back to float to hold --max-drop',
+};
+
+export const floatReason = (code: keyof typeof FLOAT_REASONS): string => FLOAT_REASONS[code];
+
+export const DATA_FREE_TEXT =
+  'NO DATA was used: ranges were guessed from random inputs, and so was the loss. Do not ship this model before it was scored ' +
+  'on real samples (mcompress eval OUT --reference MODEL --data PATH); better, quantize with --data.';
+
+/** `54 of 56 planned layers`. */
+export const fusedCount = ({ fusion: { fused, planned } }: QuantizeReport): string =>
+  fused === planned ? `all ${plural(planned, 'layer')}` : `${fused} of ${plural(planned, 'layer')}`;
+
+/** Layers that were planned as integers and run so, and those in float, by reason. */
+export interface FloatGroup {
+  readonly code: string;
+  readonly message: string;
+  readonly layers: readonly string[];
+  readonly opTypes: readonly string[];
+}
+
+/** Float layers by reason, most layers first. */
+export function floatGroups({ layers }: QuantizeReport): FloatGroup[] {
+  const groups = new Map<string, { code: string; message: string; layers: string[]; opTypes: string[] }>();
+  for (const { name, opType, form, code = 'unknown', message = 'no reason is known' } of layers) {
+    if (form !== 'float') continue;
+    const group = groups.get(code) ?? { code, message, layers: [], opTypes: [] };
+    group.layers.push(name);
+    if (!group.opTypes.includes(opType)) group.opTypes.push(opType);
+    groups.set(code, group);
+  }
+  return [...groups.values()].toSorted((a, b) => b.layers.length - a.layers.length);
+}
+
+/** What became of the model, where it is not simply int8; undefined where it is. */
+export function keptText({
+  kept,
+  layers,
+  search,
+}: QuantizeReport): { readonly text: string; readonly tone: Tone } | undefined {
+  switch (kept) {
+    case 'int8':
+      return undefined;
+    case 'mixed': {
+      const back = layers.filter(({ code }) => code === 'slower' || code === 'loss').length;
+      const steps = given(search.length || undefined, (count) => ` in ${plural(count, 'step')}`);
+      return { text: `Mixed precision: ${plural(back, 'layer')} went back to float${steps}.`, tone: 'plain' };
+    }
+    case 'original':
+      return {
+        text: 'Nothing of int8 was kept: what is written is the float model, slimmed. The warnings say why.',
+        tone: 'warn',
+      };
+    default:
+      return kept satisfies never;
+  }
+}
+
+/** Where the ranges come from. */
+export function calibrationText({ calibration, layers, equalizedLayers, correctedBiases }: QuantizeReport): string {
+  const { samples, seconds, dataFree } = calibration;
+  const what = dataFree === 'yes' ? 'random inputs' : plural(samples, 'sample');
+  const done = [
+    `calibrated on ${dataFree === 'yes' ? `${samples} ${what}` : what} in ${figure(seconds * 1000, 'time')}`,
+    ...(equalizedLayers > 0 ? [`${plural(equalizedLayers, 'layer')} equalized`] : []),
+    ...(correctedBiases > 0 ? [`${plural(correctedBiases, 'bias', 'biases')} corrected`] : []),
+  ];
+  return layers.length === 0 ? 'nothing to quantize was found' : done.join(', ');
+}
+
+/** Which gate was missed; undefined when all were met. `strict`: a result that nothing could be said of is a miss, too. */
+export function missedText(report: QuantizeReport, mode: 'strict' | 'usual'): string | undefined {
+  const { gates, fusion, accuracy, baseline, kept } = report;
+  if (gates.maxDrop?.verdict === 'missed') return `--max-drop: ${maxDropText(report)}`;
+  if (gates.requireFused?.verdict === 'missed') {
+    const [first] = fusion.misses;
+    const missed = plural(fusion.planned - fusion.fused, 'layer');
+    return `--require-fused: ONNX Runtime runs ${missed} in float${given(first, ({ node, detail }) => `, ${node} for one${given(detail, (why) => ` (${why})`)}`)}`;
+  }
+  if (baseline?.verdict === 'regressed') return `worse than ${baseline.name}`;
+  if (mode === 'usual') return undefined;
+  if (accuracy.loss === undefined) return '--strict: what is lost could not be measured';
+  return kept === 'original' ? '--strict: nothing of int8 was kept' : undefined;
+}
+
+/** What `--max-drop` found. */
+export function maxDropText({ accuracy: { loss }, gates: { maxDrop } }: QuantizeReport): string {
+  if (!maxDrop) return '';
+  if (!loss) return 'nothing could be scored';
+  return gateSentence(loss, { maxDrop: maxDrop.limit, verdict: maxDrop.verdict }).replace(/\.$/, '');
+}
+
+/** The loss in a few words, for the first line: `top-1 lost: 0.3 points on 900 samples`. */
+export function lossText({ accuracy: { loss, scored }, gates, calibration }: QuantizeReport): {
+  readonly text: string;
+  readonly tone: Tone;
+} {
+  if (!loss) return { text: 'the loss was not measured', tone: 'warn' };
+  const { value, interval, unit, verdict } = loss;
+  const reach = given(interval, ({ low, high }) => ` (95 %: ${points(low)} … ${points(high)})`);
+  const on = calibration.dataFree === 'yes' ? `${scored} random inputs` : plural(scored, 'sample');
+  const text = `${loss.measure}: ${lossValue({ value, unit })}${reach}, ${on}`;
+  if (calibration.dataFree === 'yes') return { text, tone: 'warn' };
+  if (gates.maxDrop) return { text, tone: gates.maxDrop.verdict === 'met' ? 'good' : 'bad' };
+  return { text, tone: verdict === 'significant' && (value ?? 1) > 0 ? 'bad' : 'plain' };
+}
+
+const points = (value: number): string => value.toFixed(1).replace(/^-(0\.0)$/, '$1');
+
+/** Whether weights can overflow where x86 has no VNNI; undefined where the question does not arise. */
+export function saturationText({
+  layers,
+  target,
+}: QuantizeReport): { readonly text: string; readonly tone: Tone } | undefined {
+  const known = layers.flatMap(({ saturating }) => saturating ?? []);
+  if (known.length === 0 || target === 'arm64') return undefined;
+  const risky = known.filter((part) => part > 0).length;
+  if (risky === 0) return { text: 'On x86 without VNNI no sum of two products can pass 16 bits.', tone: 'plain' };
+  const where = `${risky} of ${plural(known.length, 'layer')} have channels whose sums of two products can pass 16 bits`;
+  return target === 'x64-avx2'
+    ? { text: `${where}, which x86 without VNNI cuts off.`, tone: 'warn' }
+    : {
+        text: `On x86 without VNNI ${where} and would be cut off: make another model for it with --target x64-avx2.`,
+        tone: 'plain',
+      };
+}
