@@ -56,7 +56,11 @@ export async function keepFast(
     const guilty = rejected.length < MAX_REJECTED ? await firstSlow(allowed, current, hooks, timing) : undefined;
     const found = guilty ? [guilty] : allSlow(allowed, current, timing);
     const removed = found.filter(({ pass }) => !keep.includes(pass));
-    if (removed.length === 0) break;
+    if (removed.length === 0) {
+      // The search has left the model with some of the passes only.
+      current = await hooks.apply(allowed);
+      break;
+    }
     rejected.push(...removed.map((one) => ({ pass: one.pass.pass.name, timing: one.timing })));
     allowed = allowed.filter((pass) => removed.every((one) => one.pass !== pass));
     current = await hooks.apply(allowed);

@@ -110,10 +110,10 @@ export function floatTable(report: QuantizeReport): Block | undefined {
   return tableBlock(
     'In float, and why',
     'open',
-    [right('layers'), left('why'), left('operators', 2), left('where', 1)],
+    [left('why'), right('layers'), left('operators', 2), left('where', 1)],
     floatGroups(report).map(({ code, message, layers, opTypes }) => [
-      String(layers.length),
       `${message} [${code}]`,
+      String(layers.length),
       someNames(opTypes, 4),
       name(someNames(layers, 2)),
     ]),

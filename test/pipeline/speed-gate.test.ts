@@ -40,7 +40,9 @@ const resultOf = (names: readonly string[]): TransactionResult => {
 async function gate(
   slow: (names: readonly string[]) => boolean,
   { keep = [] as readonly string[], idle = [] as readonly string[] } = {},
-): Promise<GatedResult & { readonly timings: number; readonly kept: readonly string[] }> {
+): Promise<
+  GatedResult & { readonly timings: number; readonly kept: readonly string[]; readonly standing: readonly string[] }
+> {
   let current: readonly string[] = NAMES;
   let timings = 0;
   const active = (): readonly string[] => current.filter((name) => !idle.includes(name));
@@ -59,7 +61,7 @@ async function gate(
       },
     },
   );
-  return { ...gated, timings, kept: [...gated.result.log.tallies.keys()] };
+  return { ...gated, timings, standing: active(), kept: [...gated.result.log.tallies.keys()] };
 }
 
 describe('isSlower', () => {
@@ -112,9 +114,10 @@ describe('keepFast', () => {
   });
 
   it('never leaves out what was asked for, and says that the model is slower', async () => {
-    const { kept, rejected, timing } = await gate((names) => names.includes('a'), { keep: ['a'] });
+    const { kept, standing, rejected, timing } = await gate((names) => names.includes('a'), { keep: ['a'] });
     expect(rejected).toEqual([]);
     expect(kept).toEqual(NAMES);
+    expect(standing).toEqual(NAMES);
     expect(isSlower(timing)).toBe(true);
   });
 
