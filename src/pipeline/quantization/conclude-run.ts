@@ -16,6 +16,7 @@ import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
 import type { QuantizationRun } from './quantization-run.js';
 import type { Score, Scorer } from './score-candidate.js';
 import type { Choice } from './search.js';
+import { dropBest } from './search-best.js';
 import { timeCandidate } from './speed.js';
 
 export interface Conclusion {
@@ -68,7 +69,10 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
     scored: kept.score?.comparison.samples ?? 0,
     warnings: [...warnings, ...split.warnings(), ...unknownLabels(request, preparation.plan)],
     path,
-    publish: (to) => publish(run, kept.written, to),
+    publish: async (to) => {
+      await publish(run, kept.written, to);
+      await dropBest(run, to);
+    },
     dispose: () => bench.workspace.dispose(),
   };
 }
@@ -105,7 +109,9 @@ async function keepCandidate(
 async function keepFloat(run: QuantizationRun, conclusion: Conclusion): Promise<Kept> {
   const { request, bench, files, journal } = run;
   const { original, scorer, choice } = conclusion;
-  const speed = run.timed ? await timeCandidate(run, files.slimmed, 'the slimmed model') : undefined;
+  const speed = run.timed
+    ? await timeCandidate(run, () => Promise.resolve(files.slimmed), 'the slimmed model')
+    : undefined;
   const isSlimmed = speed === undefined || !isSlower(speed.original);
   const score = isSlimmed
     ? await journal.recall('score of the slimmed model', () => scorer.score(files.slimmed))

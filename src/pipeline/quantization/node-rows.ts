@@ -37,7 +37,7 @@ export async function nodeRows(
   { proof, found }: RowFacts,
 ): Promise<QuantizedNode[]> {
   const { plan } = candidate.applied;
-  const noise = await planNoise(run, plan.nodes);
+  const noise = await nodeNoise(run, plan.nodes);
   const rows = new Map<Node, QuantizedNode>();
   plan.nodes.forEach(({ node }, at) => {
     const saturating = saturatingShare(node);
@@ -70,7 +70,11 @@ export interface RowFacts {
   readonly found: ReadonlyMap<string, 'slower' | 'loss'>;
 }
 
-async function planNoise(run: QuantizationRun, planned: readonly PlannedNode[]): Promise<ReadonlyMap<Node, number>> {
+/** Signal to noise of the result of each planned node, dB; the model stands in the form of the plan. */
+export async function nodeNoise(
+  run: QuantizationRun,
+  planned: readonly PlannedNode[],
+): Promise<ReadonlyMap<Node, number>> {
   const seen = new Map<Value, Node>();
   const pairs = planned.flatMap(({ node, outputs }): PairedValue[] => {
     const [last] = outputs;

@@ -75,7 +75,7 @@ class Quantizer {
     this.#guardInput(original.decoded);
     refuseQuantized(model, 'path' in request.input ? request.input.path : request.input.name);
     request.onStage?.('opening the data');
-    const split = await splitSamples(request, model);
+    const split = await splitSamples(request, { host: this.#host, model, path: original.path });
     const shapes = new Map([...split.first].map(([name, { dims }]) => [name, dims] as const));
     const float = await makeFloatModel(request, this.#host, { opset: model.opset, shapes });
     this.#closing.push(() => float.slimmed.dispose());

@@ -23,16 +23,21 @@ export function isTooSlow({ original, slimmed }: SpeedFinding): boolean {
   return isSlower(original) || slimmed?.verdict === 'slower';
 }
 
-/** Times the model in `path`, called `name` in the journal. */
-export async function timeCandidate(run: QuantizationRun, path: string, name: string): Promise<SpeedFinding> {
-  const first = await timeOnce(run, path, `time of ${name}`);
-  return isTooSlow(first) ? timeOnce(run, path, `second time of ${name}`) : first;
+/** Times the model whose file `make` gives, called `name` in the journal; it is not made where the journal has its time. */
+export async function timeCandidate(
+  run: QuantizationRun,
+  make: () => Promise<string>,
+  name: string,
+): Promise<SpeedFinding> {
+  const first = await timeOnce(run, make, `time of ${name}`);
+  return isTooSlow(first) ? timeOnce(run, make, `second time of ${name}`) : first;
 }
 
-async function timeOnce(run: QuantizationRun, path: string, step: string): Promise<SpeedFinding> {
+async function timeOnce(run: QuantizationRun, make: () => Promise<string>, step: string): Promise<SpeedFinding> {
   const { bench, files, request, split, journal } = run;
   const { threads, seed, signal, onStage } = request;
   return journal.recall(step, async () => {
+    const path = await make();
     const options = { threads, seed, signal, onStage: (what: string) => onStage?.(`measuring ${what}`) };
     const original = await timePair(bench.host, { before: files.original, after: path }, split.first, options);
     if (path === files.slimmed) return { original, slimmed: undefined };

@@ -4,8 +4,11 @@ import type { DataSet, Sample, StreamOptions } from '../../data/data-set.js';
 import type { OpenedData } from '../../data/open-data.js';
 import { splitData } from '../../data/sample-order.js';
 import type { Model } from '../../ir/model.js';
+import { findFeeds } from '../../runtime/find-feeds.js';
+import type { RuntimeHost } from '../../runtime/host.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
-import { DATA_FREE_SAMPLES, dataFreeShapes, dataFreeWarning, randomSamples } from '../calibration/data-free.js';
+import { isFloat } from '../../tensor/dtype.js';
+import { DATA_FREE_SAMPLES, dataFreeWarning, randomSamples } from '../calibration/data-free.js';
 import { namedShapes } from '../freeze.js';
 import { inputSpecs } from '../model-facts.js';
 import type { QuantizeRequest } from './outcome.js';
@@ -37,9 +40,12 @@ const SCORING_SEED = 1_000_003;
  * Opens the data of `request` for `model`.
  * @throws InputError bad-data without samples, and what opening throws
  */
-export async function splitSamples(request: QuantizeRequest, model: Model): Promise<SampleSplit> {
+export async function splitSamples(
+  request: QuantizeRequest,
+  { host, model, path }: { readonly host: RuntimeHost; readonly model: Model; readonly path: string },
+): Promise<SampleSplit> {
   const shapes = namedShapes(model, new Map([...(request.shapes ?? []), ...Object.entries(request.recipe.freeze)]));
-  if (!request.openData) return randomSplit(request, model, shapes);
+  if (!request.openData) return randomSplit(request, model, await runningFeeds(request, { host, path, shapes }));
   const inputs = inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
   return dataSplit(request, await request.openData(inputs, request.signal));
 }
@@ -111,20 +117,27 @@ async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
   return undefined;
 }
 
-async function randomSplit(
-  { seed }: QuantizeRequest,
-  model: Model,
-  shapes: ReadonlyMap<string, readonly number[]>,
-): Promise<SampleSplit> {
-  const dims = dataFreeShapes(model, shapes);
+/** Feeds on which the model runs: sizes, and the values of inputs that are no floats (rates, lengths), are not guessed. */
+async function runningFeeds(
+  { seed, signal }: QuantizeRequest,
+  { host, path, shapes }: { readonly host: RuntimeHost; readonly path: string; readonly shapes: ShapeMap },
+): Promise<TensorMap> {
+  const search = await findFeeds(host, path, { seed, signal, shapes, kinds: ['normal'] });
+  if (search.verdict === 'unverified') throw search.error;
+  return search.samples[0]?.feeds ?? new Map();
+}
+
+async function randomSplit({ seed }: QuantizeRequest, model: Model, running: TensorMap): Promise<SampleSplit> {
+  const dims = new Map([...running].map(([name, tensor]) => [name, tensor.dims]));
+  const given = [...running].filter(([, { dtype }]) => !isFloat(dtype));
   const drawn = async (from: number): Promise<TensorMap[]> => {
     const feeds: TensorMap[] = [];
-    for await (const feed of randomSamples(model, { seed: from, dims })) feeds.push(feed);
+    for await (const feed of randomSamples(model, { seed: from, dims })) feeds.push(new Map([...feed, ...given]));
     return feeds;
   };
   const calibrating = await drawn(seed);
   const scoring = await drawn(seed + SCORING_SEED);
-  const [first = new Map()] = calibrating;
+  const [first = running] = calibrating;
   return {
     feeds: () => stream(calibrating),
     samples: calibrating.length,
@@ -136,6 +149,8 @@ async function randomSplit(
     digest: () => Promise.resolve(JSON.stringify(['random', DATA_FREE_SAMPLES, seed, [...dims]])),
   };
 }
+
+type ShapeMap = ReadonlyMap<string, readonly number[]>;
 
 async function* stream<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
