@@ -51,7 +51,7 @@ export async function observeRanges(
   const facts = createFacts(model, { assumedSizes: sizes });
   const groups = inGroups([...new Set(values)], facts);
   for (const [index, group] of groups.entries()) {
-    const reduce = group.filter((value) => isReducible(facts, value));
+    const reduce = model.opsets.has('') ? group.filter((value) => isReducible(facts, value)) : [];
     const { path, names, reductions } = await instrument(observed, group, workspace, { reduce });
     const specs = group.map((value): RangeSpec => {
       const name = names.get(value) ?? value.name;
