@@ -20,7 +20,7 @@ export function dataFreeWarning(normalizations: number): string {
   const rests =
     normalizations === 0
       ? 'random inputs, and nothing in the model says what real ones would give'
-      : `random inputs and the statistics of ${normalizations} BatchNormalization nodes`;
+      : `random inputs and the statistics of ${normalizations} BatchNormalization node${normalizations === 1 ? '' : 's'}`;
   const advice = 'A model quantized with them may be useless; give --data with some 100 samples of what it is made for';
   return `NO DATA: these ranges rest on ${rests}. ${advice}`;
 }
