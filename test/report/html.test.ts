@@ -8,6 +8,7 @@ import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
 const html = (report: Report): string => renderReportFile(report, 'r.HTML') ?? '';
@@ -23,6 +24,9 @@ const SAMPLES = [
   ['calibrate', sampleCalibrate()],
   ['calibrate without data', sampleGuess()],
   ['calibrate, merged', sampleMerged()],
+  ['quantize', sampleQuantize()],
+  ['quantize that missed gates', missedQuantize()],
+  ['quantize without data', guessedQuantize()],
 ] as const;
 
 const VOID = new Set(['meta', 'link', 'wbr', 'rect', 'line', 'circle']);

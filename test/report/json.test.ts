@@ -7,6 +7,7 @@ import { problems } from './json-schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
 const SAMPLES: readonly (readonly [string, Report])[] = [
@@ -21,6 +22,9 @@ const SAMPLES: readonly (readonly [string, Report])[] = [
   ['calibrate', sampleCalibrate()],
   ['calibrate without data', sampleGuess()],
   ['calibrate, merged', sampleMerged()],
+  ['quantize', sampleQuantize()],
+  ['quantize that missed gates', missedQuantize()],
+  ['quantize without data', guessedQuantize()],
 ];
 
 describe.each(SAMPLES)('%s report', (_, report) => {

@@ -6,6 +6,7 @@ import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
 const markdown = (report: Report): string => renderReportFile(report, 'r.md') ?? '';
@@ -20,6 +21,8 @@ const SAMPLES = [
   ['eval of images', sampleImageEval()],
   ['calibrate', sampleCalibrate()],
   ['calibrate, merged', sampleMerged()],
+  ['quantize', sampleQuantize()],
+  ['quantize that missed gates', missedQuantize()],
 ] as const;
 
 /** Runs of table lines. */

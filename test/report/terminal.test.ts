@@ -8,6 +8,7 @@ import { slimLines } from '../../src/report/terminal.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
 const REPORTS = ['mobilenetv2.slim.report.html', 'mobilenetv2.slim.report.md', 'mobilenetv2.slim.report.json'];
@@ -135,6 +136,9 @@ const OTHERS = [
   ['calibrate', sampleCalibrate()],
   ['calibrate without data', sampleGuess()],
   ['calibrate, merged', sampleMerged()],
+  ['quantize', sampleQuantize()],
+  ['quantize that missed gates', missedQuantize()],
+  ['quantize without data', guessedQuantize()],
   ['slim', sampleReport()],
 ] as const;
 it.each(OTHERS)('%s keeps to the width', (_, report) => {
