@@ -17,6 +17,8 @@ export interface Journal {
 
 const SCHEMA = 'mcompress-journal';
 const VERSION = 1;
+/** Of every journal. */
+const BEGINNING = `{"schema":"${SCHEMA}","version":`;
 
 interface Header {
   readonly schema: typeof SCHEMA;
@@ -103,7 +105,7 @@ function readEntries(path: string, key: string): Read {
   const torn = lines.pop() ?? '';
   const header = parsed(lines[0]) as Partial<Header> | undefined;
   if (header?.schema !== SCHEMA) {
-    if (lines.length === 0 && `{"schema":"${SCHEMA}"`.startsWith(torn.slice(0, SCHEMA.length)))
+    if (lines.length === 0 && (torn.startsWith(BEGINNING) || BEGINNING.startsWith(torn)))
       return { entries, end: 0, note: undefined };
     throw new UsageError('would-overwrite', `${path} is no journal of a search, and would be replaced`, {
       fix: 'name another file for the journal',

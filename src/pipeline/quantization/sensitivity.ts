@@ -33,21 +33,24 @@ export async function measureSensitivity(
   const { asked, journal, request } = run;
   const labels =
     layers.length <= MOST_ALONE ? layers.map(({ label }) => label) : await noisiestFirst(run, layers, make);
-  const noiseWith = (float: readonly string[], step: string): Promise<number> =>
-    journal.recall(step, () => noiseOf(run, new Set([...asked, ...float])));
+  const noiseWith = (float: readonly string[], step: string, stage: string): Promise<number> =>
+    journal.recall(step, () => {
+      request.onStage?.(stage);
+      return noiseOf(run, new Set([...asked, ...float]));
+    });
   const measured = labels.slice(0, MOST_ALONE);
   const alone = new Map<string, number>();
   for (const [at, label] of measured.entries()) {
-    request.onStage?.(`measuring sensitivity, ${at + 1} of ${measured.length}`);
+    const stage = `measuring sensitivity, ${at + 1} of ${measured.length}`;
     const others = labels.filter((other) => other !== label);
-    alone.set(label, await noiseWith(others, `noise with only ${label} on integers`));
+    alone.set(label, await noiseWith(others, `noise with only ${label} on integers`, stage));
   }
-  const all = await noiseWith([], 'noise with all on integers');
+  const all = await noiseWith([], 'noise with all on integers', 'measuring sensitivity');
   const removed = new Map<string, number>();
   const noisiest = [...alone].sort(([, a], [, b]) => b - a).slice(0, MOST_REMOVED);
   for (const [at, [label]] of noisiest.entries()) {
-    request.onStage?.(`measuring what float saves, ${at + 1} of ${noisiest.length}`);
-    removed.set(label, all - (await noiseWith([label], `noise with only ${label} in float`)));
+    const stage = `measuring what float saves, ${at + 1} of ${noisiest.length}`;
+    removed.set(label, all - (await noiseWith([label], `noise with only ${label} in float`, stage)));
   }
   return new Map([...alone].map(([label, noise]) => [label, { alone: noise, removed: removed.get(label) }]));
 }
