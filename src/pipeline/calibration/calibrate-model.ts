@@ -145,6 +145,8 @@ function samplesOf(data: DataSet, request: CalibrateRequest): FeedSource {
       ? { from: 0, to: total ?? Infinity }
       : shardOf(shard, data.size === undefined ? undefined : total);
   let samples = 0;
+  // Hashed while the other process works; where it fails, whoever asks later is told. A stream is not read twice at a time.
+  if (data.size !== undefined) data.digest().catch(() => undefined);
   return {
     values: calibratedValues(decoded.model, createFacts(decoded.model)),
     total: total === undefined ? undefined : part.to - part.from,
