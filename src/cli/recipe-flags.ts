@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../base/errors.js';
 import { parsePass, parseRecipe, presetPasses, type Recipe } from '../pipeline/recipe.js';
+import { DEFAULT_SETTINGS } from '../pipeline/quantization/settings.js';
 import { wholeNumber, type FlagValues } from './parsed-flags.js';
 import { shapeFlags } from './shape-flags.js';
 
@@ -19,11 +20,23 @@ export async function recipeFromFlags(flags: FlagValues, announce: (text: string
     throw new UsageError('conflict', '-p and --recipe cannot be given together', {
       fix: 'put the pass into the recipe',
     });
-  const base = flags.pass
-    ? { freeze: {}, opset: undefined, passes: flags.pass.map(parsePass) }
-    : await baseRecipe(flags, announce);
+  const base = flags.pass ? passRecipe(flags.pass) : await baseRecipe(flags, announce);
   const opset = flags.opset === undefined ? base.opset : wholeNumber('opset', flags.opset, 0, 1);
   return { ...base, freeze: { ...base.freeze, ...Object.fromEntries(shapeFlags('freeze', flags.freeze)) }, opset };
+}
+
+/** `-p quantize` at the end stands for quantization to 8-bit integers, whose options are flags of their own. */
+function passRecipe(texts: readonly string[]): Recipe {
+  const at = texts.findIndex((text) => /^quantize(:|$)/.test(text));
+  const base = { freeze: {}, opset: undefined };
+  if (at < 0) return { ...base, passes: texts.map(parsePass) };
+  if (at < texts.length - 1)
+    throw new UsageError('conflict', 'nothing can come after -p quantize', { fix: 'put it at the end' });
+  if (texts[at] !== 'quantize')
+    throw new UsageError('bad-value', `-p cannot be ${JSON.stringify(texts[at])}`, {
+      fix: 'options of quantization are flags: --target, --max-drop, ... (mcompress quantize --help)',
+    });
+  return { ...base, passes: texts.slice(0, at).map(parsePass), quantize: DEFAULT_SETTINGS };
 }
 
 async function baseRecipe(flags: FlagValues, announce: (text: string) => void): Promise<Recipe> {

@@ -1,4 +1,5 @@
 // The report value of a run of quantization, from what the pipeline hands back.
+import type { FusionProof } from '../pipeline/fusion-proof.js';
 import type { QuantizedNode, QuantizeOutcome, QuantizeRequest } from '../pipeline/quantization/outcome.js';
 import { recipeDocument } from '../pipeline/recipe.js';
 import { lossFacts } from './build-eval-report.js';
@@ -25,7 +26,6 @@ export function buildQuantizeReport(
 ): QuantizeReport {
   const { before, after, comparison, loss, proof, gate, calibration } = outcome;
   const measurement = outcome.speedMeasured ? outcome.measurement : undefined;
-  const misses = proof.nodes.filter(({ fused }) => !fused);
   return {
     version: 1,
     kind: 'quantize',
@@ -43,22 +43,10 @@ export function buildQuantizeReport(
     },
     gates: {
       maxDrop: gate && request.maxDrop !== undefined ? { limit: request.maxDrop, verdict: gate } : undefined,
-      requireFused: requireFused === 'on' ? { verdict: misses.length === 0 ? 'met' : 'missed' } : undefined,
+      requireFused:
+        requireFused === 'on' ? { verdict: proof.nodes.every(({ fused }) => fused) ? 'met' : 'missed' } : undefined,
     },
-    fusion: {
-      planned: proof.nodes.length,
-      fused: proof.nodes.length - misses.length,
-      misses: misses.map(({ planned, cause, detail, ranAs }) => ({
-        node: planned.node === '' ? planned.output : planned.node,
-        opType: planned.opType,
-        cause: cause ?? 'unknown',
-        detail,
-        ranAs,
-      })),
-      conversionsInside: proof.conversions.filter(({ kind, place }) => kind !== 'weights' && place === 'inside').length,
-      weightsDequantized: proof.conversions.filter(({ kind }) => kind === 'weights').length,
-      quantizedAtLoad: proof.quantizedAtLoad.map(({ node }) => node),
-    },
+    fusion: fusionFacts(proof),
     layers: outcome.nodes.map(layerReport),
     values: outcome.values.map(({ value, observed, range, calibrator, scale, zeroPoint }) => ({
       name: value,
@@ -90,6 +78,24 @@ export function buildQuantizeReport(
     threads: request.threads,
     elapsedMs,
     warnings: outcome.warnings,
+  };
+}
+
+function fusionFacts({ nodes, conversions, quantizedAtLoad }: FusionProof): QuantizeReport['fusion'] {
+  const misses = nodes.filter(({ fused }) => !fused);
+  return {
+    planned: nodes.length,
+    fused: nodes.length - misses.length,
+    misses: misses.map(({ planned, cause, detail, ranAs }) => ({
+      node: planned.node === '' ? planned.output : planned.node,
+      opType: planned.opType,
+      cause: cause ?? 'unknown',
+      detail,
+      ranAs,
+    })),
+    conversionsInside: conversions.filter(({ kind, place }) => kind !== 'weights' && place === 'inside').length,
+    weightsDequantized: conversions.filter(({ kind }) => kind === 'weights').length,
+    quantizedAtLoad: quantizedAtLoad.map(({ node }) => node),
   };
 }
 

@@ -67,6 +67,18 @@ const ACCEPTED: readonly unknown[] = [
   { version: 1, $schema: './recipe.schema.json', freeze: { x: [1, 3, 224, 224], '': [2] }, opset: 17 },
   { version: 1, preprocess: 'imagenet:resize=256,order=bgr' },
   { version: 1, preprocess: { preset: 'unit', mean: [0.5, 0.4, 0.3], std: 0.5, size: '480x640' } },
+  { version: 1, quantize: {} },
+  { version: 1, passes: ['remove-identity'], quantize: { target: 'x64-avx2', float: ['a b'], maxDrop: 0 } },
+  {
+    version: 1,
+    quantize: {
+      calibrators: ['mse'],
+      calibrationSamples: 7,
+      equalize: 'off',
+      correctBiases: 'off',
+      rounding: 'nearest',
+    },
+  },
 ];
 
 describe('recipes as JSON', () => {
@@ -152,6 +164,13 @@ describe('recipes as JSON', () => {
     [{ version: 1, passes: [{ pass: 'fold-constants', options: { x: 1 } }] }, 'unknown-option'],
     [{ version: 1, passes: [{ pass: 'fold-constants', options: { limit: 0 } }] }, 'bad-value'],
     [{ version: 1, preprocess: 'imagenett' }, 'bad-value'],
+    [{ version: 1, quantize: true }, 'bad-recipe'],
+    [{ version: 1, quantize: { targett: 'arm64' } }, 'bad-recipe'],
+    [{ version: 1, quantize: { target: 'arm' } }, 'bad-recipe'],
+    [{ version: 1, quantize: { calibrators: [] } }, 'bad-recipe'],
+    [{ version: 1, quantize: { calibrators: ['mse', 'mean'] } }, 'bad-recipe'],
+    [{ version: 1, quantize: { calibrationSamples: 0 } }, 'bad-recipe'],
+    [{ version: 1, quantize: { maxDrop: -1 } }, 'bad-recipe'],
     [{ version: 1, preprocess: { mean: 0.5 } }, 'bad-value'],
     [{ version: 1, preprocess: { preset: 'unit', std: [1, 0, 1] } }, 'bad-value'],
     [{ version: 1, preprocess: { preset: 'unit', meen: 0.5 } }, 'unknown-option'],

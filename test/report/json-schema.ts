@@ -1,5 +1,5 @@
 // A JSON Schema validator for what our schemas use: type, properties, required, items, enum, const, anyOf, pattern,
-// minimum, maximum. `strict` also objects to properties that the schema does not name.
+// minimum, maximum, minItems. `strict` also objects to properties that the schema does not name.
 type Schema = Readonly<Record<string, unknown>>;
 
 const TYPES: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -28,6 +28,7 @@ const KNOWN = new Set([
   'pattern',
   'minimum',
   'maximum',
+  'minItems',
 ]);
 
 function ownProblems(schema: Schema, value: unknown, path: string): string[] {
@@ -38,6 +39,7 @@ function ownProblems(schema: Schema, value: unknown, path: string): string[] {
     [typeof schema.pattern === 'string' && !new RegExp(schema.pattern).test(String(value)), 'does not match'],
     [typeof schema.minimum === 'number' && typeof value === 'number' && value < schema.minimum, 'is too small'],
     [typeof schema.maximum === 'number' && typeof value === 'number' && value > schema.maximum, 'is too large'],
+    [typeof schema.minItems === 'number' && Array.isArray(value) && value.length < schema.minItems, 'is too short'],
   ];
   const unknown = Object.keys(schema)
     .filter((key) => !KNOWN.has(key))
