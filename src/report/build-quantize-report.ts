@@ -24,7 +24,7 @@ export function buildQuantizeReport(
   outcome: QuantizeOutcome,
   { commandLine, data, requireFused, elapsedMs }: QuantizeSetting,
 ): QuantizeReport {
-  const { before, after, comparison, loss, proof, gate, calibration } = outcome;
+  const { before, after, comparison, loss, proof, gate } = outcome;
   const measurement = outcome.speedMeasured ? outcome.measurement : undefined;
   return {
     version: 1,
@@ -56,13 +56,7 @@ export function buildQuantizeReport(
       scale,
       zeroPoint,
     })),
-    calibration: {
-      samples: calibration.samples,
-      seconds: calibration.seconds,
-      dataFree: calibration.dataFree ? 'yes' : 'no',
-      dataName: data?.name,
-      preparation: data?.preparation ?? [],
-    },
+    calibration: calibrationFacts(outcome, data),
     equalizedLayers: outcome.equalizedLayers,
     correctedBiases: outcome.correctedBiases,
     search: outcome.steps.map(({ float, loss: found, latencyRatio }) => ({
@@ -97,6 +91,14 @@ function fusionFacts({ nodes, conversions, quantizedAtLoad }: FusionProof): Quan
     weightsDequantized: conversions.filter(({ kind }) => kind === 'weights').length,
     quantizedAtLoad: quantizedAtLoad.map(({ node }) => node),
   };
+}
+
+function calibrationFacts(
+  { calibration: { samples, seconds, dataFree } }: QuantizeOutcome,
+  data: QuantizeSetting['data'],
+): QuantizeReport['calibration'] {
+  const { name: dataName, preparation = [] } = data ?? {};
+  return { samples, seconds, dataFree: dataFree ? 'yes' : 'no', dataName, preparation };
 }
 
 function speedOf(

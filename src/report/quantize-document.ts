@@ -144,15 +144,16 @@ function integerBlocks(report: QuantizeReport): (Block | undefined)[] {
 }
 
 function searchTable({ search }: QuantizeReport): Block | undefined {
+  if (search.length < 2) return undefined;
   return tableBlock(
-    'Layers that went back to float, step by step',
+    'Candidates in the order in which they were scored',
     'open',
-    [right('step'), left('layers'), right('lost'), right('time', 1)],
-    search.map(({ float, loss, latencyRatio }, at) => [
-      String(at + 1),
-      name(someNames(float, 4)),
+    [right('back in float'), right('lost'), right('time', 1), left('layers', 2)],
+    search.map(({ float, loss, latencyRatio }) => [
+      String(float.length),
       lossValue(loss),
       given(latencyRatio, (ratio) => change(1, ratio)),
+      name(someNames(float, 3)),
     ]),
   );
 }

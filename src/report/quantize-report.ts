@@ -57,11 +57,11 @@ const MISS = object(
 
 const STEP = object(
   {
-    float: list(words('Node'), 'Layers that went back to float in this step'),
+    float: list(words('Node'), 'Layers in float, beyond those that were so asked or have no kernel'),
     loss: LOSS,
     latencyRatio: maybe(real('Time against the original: below 1 is faster; absent where not timed', { min: 0 })),
   },
-  'One step of the search',
+  'One candidate',
 );
 
 export const QUANTIZE_REPORT = object(
@@ -126,7 +126,7 @@ export const QUANTIZE_REPORT = object(
     ),
     equalizedLayers: whole('Layers whose channels were scaled so that they are alike'),
     correctedBiases: whole('Biases that mean errors were taken out of'),
-    search: list(STEP, 'Steps of the search for a loss within --max-drop'),
+    search: list(STEP, 'Candidates that were scored in the search for --max-drop and speed'),
     operators: HISTOGRAM,
     recipe: object(
       {

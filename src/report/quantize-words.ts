@@ -66,8 +66,8 @@ export function keptText({
       return undefined;
     case 'mixed': {
       const back = layers.filter(({ code }) => code === 'slower' || code === 'loss').length;
-      const steps = given(search.length || undefined, (count) => ` in ${plural(count, 'step')}`);
-      return { text: `Mixed precision: ${plural(back, 'layer')} went back to float${steps}.`, tone: 'plain' };
+      const tried = search.length > 1 ? `; ${search.length} candidates were scored` : '';
+      return { text: `Mixed precision: ${plural(back, 'layer')} went back to float${tried}.`, tone: 'plain' };
     }
     case 'original':
       return {

@@ -148,6 +148,7 @@ export function missedQuantize(): QuantizeReport {
     layers: [...(first ? [{ ...first, fused: 'not-fused' as const }] : []), ...rest, ...back],
     search: loss
       ? [
+          { float: [], loss },
           { float: ['/classifier/loss/Gemm'], loss, latencyRatio: 0.53 },
           { float: ['/features/features.0/conv/Conv', '/features/features.1/conv/Conv'], loss },
         ]
