@@ -10,7 +10,7 @@ export const EXIT_STATUSES: readonly Documented[] = [
   {
     name: '1',
     meaning:
-      'a gate was not met (--baseline, --strict, --max-drop, outputs that differ): OUT was left alone, the result is OUT.best.onnx',
+      'a gate was not met (--baseline, --strict, --max-drop, --require-fused, outputs that differ): OUT was left alone, the result is OUT.best.onnx',
   },
   { name: '2', meaning: 'the command line or the recipe is wrong' },
   { name: '3', meaning: 'an input cannot be read or is not supported, or an output cannot be written' },

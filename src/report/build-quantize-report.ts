@@ -19,6 +19,7 @@ export interface QuantizeSetting {
   readonly elapsedMs: number;
 }
 
+/** The report of one run. */
 export function buildQuantizeReport(
   request: QuantizeRequest,
   outcome: QuantizeOutcome,

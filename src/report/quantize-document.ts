@@ -162,10 +162,11 @@ function searchTable({ search }: QuantizeReport): Block | undefined {
 function depthBlock({ layers }: QuantizeReport): DepthBlock | undefined {
   const known = layers.flatMap(({ signalToNoiseDb }) => signalToNoiseDb ?? []);
   if (known.length < 2) return undefined;
+  const [low, high] = [Math.min(...known), Math.max(...known)];
   return {
     kind: 'depth',
     caption: 'Signal to noise of the layers against the float model: higher is better, 20 dB is 10 % error',
-    description: `From ${decibels(Math.min(...known))} to ${decibels(Math.max(...known))} over ${plural(known.length, 'layer')} from input to output.`,
+    description: `From ${decibels(low)} to ${decibels(high)} over ${plural(known.length, 'layer')} from input to output.`,
     unit: 'dB',
     points: layers.map(({ name: label, opType, signalToNoiseDb, form, fused }) => ({
       label: `${label} (${opType}${form === 'float' ? ', float' : ''})`,

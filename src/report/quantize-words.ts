@@ -96,9 +96,11 @@ export function missedText(report: QuantizeReport, mode: 'strict' | 'usual'): st
   const { gates, fusion, accuracy, baseline, kept } = report;
   if (gates.maxDrop?.verdict === 'missed') return `--max-drop: ${maxDropText(report)}`;
   if (gates.requireFused?.verdict === 'missed') {
-    const [first] = fusion.misses;
     const missed = plural(fusion.planned - fusion.fused, 'layer');
-    return `--require-fused: ONNX Runtime runs ${missed} in float${given(first, ({ node, detail }) => `, ${node} for one${given(detail, (why) => ` (${why})`)}`)}`;
+    const example = given(fusion.misses[0], ({ node, detail }) => {
+      return `, ${node} for one${given(detail, (why) => ` (${why})`)}`;
+    });
+    return `--require-fused: ONNX Runtime runs ${missed} in float${example}`;
   }
   if (baseline?.verdict === 'regressed') return `worse than ${baseline.name}`;
   if (mode === 'usual') return undefined;

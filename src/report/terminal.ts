@@ -1,4 +1,5 @@
-// What `slim` prints (quantize-terminal.ts shares its parts): one screen, read in five seconds. `-v` adds passes and declines, `-vv` how long passes took.
+// What `slim` prints (quantize-terminal.ts shares its parts): one screen, read in five seconds. `-v` adds passes and
+// declines, `-vv` how long passes took.
 import { blocksLines, TONE_STYLES } from './document-lines.js';
 import { achievements, baselineText, figureRows, gzipNote, verificationText, type FigureRow } from './figures.js';
 import { given, plural } from './format.js';
