@@ -67,7 +67,12 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
     speedMeasured: run.timed,
     calibration: { samples: split.samples, seconds: run.calibrationSeconds, dataFree: split.dataFree },
     scored: kept.score?.comparison.samples ?? 0,
-    warnings: [...warnings, ...split.warnings(), ...unknownLabels(request, preparation.plan)],
+    warnings: [
+      ...warnings,
+      ...conclusion.scorer.warnings,
+      ...split.warnings(),
+      ...unknownLabels(request, preparation.plan),
+    ],
     path,
     publish: async (to) => {
       await publish(run, kept.written, to);

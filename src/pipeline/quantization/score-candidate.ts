@@ -1,5 +1,6 @@
 // The loss of candidates on the scoring samples. The original runs once, when the first candidate is scored.
-import { UsageError } from '../../base/errors.js';
+import { InputError, UsageError } from '../../base/errors.js';
+import type { DataSet, StreamOptions } from '../../data/data-set.js';
 import type { RuntimeHost } from '../../runtime/host.js';
 import type { Answers } from '../evaluation/answers.js';
 import { compareAnswers, lossOf, type Comparison, type Loss } from '../evaluation/compare-answers.js';
@@ -24,14 +25,18 @@ interface Reference {
 export class Scorer {
   readonly #host: RuntimeHost;
   readonly #request: QuantizeRequest;
-  readonly #split: SampleSplit;
+  readonly #part: StreamOptions;
   readonly #original: string;
+  /** What was found out about the data. */
+  readonly warnings: string[] = [];
+  #data: DataSet;
   #reference: Reference | undefined;
 
   constructor(host: RuntimeHost, request: QuantizeRequest, split: SampleSplit, original: string) {
     this.#host = host;
     this.#request = request;
-    this.#split = split;
+    this.#part = split.part;
+    this.#data = split.scoring;
     this.#original = original;
   }
 
@@ -40,7 +45,7 @@ export class Scorer {
     const { task, answers, store } = await this.#gather();
     this.#request.onStage?.('scoring int8');
     const against = { model: this.#original, task, store };
-    const candidate = await scoreModel(this.#host, path, this.#split.scoring, { ...this.#settings(), task, against });
+    const candidate = await scoreModel(this.#host, path, this.#data, { ...this.#settings(), task, against });
     const comparison = compareAnswers(answers, candidate);
     return { comparison, loss: lossOf(comparison) };
   }
@@ -51,24 +56,40 @@ export class Scorer {
 
   #settings(): Required<Pick<TaskRequest, 'part' | 'threads' | 'signal'>> {
     const { threads, signal } = this.#request;
-    return { part: this.#split.part, threads, signal };
+    return { part: this.#part, threads, signal };
   }
 
   async #gather(): Promise<Reference> {
     if (this.#reference) return this.#reference;
     this.#request.onStage?.('scoring the original');
+    try {
+      this.#reference = await this.#run();
+    } catch (error) {
+      // Samples of other classes than those of the model still tell whether both models agree.
+      if (!(error instanceof InputError) || error.code !== 'bad-data' || !this.#data.labelled) throw error;
+      this.warnings.push(`the labels are left out: ${error.message}`);
+      this.#data = unlabelled(this.#data);
+      this.#reference = await this.#run();
+    }
+    return this.#reference;
+  }
+
+  async #run(): Promise<Reference> {
     const task = await this.#decide();
     const store = createStore();
-    const keep = { ...this.#settings(), task, keep: store };
-    const answers = await scoreModel(this.#host, this.#original, this.#split.scoring, keep);
-    this.#reference = { task, answers, store };
-    return this.#reference;
+    try {
+      const keep = { ...this.#settings(), task, keep: store };
+      return { task, answers: await scoreModel(this.#host, this.#original, this.#data, keep), store };
+    } catch (error) {
+      store.dispose();
+      throw error;
+    }
   }
 
   /** Where several outputs could be the classes, none is: all are compared as they are. */
   async #decide(): Promise<OutputTask> {
     const decide = (more: TaskRequest): Promise<OutputTask> =>
-      decideTask(this.#host, this.#original, this.#split.scoring, { ...this.#settings(), ...more });
+      decideTask(this.#host, this.#original, this.#data, { ...this.#settings(), ...more });
     try {
       return await decide({});
     } catch (error) {
@@ -76,4 +97,21 @@ export class Scorer {
       return decide({ task: 'regress' });
     }
   }
+}
+
+function unlabelled(data: DataSet): DataSet {
+  return {
+    path: data.path,
+    size: data.size,
+    labelled: false,
+    classes: undefined,
+    digest: () => data.digest(),
+    async *samples(options) {
+      for await (const sample of data.samples(options)) yield { ...sample, label: undefined };
+    },
+    get skipped() {
+      return data.skipped;
+    },
+    warnings: () => data.warnings(),
+  };
 }

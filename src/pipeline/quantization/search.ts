@@ -12,7 +12,7 @@ import { floatsKey, type QuantizationRun } from './quantization-run.js';
 import type { Score, Scorer } from './score-candidate.js';
 import { measureSensitivity, noiseRemoved } from './sensitivity.js';
 import { isTooSlow, timeCandidate, type SpeedFinding } from './speed.js';
-import { layerCosts, neighboursOf, type LayerCosts, type Neighbours } from './speed-layers.js';
+import { layerCosts, neighboursOf, workOf, type LayerCosts, type Neighbours } from './speed-layers.js';
 
 export interface Choice {
   /** Undefined: nothing on integers is kept. */
@@ -82,7 +82,7 @@ class Search {
     if (isGood && !(speed && isTooSlow(speed))) return this.#choice(everything, speed, new Map());
     const weighed = await this.#weigh(isGood ? 'time' : 'noise', everything);
     const fastest = this.#assign(weighed, 0);
-    const reached = isGood ? await this.#tryFastest(fastest) : await this.#searchPrice(weighed, fastest);
+    const reached = isGood ? await this.#tryFastest(weighed, fastest) : await this.#searchPrice(weighed, fastest);
     const reachedSpeed = reached && (await this.#time(reached));
     if (!reached || (reachedSpeed && isTooSlow(reachedSpeed))) {
       const reason = reached || isGood ? 'slower' : 'loss';
@@ -145,7 +145,10 @@ class Search {
   /** What decides between the nodes: their times, and where the loss is too large the noise that they make. */
   async #weigh(by: 'time' | 'noise', everything: Tried): Promise<Weighed> {
     const run = this.#run;
-    const costs = await layerCosts(run, () => this.#make(everything));
+    const times = await layerCosts(run, () => this.#make(everything));
+    // Where profiles, which count whole microseconds, leave nothing on integers, the work decides, and the timing at the end.
+    const isOpen = by === 'time' || [...times.values()].some(({ int8, float }) => int8 < float);
+    const costs = isOpen ? times : workOf(run);
     const nodes = run.preparation.plan.nodes.filter(({ node }) => costs.has(node.label));
     const layers = nodes.filter(({ operator }) => operator.role === 'product').map(({ node }) => node);
     const sensitivity =
@@ -181,8 +184,8 @@ class Search {
   }
 
   /** The nodes that are faster in float return there. */
-  async #tryFastest(fastest: ReadonlySet<string>): Promise<Tried | undefined> {
-    if (fastest.size <= this.#run.asked.size) return undefined;
+  async #tryFastest(weighed: Weighed, fastest: ReadonlySet<string>): Promise<Tried | undefined> {
+    if (fastest.size <= this.#run.asked.size || isAllFloat(weighed, fastest)) return undefined;
     const tried = await this.#try(fastest);
     return this.#holds(tried) ? tried : undefined;
   }
@@ -204,17 +207,22 @@ class Search {
   }
 
   /** Finds out on which side of the bounds a price is. */
-  async #narrow(bounds: Bounds, price: number, float: ReadonlySet<string>, { layers }: Weighed): Promise<void> {
+  async #narrow(bounds: Bounds, price: number, float: ReadonlySet<string>, weighed: Weighed): Promise<void> {
     const isSame = (other: ReadonlySet<string> | undefined): boolean =>
       other !== undefined && other.size === float.size && [...float].every((label) => other.has(label));
     if (isSame(bounds.failing)) bounds.low = price;
-    else if ([...layers].every((label) => float.has(label)) || isSame(bounds.holding?.float)) bounds.high = price;
+    else if (isAllFloat(weighed, float) || isSame(bounds.holding?.float)) bounds.high = price;
     else {
       const tried = await this.#try(float);
       if (this.#holds(tried)) [bounds.high, bounds.holding] = [price, tried];
       else [bounds.low, bounds.failing] = [price, float];
     }
   }
+}
+
+/** Nothing would run on integers. */
+function isAllFloat({ layers }: Weighed, float: ReadonlySet<string>): boolean {
+  return [...layers].every((label) => float.has(label));
 }
 
 /** Prices at which the loss is known to be too large, and known to hold. */

@@ -83,7 +83,8 @@ function asPrepared<T>({ bench, preparation }: QuantizationRun, look: () => T): 
   }
 }
 
-function workOf(run: QuantizationRun): LayerCosts {
+/** Costs by multiplications and bytes: on integers nothing, in float as much as there is to do. */
+export function workOf(run: QuantizationRun): LayerCosts {
   const { decoded, shapes } = run.bench;
   const { layers } = asPrepared(run, () => figuresOf(decoded.model, assumedSizes(decoded.model, shapes, undefined)));
   const work = new Map(

@@ -26,7 +26,7 @@ describe('a journal', () => {
     const path = file();
     await written(path);
     const journal = openJournal(path, KEY);
-    const measure = vi.fn(() => Promise.resolve({}));
+    const measure = vi.fn<() => Promise<unknown>>(() => Promise.resolve({}));
     expect(journal.known).toBe(2);
     expect(journal.note).toContain('2 steps');
     expect(await journal.recall('score', measure)).toEqual({ loss: 0.5, sqnr: Infinity, worst: -Infinity });

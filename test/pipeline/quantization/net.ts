@@ -12,11 +12,11 @@ import { presetPasses } from '../../../src/pipeline/recipe.js';
 import { Tensor } from '../../../src/tensor/tensor.js';
 import { fakeData, sampleOf } from '../evaluation/fake-data.js';
 
-const SIZE = 12;
-const CHANNELS = 8;
+const SIZE = 24;
+const CHANNELS = 16;
 
 /**
- * Five convolutions with a residual, as a file in `folder`: x [1,3,12,12] to y [1,4,12,12]. The weights of `c3` have a few
+ * Five convolutions with a residual, as a file in `folder`: x [1,3,24,24] to y [1,4,24,24]. The weights of `c3` have a few
  * outliers, so that 8 bits are too few for it.
  */
 export function writeNet(folder: string): string {
