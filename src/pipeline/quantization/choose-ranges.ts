@@ -133,29 +133,59 @@ async function judge(
   return noise;
 }
 
-const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'Gemm', 'MatMul']);
+/** Layers that end a trial, with the activation behind them. */
+const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+/** What a trial passes through on the way to the next layer. */
+const PASSED: ReadonlySet<string> = new Set([
+  ...['Add', 'Mul', 'Concat', 'Relu', 'Clip', 'LeakyRelu', 'MaxPool', 'AveragePool', 'GlobalAveragePool'],
+  ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Slice', 'Pad', 'Resize', 'Identity'],
+]);
+/** Nodes between the value and the layers it is judged by. */
+const REACH = 4;
 
 function addTrials(graph: Graph, { group, proposals }: Proposal): Trial[] {
-  const readers = group.values.flatMap((value) =>
-    value.consumers().filter((node) => WEIGHTED.has(node.opType) && node.inputs[0] === value && node.graph === graph),
-  );
   return proposals.flatMap(({ parameters, calibrator }) => {
     if (calibrator === 'fixed') return [];
-    const quantized = new Map<Value, Value>();
-    const rounded = (value: Value): Value => {
-      const made = quantized.get(value) ?? addRounding(graph, value, parameters);
-      quantized.set(value, made);
-      return made;
-    };
-    if (readers.length === 0)
-      return group.values.map((value) => ({ group, calibrator, reference: value, tried: rounded(value) }));
-    return readers.flatMap((reader) => {
-      const [value] = reader.inputs;
-      const tried = value && addCopy(graph, reader, rounded(value));
-      return tried && reader.output ? [{ group, calibrator, reference: reader.output, tried }] : [];
-    });
+    const changed = new Map(group.values.map((value) => [value, addRounding(graph, value, parameters)]));
+    const ends = new Map<Value, Value>();
+    for (const [value, rounded] of changed) follow(graph, { value, changed: rounded, left: REACH }, ends);
+    return [...ends].map(([reference, tried]) => ({ group, calibrator, reference, tried }));
   });
 }
+
+/** A value, what it became in a trial, and how many nodes the trial may still pass. */
+interface Changed {
+  readonly value: Value;
+  readonly changed: Value;
+  readonly left: number;
+}
+
+/**
+ * Copies what reads `value` so that it reads `changed`, up to the next layers with weights and their activations, where
+ * what is above 6 or below 0 counts no more: an error there is no error. Notes the ends: what it was, what it became.
+ */
+function follow(graph: Graph, { value, changed, left }: Changed, ends: Map<Value, Value>): void {
+  const readers = value.consumers().filter((node) => node.graph === graph && !isTrial(node));
+  const next = readers.filter((node) => WEIGHTED.has(node.opType) || (left > 0 && PASSED.has(node.opType)));
+  if (next.length === 0 || value.isGraphOutput) ends.set(value, changed);
+  for (const node of next) {
+    const copied = addCopy(graph, node, value, changed);
+    if (!copied || !node.output) continue;
+    if (!WEIGHTED.has(node.opType)) follow(graph, { value: node.output, changed: copied, left: left - 1 }, ends);
+    else {
+      const activation = node.output.soleConsumer;
+      const isActivation = activation?.is('Relu') || activation?.is('Clip');
+      const behind = isActivation && activation ? addCopy(graph, activation, node.output, copied) : undefined;
+      if (behind && activation?.output) ends.set(activation.output, behind);
+      else ends.set(node.output, copied);
+    }
+  }
+}
+
+const isTrial = (node: Node): boolean => node.output?.name.startsWith(TRIAL) === true;
+
+/** Names of what trials add. */
+const TRIAL = 'mcompress_trial';
 
 /** `value` rounded and clipped as integers would have it, at the end of the graph. */
 function addRounding(graph: Graph, value: Value, { scale, zeroPoint, dtype }: ActivationParameters): Value {
@@ -164,16 +194,18 @@ function addRounding(graph: Graph, value: Value, { scale, zeroPoint, dtype }: Ac
   const { output: integers } = graph.addNode({
     opType: 'QuantizeLinear',
     inputs: [value, scaleInput, zeroInput],
-    outputs: ['trial_integers'],
+    outputs: [`${TRIAL}_integers`],
   });
   const { output } = graph.addNode({
     opType: 'DequantizeLinear',
     inputs: [integers, scaleInput, zeroInput],
-    outputs: ['trial_rounded'],
+    outputs: [`${TRIAL}_rounded`],
   });
   return output ?? value;
 }
 
-function addCopy(graph: Graph, { opType, inputs, attributes }: Node, data: Value): Value | undefined {
-  return graph.addNode({ opType, inputs: [data, ...inputs.slice(1)], outputs: ['trial'], attributes }).output;
+function addCopy(graph: Graph, node: Node, from: Value, to: Value): Value | undefined {
+  const { opType, inputs, attributes } = node;
+  const changed = inputs.map((value) => (value === from ? to : value));
+  return graph.addNode({ opType, inputs: changed, outputs: [TRIAL], attributes }).output;
 }
