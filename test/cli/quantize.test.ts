@@ -3,6 +3,8 @@
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { parseModel } from '../../src/ir/text/parse.js';
+import { encodeModel } from '../../src/onnx/encode.js';
 import { openModel } from '../../src/onnx/open.js';
 import { parseReport } from '../../src/report/json.js';
 import type { QuantizeReport } from '../../src/report/quantize-report.js';
@@ -136,24 +138,21 @@ describe('--fp16 and --dynamic', () => {
     expect(verification.verdict).toBe('agrees');
   });
 
-  it('--dynamic quantizes matrix products; --target x64-avx2 with 7 bits', async () => {
-    const { recipe } = parseReport(
-      (
-        await mcompress([
-          'quantize',
-          fixture('basic-pitch-nmp.onnx'),
-          '--dynamic',
-          '--target',
-          'x64-avx2',
-          '--no-profile',
-          '-n',
-          '--json',
-        ])
-      ).stdout,
-      'slim',
-      'r',
-    );
-    expect(JSON.stringify(recipe.document)).toContain('{"pass":"quantize-dynamic","options":{"weight-bits":7}}');
+  it('--dynamic quantizes matrix products, within the tolerance of the pass; --target x64-avx2 with 7 bits', async () => {
+    const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+      g (float[8,512] x) => (float[8,512] y) <float[512,512] w = random(1)> { y = MatMul (x, w) }`);
+    writeFileSync(scratch.path('net.onnx'), Buffer.concat(encodeModel(undefined, model)));
+    const args = ['quantize', scratch.path('net.onnx'), '--dynamic', '--target', 'x64-avx2', '--no-profile', '--json'];
+    const report = parseReport((await mcompress(args)).stdout, 'slim', 'r');
+    expect(report.passes.find(({ pass }) => pass === 'quantize-dynamic')).toMatchObject({
+      outcome: 'changed',
+      sites: 1,
+    });
+    expect(report.verification).toMatchObject({ verdict: 'agrees', tolerance: 0.1, undone: [] });
+    expect(report.verification.worstRelative).toBeGreaterThan(1e-4);
+    expect(report.figures.fileBytes.after).toBeLessThan(report.figures.fileBytes.before / 3);
+    expect(JSON.stringify(report.recipe.document)).toContain('{"pass":"quantize-dynamic","options":{"weight-bits":7}}');
+    expect(scratch.files()).toContain('net.dynamic.onnx');
   });
 
   it.each([
