@@ -82,6 +82,12 @@ export async function layerLatencies(
   return { layers: rows, distinct: bySignature.size, measured };
 }
 
+/** Under what a node stands in a latency table; undefined where it has no latency of its own. */
+export function layerSignature(model: Model, node: Node, facts: ModelFacts): string | undefined {
+  const layer = layerOf(model, node, facts);
+  return layer.kind === 'timed' ? layer.signature : undefined;
+}
+
 async function measureOne(table: LatencyTable, layer: TimedLayer): Promise<number | NotTimed> {
   try {
     return (await table.measure(layer.signature, () => buildLayer(layer))) ?? 'not-in-table';

@@ -3,8 +3,11 @@
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { elementCount } from '../../tensor/tensor.js';
+import { openLatencyTable } from '../../runtime/latency-table.js';
+import { describeMachine } from '../../runtime/machine.js';
 import { profileModel } from '../../runtime/profile.js';
 import type { PlannedNode } from '../../passes/quantize/plan.js';
+import { layerSignature } from '../layer-latency.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
 import { assumedSizes, figuresOf } from '../model-facts.js';
 import { benchFacts } from './bench.js';
@@ -37,8 +40,65 @@ const BYTES_PER_US = 1e4;
 /** The costs of the nodes that run on integers in the candidate that `make` gives, in whose form the model then stands. */
 export async function layerCosts(run: QuantizationRun, make: () => Promise<Candidate>): Promise<LayerCosts> {
   if (!run.timed) return workOf(run);
-  const found = await run.journal.recall('time per node', async () => [...(await timesOf(run, await make()))]);
+  const measure = async (): Promise<LayerCosts> => timesOf(run, await make());
+  const { latencyTable } = run.request;
+  const found = await run.journal.recall('time per node', async () => [
+    ...(latencyTable === undefined ? await measure() : await tabledCosts(run, latencyTable, measure)),
+  ]);
   return new Map(found);
+}
+
+const FORMS = ['int8', 'float'] as const;
+const LEAST_US = 0.5;
+
+/** Times inside a whole model differ from those of a layer alone. */
+const entryOf = (form: (typeof FORMS)[number], signature: string): string => `whole ${form} ${signature}`;
+
+/** Nodes that may run on integers, as far as the user lets them. */
+const openNodes = ({ preparation, asked }: QuantizationRun): readonly PlannedNode[] =>
+  preparation.plan.nodes.filter(({ node }) => !asked.has(node.label));
+
+/** The times of the table in `file`; what it lacks is measured and saved there. A table of another machine stays as it is. */
+async function tabledCosts(
+  run: QuantizationRun,
+  file: string,
+  measure: () => Promise<LayerCosts>,
+): Promise<LayerCosts> {
+  const { bench, request } = run;
+  let fresh: Promise<LayerCosts> | undefined;
+  const rows = asPrepared(run, () => {
+    const facts = benchFacts(bench);
+    return openNodes(run).flatMap(({ node }) => {
+      const signature = layerSignature(bench.decoded.model, node, facts);
+      return signature === undefined ? [] : [{ label: node.label, signature }];
+    });
+  });
+  // Of nodes that differ in nothing the first counts.
+  const places = new Map(
+    rows
+      .toReversed()
+      .flatMap(({ label, signature }) => FORMS.map((form) => [entryOf(form, signature), { label, form }])),
+  );
+  const table = openLatencyTable({
+    machine: describeMachine(),
+    threads: request.threads,
+    file,
+    measure: async (signature) => {
+      const row = places.get(signature);
+      const times = await (fresh ??= measure());
+      // Profiles count whole microseconds; what is faster still is not free.
+      return Math.max(LEAST_US, (row && times.get(row.label)?.[row.form]) ?? 0);
+    },
+  });
+  const costs = new Map<string, LayerCost>();
+  for (const { label, signature } of rows) {
+    const [int8, float] = await Promise.all(
+      FORMS.map((form) => table.measure(entryOf(form, signature), () => new Uint8Array())),
+    );
+    if (int8 !== undefined && float !== undefined) costs.set(label, { int8, float });
+  }
+  table.save();
+  return costs;
 }
 
 async function timesOf(run: QuantizationRun, { path, applied }: Candidate): Promise<LayerCosts> {
@@ -90,8 +150,7 @@ export function workOf(run: QuantizationRun): LayerCosts {
   const work = new Map(
     layers.map(({ node, macs = 0, bytesMoved = 0 }) => [node, macs / MACS_PER_US + bytesMoved / BYTES_PER_US]),
   );
-  const nodes = run.preparation.plan.nodes.filter(({ node }) => !run.asked.has(node.label));
-  return new Map(nodes.map(({ node }) => [node.label, { int8: 0, float: work.get(node) ?? 0 }]));
+  return new Map(openNodes(run).map(({ node }) => [node.label, { int8: 0, float: work.get(node) ?? 0 }]));
 }
 
 /** Which of `nodes` read what others of them give. */
