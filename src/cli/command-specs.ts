@@ -21,7 +21,8 @@ export interface CommandSpec {
 
 /** What `quantize` and `slim --int8` share. */
 const INT8_FLAGS = [
-  ...(['quantizeTarget', 'maxDropInt8', 'float', 'calibrator', 'rounding', 'noEqualize', 'noBiasCorrection'] as const),
+  ...(['quantizeTarget', 'maxDropInt8', 'float', 'calibrator', 'rounding'] as const),
+  ...(['noEqualize', 'noRefine', 'noBiasCorrection'] as const),
   ...(['data', 'labels', 'preprocess', 'calibrationSamples', 'limit', 'dataFree'] as const),
   ...(['requireFused', 'journal', 'layerLatencies'] as const),
 ] as const satisfies readonly FlagKey[];

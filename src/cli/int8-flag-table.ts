@@ -53,6 +53,11 @@ export const QUANTIZATION = {
     help: 'how weights are rounded: so that the errors of a layer cancel, or each for itself',
   },
   noEqualize: { name: 'no-equalize', group: 'What to do', help: 'do not scale channels so that they are alike' },
+  noRefine: {
+    name: 'no-refine',
+    group: 'What to do',
+    help: 'do not try ranges against the outputs of the quantized model',
+  },
   noBiasCorrection: {
     name: 'no-bias-correction',
     group: 'What to do',

@@ -30,13 +30,15 @@ export function int8Words(model: string, flags: FlagValues, recipe: Recipe): str
 }
 
 function settingWords(settings: QuantizeSettings): string[] {
-  const { target, calibrators, calibrationSamples, equalize, correctBiases, rounding, float, maxDrop } = settings;
+  const { target, calibrators, calibrationSamples, equalize, refineRanges, correctBiases, rounding, float, maxDrop } =
+    settings;
   const usual = DEFAULT_SETTINGS;
   return [
     ...(target === usual.target ? [] : ['--target', target]),
     ...(calibrators.join() === usual.calibrators.join() ? [] : calibrators.flatMap((name) => ['--calibrator', name])),
     ...(calibrationSamples === usual.calibrationSamples ? [] : ['--calibration-samples', String(calibrationSamples)]),
     ...(equalize === 'off' ? ['--no-equalize'] : []),
+    ...(refineRanges === 'off' ? ['--no-refine'] : []),
     ...(correctBiases === 'off' ? ['--no-bias-correction'] : []),
     ...(rounding === usual.rounding ? [] : ['--rounding', rounding]),
     ...float.flatMap((node) => ['--float', node]),

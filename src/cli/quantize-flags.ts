@@ -9,7 +9,8 @@ import { choiceOf, notNegative, wholeNumber, type FlagValues } from './parsed-fl
 /** Flags that only mean something for int8; `float` and `quantizeTarget` mean something for fp16 and dynamic, too. */
 const INT8_ONLY = [
   ...(['data', 'labels', 'preprocess', 'limit', 'calibrationSamples', 'dataFree', 'calibrator', 'rounding'] as const),
-  ...(['noEqualize', 'noBiasCorrection', 'maxDropInt8', 'requireFused', 'journal', 'layerLatencies'] as const),
+  ...(['noEqualize', 'noRefine', 'noBiasCorrection', 'maxDropInt8', 'requireFused'] as const),
+  ...(['journal', 'layerLatencies'] as const),
 ] as const satisfies readonly FlagKey[];
 
 /** @throws UsageError conflict when one of `keys` was given; `why` ends the sentence that begins with the flag */
@@ -40,12 +41,13 @@ export function refuseSlimFlags(flags: FlagValues): void {
 
 /** The settings of the flags, those of the recipe where they are silent. @throws UsageError bad-value */
 export function quantizeSettings(flags: FlagValues, recipe: QuantizeSettings = DEFAULT_SETTINGS): QuantizeSettings {
-  const { calibrator, float, maxDropInt8, noEqualize, noBiasCorrection, calibrationSamples } = flags;
+  const { calibrator, float, maxDropInt8, noEqualize, noRefine, noBiasCorrection, calibrationSamples } = flags;
   return {
     target: choiceOf('quantizeTarget', TARGET_NAMES, flags.quantizeTarget, recipe.target),
     calibrators: calibrator ? CALIBRATOR_NAMES.filter((name) => calibrator.includes(name)) : recipe.calibrators,
     calibrationSamples: wholeNumber('calibrationSamples', calibrationSamples, recipe.calibrationSamples, 1),
     equalize: noEqualize ? 'off' : recipe.equalize,
+    refineRanges: noRefine ? 'off' : recipe.refineRanges,
     correctBiases: noBiasCorrection ? 'off' : recipe.correctBiases,
     rounding: choiceOf('rounding', ROUNDINGS, flags.rounding, recipe.rounding),
     float: [...new Set([...recipe.float, ...(float ?? [])])],

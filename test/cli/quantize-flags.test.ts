@@ -40,7 +40,7 @@ describe('what is asked of the run', () => {
   it('is what every flag says', async () => {
     const flags = [
       ...['--target', 'x64-avx2', '--calibrator', 'mse', '--calibrator', 'entropy', '--float', 'a', '--float', 'b'],
-      ...['--calibration-samples', '20', '--limit', '50', '--rounding', 'nearest', '--no-equalize'],
+      ...['--calibration-samples', '20', '--limit', '50', '--rounding', 'nearest', '--no-equalize', '--no-refine'],
       ...['--no-bias-correction', '--max-drop', '0.5', '--seed', '3', '--threads', '2', '--no-profile'],
       ...['--latency-table', 't.json', '--input', 'x:1x3x8x8', '--external-data', '--keep-overridable'],
     ];
@@ -54,6 +54,7 @@ describe('what is asked of the run', () => {
       scoringSamples: 30,
       rounding: 'nearest',
       equalize: 'off',
+      refineRanges: 'off',
       correctBiases: 'off',
       maxDrop: 0.5,
       journal: scratch.path('net.int8.onnx.journal'),

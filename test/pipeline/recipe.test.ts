@@ -75,6 +75,7 @@ const ACCEPTED: readonly unknown[] = [
       calibrators: ['mse'],
       calibrationSamples: 7,
       equalize: 'off',
+      refineRanges: 'off',
       correctBiases: 'off',
       rounding: 'nearest',
     },

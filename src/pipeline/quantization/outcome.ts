@@ -23,6 +23,7 @@ export interface QuantizeRequest {
   readonly calibrators: readonly CalibratorName[];
   readonly equalize: 'on' | 'off';
   readonly rounding: 'second-order' | 'nearest';
+  readonly refineRanges: 'on' | 'off';
   readonly correctBiases: 'on' | 'off';
   /** Opens the data for the inputs of the model; undefined: random inputs take its place (data-free). */
   readonly openData: ((inputs: readonly InputPort[], signal: AbortSignal) => Promise<OpenedData>) | undefined;

@@ -21,6 +21,7 @@ import { concludeRun } from './conclude-run.js';
 import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
 import { floatOutputs, outputNoise } from './output-noise.js';
 import { prepareQuantization } from './quantize.js';
+import { refineRanges } from './refine-ranges.js';
 import type { QuantizationRun } from './quantization-run.js';
 import { Scorer } from './score-candidate.js';
 import { chooseFloats, NOTHING_CHOSEN } from './search.js';
@@ -145,7 +146,8 @@ class Quantizer {
     };
     const target = TARGETS[name];
     const start = performance.now();
-    const preparation = await prepareQuantization(bench, { target, calibrators, equalize, rounding });
+    const prepared = await prepareQuantization(bench, { target, calibrators, equalize, rounding });
+    const preparation = request.refineRanges === 'on' ? await refineRanges(bench, prepared) : prepared;
     const calibrationSeconds = (performance.now() - start) / 1000;
     const results = preparation.plan.nodes.flatMap(({ node, outputs: [last] }) =>
       last ? [[node, last] as const] : [],
@@ -205,11 +207,21 @@ const SOUND_SAMPLES = 4;
 
 /** All that decides what a run finds, besides model, data and machine. */
 function settingsOf(request: QuantizeRequest): unknown {
-  const { recipe, target, calibrators, equalize, rounding, correctBiases, float, maxDrop } = request;
+  const {
+    recipe,
+    target,
+    calibrators,
+    equalize,
+    rounding,
+    refineRanges: refine,
+    correctBiases,
+    float,
+    maxDrop,
+  } = request;
   const { measure, seed, threads, keepOverridable, shapes = new Map(), latencyTable } = request;
   return {
     recipe: [recipe.freeze, recipe.opset, recipe.passes.map(formatPass)],
-    how: [target, calibrators, equalize, rounding, correctBiases, [...float].sort(), maxDrop],
+    how: [target, calibrators, equalize, rounding, refine, correctBiases, [...float].sort(), maxDrop],
     run: [measure, seed, threads, keepOverridable, [...shapes], latencyTable],
   };
 }

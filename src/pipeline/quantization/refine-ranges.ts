@@ -6,13 +6,18 @@ import { activationParameters } from '../../passes/quantize/parameters.js';
 import type { Value } from '../../ir/value.js';
 import type { ValueGroup } from '../../passes/quantize/plan.js';
 import type { ChosenRange } from './choose-ranges.js';
-import type { QuantizationBench } from './bench.js';
+import { benchFacts, type QuantizationBench } from './bench.js';
 import { OutputReference } from './output-error.js';
 import { applyQuantization, type Preparation } from './quantize.js';
 
 /** Groups that are looked at. */
 const MOST_GROUPS = 16;
-const SAMPLES = 48;
+const MOST_SAMPLES = 48;
+const FEWEST_SAMPLES = 8;
+/** Multiply-accumulates that all trials together may take: some twenty seconds of one core. */
+const BUDGET = 2e12;
+/** Trials per group, roughly. */
+const TRIALS = 4;
 const FACTORS: readonly number[] = [0.7, 1.35];
 /** Steps in one direction. */
 const MOST_STEPS = 3;
@@ -23,14 +28,17 @@ const LEAST_GAIN = 0.01;
 export async function refineRanges(bench: QuantizationBench, preparation: Preparation): Promise<Preparation> {
   const { model } = bench.decoded;
   model.journal.seek(preparation.mark);
-  const reference = await OutputReference.gather(bench, SAMPLES);
+  const { groups, samples } = affordable(bench);
+  if (groups === 0) return preparation;
+  const reference = await OutputReference.gather(bench, samples);
   const errorWith = async (ranges: Preparation['ranges']): Promise<number> => {
     applyQuantization(bench, { ...preparation, ranges }, new Set());
     return reference.error();
   };
   let best = { ranges: preparation.ranges, error: await errorWith(preparation.ranges) };
-  for (const [at, group] of noisiest(preparation).entries()) {
-    bench.onStage?.(`refining ranges, ${at + 1} of ${Math.min(MOST_GROUPS, preparation.plan.groups.length)}`);
+  const noisy = noisiest(preparation).slice(0, groups);
+  for (const [at, group] of noisy.entries()) {
+    bench.onStage?.(`refining ranges, ${at + 1} of ${noisy.length}`);
     for (const factor of FACTORS) {
       const before = best.error;
       for (let step = 0; step < MOST_STEPS; step++) {
@@ -48,6 +56,15 @@ export async function refineRanges(bench: QuantizationBench, preparation: Prepar
   return { ...preparation, ranges: best.ranges };
 }
 
+/** How many groups and samples the budget pays for, at the sizes of the samples. */
+function affordable(bench: QuantizationBench): { readonly groups: number; readonly samples: number } {
+  const facts = benchFacts(bench);
+  const macs = bench.decoded.model.graph.nodes().reduce((sum, node) => sum + facts.macs(node), 1);
+  const runs = BUDGET / macs;
+  const samples = Math.max(FEWEST_SAMPLES, Math.min(MOST_SAMPLES, Math.floor(runs / (TRIALS * MOST_GROUPS))));
+  return { groups: Math.min(MOST_GROUPS, Math.floor(runs / (TRIALS * samples))), samples };
+}
+
 /** Groups by the noise that their readers had with the range chosen so far. */
 function noisiest({ plan, ranges }: Preparation): ValueGroup[] {
   const noiseOf = ({ values: [value] }: ValueGroup): number => {
@@ -55,10 +72,7 @@ function noisiest({ plan, ranges }: Preparation): ValueGroup[] {
     if (!chosen || chosen.calibrator === 'fixed') return 0;
     return chosen.noise.get(chosen.calibrator) ?? 0;
   };
-  return plan.groups
-    .filter((group) => noiseOf(group) > 0)
-    .sort((a, b) => noiseOf(b) - noiseOf(a))
-    .slice(0, MOST_GROUPS);
+  return plan.groups.filter((group) => noiseOf(group) > 0).sort((a, b) => noiseOf(b) - noiseOf(a));
 }
 
 /** The ranges with that of `group` times `factor`; undefined where that changes nothing. */

@@ -7,6 +7,7 @@ import { makeCandidate } from './candidate.js';
 import { keepBest } from './search-best.js';
 import { assignForms, type CutEdge } from './search-cut.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
+import type { Interval } from '../../runtime/statistics.js';
 import type { SearchStep } from './outcome.js';
 import { floatsKey, type QuantizationRun } from './quantization-run.js';
 import type { Score, Scorer } from './score-candidate.js';
@@ -63,6 +64,9 @@ interface Weighed {
   readonly neighbours: readonly Neighbours[];
 }
 
+/** Share of the time on integers that float has to promise before a model with some nodes in float is made and timed. */
+const WORTH_TRYING = 0.04;
+
 /** The state of one search. */
 class Search {
   readonly #run: QuantizationRun;
@@ -79,7 +83,8 @@ class Search {
     const everything = await this.#try(asked);
     const isGood = this.#holds(everything);
     const speed = isGood ? await this.#time(everything) : undefined;
-    if (isGood && !(speed && isTooSlow(speed))) return this.#choice(everything, speed, new Map());
+    if (isGood && !(speed && isTooSlow(speed)))
+      return (speed && (await this.#tryFaster(everything, speed))) ?? this.#choice(everything, speed, new Map());
     const weighed = await this.#weigh(isGood ? 'time' : 'noise', everything);
     const fastest = this.#assign(weighed, 0);
     const reached = isGood ? await this.#tryFastest(weighed, fastest) : await this.#searchPrice(weighed, fastest);
@@ -94,8 +99,7 @@ class Search {
   }
 
   async #choice(tried: Tried | undefined, speed: SpeedFinding | undefined, found: Choice['found']): Promise<Choice> {
-    const latency = speed?.original.latency;
-    const ratio = latency && latency[latency.decidedBy].value;
+    const ratio = speed && ratioOf(speed).value;
     const steps = this.#tried.map(({ float, score }): SearchStep => ({
       float: [...float].filter((label) => !this.#run.asked.has(label)).sort(),
       loss: score.loss,
@@ -183,6 +187,19 @@ class Search {
     return new Set([...this.#run.asked, ...labels.filter((_, at) => isFloat[at])]);
   }
 
+  /** Where float promises much for some nodes, all on integers is timed against that. */
+  async #tryFaster(everything: Tried, speed: SpeedFinding): Promise<Choice | undefined> {
+    const weighed = await this.#weigh('time', everything);
+    const fastest = this.#assign(weighed, 0);
+    const all = timeOf(weighed, this.#run.asked);
+    if (all - timeOf(weighed, fastest) < WORTH_TRYING * all) return undefined;
+    const tried = await this.#tryFastest(weighed, fastest);
+    const found = tried && (await this.#time(tried));
+    if (!found || isTooSlow(found) || ratioOf(found).high >= ratioOf(speed).low) return undefined;
+    const returned = [...fastest].filter((label) => !this.#run.asked.has(label));
+    return this.#choice(tried, found, new Map(returned.map((label) => [label, 'slower'])));
+  }
+
   /** The nodes that are faster in float return there. */
   async #tryFastest(weighed: Weighed, fastest: ReadonlySet<string>): Promise<Tried | undefined> {
     if (fastest.size <= this.#run.asked.size || isAllFloat(weighed, fastest)) return undefined;
@@ -218,6 +235,20 @@ class Search {
       else [bounds.low, bounds.failing] = [price, float];
     }
   }
+}
+
+/** Time against that of the original. */
+function ratioOf({ original: { latency } }: SpeedFinding): Interval {
+  return latency[latency.decidedBy];
+}
+
+/** Time of the nodes with these in float, as their profiles and the conversions between them add up, in microseconds. */
+function timeOf({ labels, costs, neighbours }: Weighed, isFloat: ReadonlySet<string>): number {
+  const own = labels.reduce((sum, label) => sum + (costs.get(label)?.[isFloat.has(label) ? 'float' : 'int8'] ?? 0), 0);
+  return neighbours.reduce(
+    (sum, { a, b, conversion }) => sum + (isFloat.has(a) === isFloat.has(b) ? 0 : conversion),
+    own,
+  );
 }
 
 /** Nothing would run on integers. */

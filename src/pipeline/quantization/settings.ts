@@ -14,6 +14,8 @@ export interface QuantizeSettings {
   /** Samples to calibrate with. */
   readonly calibrationSamples: number;
   readonly equalize: 'on' | 'off';
+  /** Whether ranges are tried against the outputs of the quantized model, once chosen by the layers that read them. */
+  readonly refineRanges: 'on' | 'off';
   readonly correctBiases: 'on' | 'off';
   readonly rounding: (typeof ROUNDINGS)[number];
   /** Labels of nodes that stay in float. */
@@ -23,9 +25,10 @@ export interface QuantizeSettings {
 
 export const DEFAULT_SETTINGS: QuantizeSettings = {
   target: 'x64-vnni',
-  calibrators: ['min-max', 'percentile-99.999', 'percentile-99.99', 'mse', 'entropy'],
+  calibrators: ['min-max', 'percentile-99.9', 'percentile-99.99', 'percentile-99.999', 'entropy', 'mse'],
   calibrationSamples: 100,
   equalize: 'on',
+  refineRanges: 'on',
   correctBiases: 'on',
   rounding: 'second-order',
   float: [],
@@ -72,6 +75,7 @@ const FIELDS: Readonly<Record<Key, Field>> = {
     read: (value) => (Number.isSafeInteger(value) && Number(value) >= 1 ? Number(value) : undefined),
   },
   equalize: oneOf(['on', 'off'], 'Scale channels so that they are alike'),
+  refineRanges: oneOf(['on', 'off'], 'Try ranges against the outputs of the quantized model'),
   correctBiases: oneOf(['on', 'off'], 'Take mean errors out of the biases'),
   rounding: oneOf(ROUNDINGS, 'How weights are rounded'),
   float: {

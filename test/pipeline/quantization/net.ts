@@ -76,6 +76,7 @@ export function requestFor(path: string, changes: Partial<QuantizeRequest> = {})
     calibrators: ['min-max', 'mse'],
     equalize: 'on',
     rounding: 'second-order',
+    refineRanges: 'on',
     correctBiases: 'on',
     openData: () => Promise.resolve(netData(60)),
     calibrationSamples: 20,
