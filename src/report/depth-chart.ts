@@ -26,7 +26,7 @@ export function depthChart({ caption, description, unit, points }: DepthBlock): 
     const level = (first + index) * step;
     const label = index === last - first ? `${short(level)} ${unit}` : short(level);
     const line = `<line class="s-grid" x1="${LEFT}%" x2="${RIGHT}%" y1="${y(level)}" y2="${y(level)}"/>`;
-    return `${line}<text x="${LEFT - 1}%" y="${short(Number(y(level)) + 4)}" text-anchor="end">${htmlText(label)}</text>`;
+    return `${line}<text x="0" y="${short(Number(y(level)) + 4)}">${htmlText(label)}</text>`;
   });
   const dots = points.map((point, at) =>
     point.value === undefined ? tick(point, x(at)) : dot(point, x(at), y(point.value), unit),

@@ -43,6 +43,15 @@ export function speedAnswer(report: QuantizeReport): Answer {
   };
 }
 
+/** `0.3 points lost`, `0.1 points gained`. */
+function lostText(loss: QuantizeReport['accuracy']['loss']): string {
+  if (!loss) return 'not measured';
+  const { value, unit } = loss;
+  return value !== undefined && value < 0
+    ? `${lossValue({ value: -value, unit })} gained`
+    : `${lossValue({ value, unit })} lost`;
+}
+
 function answers(report: QuantizeReport): Answer[] {
   const { accuracy, fusion, layers } = report;
   const { text, tone } = lossText(report);
@@ -51,12 +60,7 @@ function answers(report: QuantizeReport): Answer[] {
   return [
     smaller(report),
     speedAnswer(report),
-    {
-      question: 'As good as the original',
-      value: accuracy.loss ? `${lossValue(accuracy.loss)} lost` : 'not measured',
-      detail: text,
-      tone,
-    },
+    { question: 'As good as the original', value: lostText(accuracy.loss), detail: text, tone },
     {
       question: 'On integers',
       value: fusion.planned === 0 ? 'nothing' : fusedCount(report),

@@ -87,6 +87,16 @@ describe('the page', () => {
     expect(found).toEqual(found.toSorted((a, b) => a - b));
   });
 
+  it('says gained where the model is better', () => {
+    const { accuracy, ...report } = sampleQuantize();
+    const valueOf = (value: number): string => {
+      const loss = { measure: 'top-1 lost', unit: 'points', value } as const;
+      return renderReportFile({ ...report, accuracy: { ...accuracy, loss } }, 'r.md') ?? '';
+    };
+    expect(valueOf(-0.2)).toContain('As good as the original: **0.2 points gained**');
+    expect(valueOf(0.2)).toContain('As good as the original: **0.2 points lost**');
+  });
+
   it('draws one dot per layer with a figure, one tick per other', () => {
     const chart = /<title>Signal to noise of the layers[^]*?<\/svg>/.exec(page)?.[0] ?? '';
     expect(chart.match(/<circle class="s-after"/g)).toHaveLength(53);
