@@ -69,11 +69,15 @@ export function keptText({
       const tried = search.length > 1 ? `; ${search.length} candidates were scored` : '';
       return { text: `Mixed precision: ${plural(back, 'layer')} went back to float${tried}.`, tone: 'plain' };
     }
-    case 'original':
-      return {
-        text: 'Nothing of int8 was kept: what is written is the float model, slimmed. The warnings say why.',
-        tone: 'warn',
-      };
+    case 'original': {
+      const codes = new Set(layers.map(({ code }) => code));
+      const why = codes.has('loss')
+        ? `none of the ${plural(search.length, 'candidate')} that were scored was faster and held --max-drop`
+        : codes.has('slower')
+          ? 'with any of it the model was measured slower'
+          : 'the warnings say why';
+      return { text: `Nothing of int8 was kept: ${why}. What is written is the float model, slimmed.`, tone: 'warn' };
+    }
     default:
       return kept satisfies never;
   }

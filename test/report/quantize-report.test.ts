@@ -4,7 +4,7 @@ import { depthChart } from '../../src/report/depth-chart.js';
 import type { DepthBlock } from '../../src/report/document.js';
 import type { QuantizeReport } from '../../src/report/quantize-report.js';
 import { quantizeLines } from '../../src/report/quantize-terminal.js';
-import { floatGroups, lossText, missedText, saturationText } from '../../src/report/quantize-words.js';
+import { floatGroups, keptText, lossText, missedText, saturationText } from '../../src/report/quantize-words.js';
 import { renderReportFile } from '../../src/report/render.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
@@ -164,6 +164,17 @@ describe('in words', () => {
     expect(missedText(guessedQuantize(), 'usual')).toBeUndefined();
     expect(missedText(guessedQuantize(), 'strict')).toBe('--strict: what is lost could not be measured');
     expect(missedText(sampleQuantize(), 'strict')).toBeUndefined();
+  });
+
+  it('says why nothing of int8 was kept', () => {
+    const report = { ...missedQuantize(), kept: 'original' as const };
+    expect(keptText(report)?.text).toContain(
+      'none of the 3 candidates that were scored was faster and held --max-drop',
+    );
+    const layers = report.layers.filter(({ code }) => code !== 'loss');
+    expect(keptText({ ...report, layers })?.text).toContain('with any of it the model was measured slower');
+    expect(keptText({ ...report, layers: [] })?.text).toContain('the warnings say why');
+    expect(keptText({ ...report, kept: 'int8' })).toBeUndefined();
   });
 
   it('does not call an unproven loss good or bad', () => {
