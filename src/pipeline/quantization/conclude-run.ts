@@ -65,7 +65,7 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
     gate: gateOf(request, kept),
     measurement,
     speedMeasured: run.timed,
-    calibration: { samples: split.samples, seconds: run.calibrationSeconds, dataFree: split.dataFree },
+    calibration: { samples: split.calibrated, seconds: run.calibrationSeconds, dataFree: split.dataFree },
     scored: kept.score?.comparison.samples ?? 0,
     warnings: [
       ...warnings,

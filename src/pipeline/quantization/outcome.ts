@@ -83,7 +83,7 @@ export interface QuantizedValue {
 
 /** One step of the search for a loss within bounds. */
 export interface SearchStep {
-  /** Nodes that went back to float in this step. */
+  /** Nodes in float in this step, besides those that were asked for. */
   readonly float: readonly string[];
   readonly loss: Loss;
   /** Against the original: below 1 is faster. Undefined when not timed. */

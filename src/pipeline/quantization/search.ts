@@ -106,7 +106,8 @@ class Search {
       latencyRatio: float === tried?.float ? ratio : undefined,
     }));
     const candidate = tried && (await this.#make(tried));
-    return { candidate, score: tried?.score, speed, steps, found };
+    const isSearch = steps.length > 1 || this.#run.request.maxDrop !== undefined;
+    return { candidate, score: tried?.score, speed, steps: isSearch ? steps : [], found };
   }
 
   #holds({ score }: Tried): boolean {

@@ -1,6 +1,6 @@
 // The samples of a quantization run: some calibrate, the others score. Without data, random inputs do both.
 import { InputError } from '../../base/errors.js';
-import type { DataSet, Sample, StreamOptions } from '../../data/data-set.js';
+import type { DataSet, InputPort, Sample, StreamOptions } from '../../data/data-set.js';
 import type { OpenedData } from '../../data/open-data.js';
 import { splitData } from '../../data/sample-order.js';
 import type { Model } from '../../ir/model.js';
@@ -8,6 +8,7 @@ import { findFeeds } from '../../runtime/find-feeds.js';
 import type { RuntimeHost } from '../../runtime/host.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import { isFloat } from '../../tensor/dtype.js';
+import { Tensor } from '../../tensor/tensor.js';
 import { DATA_FREE_SAMPLES, dataFreeWarning, randomSamples } from '../calibration/data-free.js';
 import { namedShapes } from '../freeze.js';
 import { inputSpecs } from '../model-facts.js';
@@ -16,8 +17,11 @@ import type { QuantizeRequest } from './outcome.js';
 export interface SampleSplit {
   /** The calibration samples, from the first. */
   readonly feeds: () => AsyncIterable<TensorMap>;
+  /** How many feeds that are. */
   readonly samples: number;
-  /** The first of them. */
+  /** Samples in them. */
+  readonly calibrated: number;
+  /** The first feed. */
   readonly first: TensorMap;
   /** What scores, and which part of it. */
   readonly scoring: DataSet;
@@ -47,10 +51,11 @@ export async function splitSamples(
   const shapes = namedShapes(model, new Map([...(request.shapes ?? []), ...Object.entries(request.recipe.freeze)]));
   if (!request.openData) return randomSplit(request, model, await runningFeeds(request, { host, path, shapes }));
   const inputs = inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
-  return dataSplit(request, await request.openData(inputs, request.signal));
+  const batch = fixedBatch(inputs);
+  return dataSplit(request, await request.openData(inputs, request.signal), batch);
 }
 
-async function dataSplit(request: QuantizeRequest, data: OpenedData): Promise<SampleSplit> {
+async function dataSplit(request: QuantizeRequest, data: OpenedData, batch: number): Promise<SampleSplit> {
   const { calibrationSamples, scoringSamples = Infinity, seed, signal } = request;
   const count = data.size ?? (await countSamples(data, calibrationSamples + scoringSamples, signal));
   const held = count - calibrationSamples;
@@ -58,7 +63,7 @@ async function dataSplit(request: QuantizeRequest, data: OpenedData): Promise<Sa
   const part = held > 0 ? score : calibrate;
   const scored = { ...part, to: Math.min(part.to, part.from + scoringSamples) };
   const samplesOf = (options: StreamOptions): AsyncIterable<Sample> => data.samples({ ...options, signal });
-  const kept = keepFeeds(() => samplesOf(calibrate));
+  const kept = keepFeeds(() => inBatches(samplesOf(calibrate), batch));
   const first = await firstOf(kept());
   if (!first)
     throw new InputError('bad-data', 'there is no sample to calibrate with', {
@@ -67,7 +72,8 @@ async function dataSplit(request: QuantizeRequest, data: OpenedData): Promise<Sa
     });
   return {
     feeds: kept,
-    samples: calibrate.to - calibrate.from,
+    samples: Math.ceil((calibrate.to - calibrate.from) / batch),
+    calibrated: calibrate.to - calibrate.from,
     first,
     scoring: data,
     part: scored,
@@ -91,15 +97,50 @@ async function countSamples(data: DataSet, most: number, signal: AbortSignal): P
   return count;
 }
 
-/** The feeds of `samples`, read once as far as they fit into memory. */
-function keepFeeds(samples: () => AsyncIterable<Sample>): () => AsyncIterable<TensorMap> {
+/** The size of the batches that the model fixes, where that is not 1. */
+function fixedBatch(inputs: readonly InputPort[]): number {
+  const [size = 1, ...others] = new Set(inputs.map(({ dims }) => dims[0]));
+  return typeof size === 'number' && others.length === 0 ? Math.max(1, size) : 1;
+}
+
+/** Feeds of `size` samples each; the last is filled up from its first. */
+async function* inBatches(samples: AsyncIterable<Sample>, size: number): AsyncGenerator<TensorMap> {
+  let batch: TensorMap[] = [];
+  const joined = (): TensorMap => {
+    const full = Array.from({ length: size }, (_, at) => batch[at % batch.length] ?? new Map<string, Tensor>());
+    return new Map(
+      [...(full[0] ?? [])].map(([name, first]) => [
+        name,
+        joinTensors(
+          first,
+          full.map((feeds) => feeds.get(name) ?? first),
+        ),
+      ]),
+    );
+  };
+  for await (const { feeds } of samples) {
+    if (size === 1) yield feeds;
+    else if (batch.push(feeds) === size) {
+      yield joined();
+      batch = [];
+    }
+  }
+  if (batch.length > 0) yield joined();
+}
+
+function joinTensors({ dtype, dims }: Tensor, parts: readonly Tensor[]): Tensor {
+  return new Tensor(dtype, [parts.length, ...dims.slice(1)], Buffer.concat(parts.map((part) => part.bytes())));
+}
+
+/** The feeds of `feeds`, read once as far as they fit into memory. */
+function keepFeeds(source: () => AsyncIterable<TensorMap>): () => AsyncIterable<TensorMap> {
   let kept: TensorMap[] = [];
   let state: 'unread' | 'kept' | 'large' = 'unread';
   return async function* () {
     if (state === 'kept') return yield* kept;
     const found: TensorMap[] = [];
     let bytes = 0;
-    for await (const { feeds } of samples()) {
+    for await (const feeds of source()) {
       for (const tensor of feeds.values()) bytes += tensor.byteLength;
       if (bytes <= KEPT_BYTES) found.push(feeds);
       else {
@@ -141,6 +182,7 @@ async function randomSplit({ seed }: QuantizeRequest, model: Model, running: Ten
   return {
     feeds: () => stream(calibrating),
     samples: calibrating.length,
+    calibrated: calibrating.length,
     first,
     scoring: randomData(scoring),
     part: {},

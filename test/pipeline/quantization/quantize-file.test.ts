@@ -7,6 +7,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { parseModel } from '../../../src/ir/text/parse.js';
 import { encodeModel } from '../../../src/onnx/encode.js';
 import { openModel } from '../../../src/onnx/open.js';
+import { writeModel } from '../../../src/onnx/write.js';
 import { openData } from '../../../src/data/open-data.js';
 import { parsePreprocess } from '../../../src/data/preprocess.js';
 import type { QuantizeOutcome, QuantizeRequest } from '../../../src/pipeline/quantization/outcome.js';
@@ -81,6 +82,18 @@ describe('a run on a trained model', () => {
     expect(outcome).toMatchObject({ kept: 'int8', speedMeasured: false, measurement: undefined });
     expect(outcome.proof.nodes.filter(({ fused }) => !fused)).toEqual([]);
     expect(outcome.loss?.value).toBeLessThan(5);
+  });
+
+  it('feeds a model of a fixed batch with batches', async () => {
+    const path = join(folder, 'batch.onnx');
+    const { document, model } = await openModel(writeNet(folder));
+    for (const value of [...model.graph.inputs, ...model.graph.outputs])
+      if (value.type?.kind === 'tensor')
+        model.graph.setType(value, { ...value.type, shape: [4, ...(value.type.shape ?? []).slice(1)] });
+    await writeModel(document, model, path);
+    const { outcome } = await finished(requestFor(path, { calibrationSamples: 18 }));
+    expect(outcome).toMatchObject({ kept: 'int8', calibration: { samples: 18 }, scored: 42 });
+    expect(outcome.loss?.value).toBeLessThan(1);
   });
 
   it('takes random inputs where there is no data, and warns', async () => {

@@ -88,7 +88,7 @@ describe.skipIf(target === undefined)('a model on integers that is slower', () =
 
   it('stays when a second timing does not say so again', { timeout: 60_000 }, async () => {
     const once = timings(['all int8'])['time of all int8'];
-    const { outcome } = await runWith({ ...timings([]), 'time of all int8': once });
+    const { outcome } = await runWith({ ...timings([]), ...times([]), 'time of all int8': once });
     expect(outcome).toMatchObject({ kept: 'int8', speedMeasured: true });
     expect(outcome.measurement?.latency.verdict).toBe('faster');
   });
@@ -98,6 +98,11 @@ describe.skipIf(target === undefined)('a model on integers that is slower', () =
     expect(outcome.kept).toBe('mixed');
     expect(outcome.nodes.find(({ node }) => node === 'c2')).toMatchObject({ form: 'float', reason: 'slower' });
     expect(outcome.nodes.find(({ node }) => node === 'c4')).toMatchObject({ form: 'int8', fused: true });
+  });
+
+  it('stays on integers where float promises more for a node than it keeps', { timeout: 60_000 }, async () => {
+    const { outcome } = await runWith({ ...timings([]), ...times(['c2']) });
+    expect(outcome.kept).toBe('int8');
   });
 
   it('is given up where that does not help', { timeout: 60_000 }, async () => {
