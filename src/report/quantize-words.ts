@@ -27,10 +27,10 @@ const FLOAT_REASONS: Readonly<Record<FloatCode | 'slower' | 'loss', string>> = {
 export const floatReason = (code: keyof typeof FLOAT_REASONS): string => FLOAT_REASONS[code];
 
 export const DATA_FREE_TEXT =
-  'NO DATA was used: ranges were guessed from random inputs, and so was the loss. Do not ship this model before it was scored ' +
-  'on real samples (mcompress eval OUT --reference MODEL --data PATH); better, quantize with --data.';
+  'NO DATA was used: the loss above is that of random inputs, and says nothing of real ones. Score the model before it ships: ' +
+  'mcompress eval OUT --reference MODEL --data PATH';
 
-/** `54 of 56 planned layers`. */
+/** `all 54 layers`, `53 of 54 layers`. */
 export const fusedCount = ({ fusion: { fused, planned } }: QuantizeReport): string =>
   fused === planned ? `all ${plural(planned, 'layer')}` : `${fused} of ${plural(planned, 'layer')}`;
 
