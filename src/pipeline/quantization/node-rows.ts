@@ -53,11 +53,13 @@ export async function nodeRows(
   });
   for (const [node, code] of plan.floats) {
     const reason = code === 'asked' && !run.asked.has(node.label) ? (found.get(node.label) ?? 'loss') : code;
+    // What was not planned at first was not calibrated either.
+    const first = reason === 'no-range' ? run.preparation.plan.floats.get(node) : undefined;
     rows.set(node, {
       node: node.label,
       opType: node.opType,
       form: 'float',
-      reason,
+      reason: first ?? reason,
       fused: undefined,
       signalToNoise: undefined,
     });

@@ -12,7 +12,7 @@ import { openData } from '../../../src/data/open-data.js';
 import { parsePreprocess } from '../../../src/data/preprocess.js';
 import type { QuantizeOutcome, QuantizeRequest } from '../../../src/pipeline/quantization/outcome.js';
 import { quantizeFile } from '../../../src/pipeline/quantization/quantize-file.js';
-import { fixture } from '../evaluation/fake-data.js';
+import { assetModel, fixture, haveCifar } from '../evaluation/fake-data.js';
 import { netData, requestFor, writeNet } from './net.js';
 
 const root = mkdtempSync(join(tmpdir(), 'mcompress-quantize-file-'));
@@ -34,6 +34,7 @@ async function finished(request: QuantizeRequest): Promise<Finished> {
   return { outcome, bytes: readFileSync(to) };
 }
 
+const cifarTest = assetModel('../cifar10/test_1000.bin.gz');
 const MNIST = fixture('mnist-bn-as-exported.onnx');
 const digits: QuantizeRequest['openData'] = (inputs, signal) =>
   openData(fixture('mnist-300/images-idx3-ubyte'), { inputs, preprocess: parsePreprocess('raw'), signal });
@@ -109,6 +110,25 @@ describe('a run on a trained model', () => {
     expect(few.outcome).toMatchObject({ scored: 60, calibration: { samples: 60 } });
     const little = await finished(net({ calibrationSamples: 50 }));
     expect(little.outcome.warnings.join()).toContain('only 10 samples');
+  });
+});
+
+describe.skipIf(!haveCifar)('runs on nets of the shared assets', () => {
+  it.each([
+    ['resnet8-cifar10.onnx', 'raw'],
+    ['resnet20-cifar10.onnx', 'imagenet'],
+  ])('%s loses next to nothing, and all that was planned is fused', { timeout: 300_000 }, async (name, preprocess) => {
+    const request = requestFor(assetModel(name), {
+      output: join(folder, name),
+      openData: (inputs, signal) => openData(cifarTest, { inputs, preprocess: parsePreprocess(preprocess), signal }),
+      calibrationSamples: 100,
+    });
+    const { outcome } = await finished(request);
+    expect(outcome.proof.nodes.filter(({ fused }) => !fused)).toEqual([]);
+    expect(inForm(outcome, 'float').length).toBeLessThan(3);
+    expect(outcome.scored).toBe(900);
+    expect(outcome.loss?.value).toBeLessThan(0.8);
+    expect(outcome.comparison?.agreement?.value).toBeGreaterThan(0.98);
   });
 });
 
