@@ -34,6 +34,10 @@ export const NOTHING_CHOSEN: Choice = {
   found: new Map(),
 };
 
+/**
+ * Chooses what runs on integers; every candidate is scored by `scorer`. The model stands in the form of the candidate afterwards.
+ * @throws what scoring and timing throw
+ */
 export async function chooseFloats(run: QuantizationRun, scorer: Scorer): Promise<Choice> {
   return new Search(run, scorer).choose();
 }

@@ -19,6 +19,7 @@ export interface SpeedFinding {
   readonly slimmed: TimingComparison | undefined;
 }
 
+/** Whether the model may not stand. */
 export function isTooSlow({ original, slimmed }: SpeedFinding): boolean {
   return isSlower(original) || slimmed?.verdict === 'slower';
 }
