@@ -180,7 +180,7 @@ class Quantizer {
   async #isSound({ bench, preparation, files, outputs, journal, warnings }: QuantizationRun): Promise<boolean> {
     if (!preparation.plan.nodes.some(({ operator }) => operator.role === 'product')) {
       warnings.push(
-        'nothing was quantized: no node with constant weights has an integer kernel with fixed scales here; dynamic quantization is for LSTM and MatMul',
+        'nothing was quantized: no node with constant weights has an integer kernel here; LSTM and MatMul take dynamic quantization',
       );
       return false;
     }
