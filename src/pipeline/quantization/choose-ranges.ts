@@ -33,7 +33,7 @@ export interface RangeRequest {
 }
 
 /** Samples that the choice rests on. */
-const JUDGING_SAMPLES = 32;
+const JUDGING_SAMPLES = 24;
 
 export async function chooseRanges(
   bench: QuantizationBench,

@@ -11,6 +11,7 @@ import { insertQuantization, type InsertedBias, type RoundedProduct } from '../.
 import { planQuantization, type QuantizationPlan } from '../../passes/quantize/plan.js';
 import type { QuantizationTarget } from '../../passes/quantize/target.js';
 import { observeRanges } from '../calibration/observe-ranges.js';
+import { absorbBiases } from './absorb-biases.js';
 import { benchFacts, observeChannels, type QuantizationBench } from './bench.js';
 import { chooseRanges, type ChosenRange } from './choose-ranges.js';
 import { productMeans, type ChannelMeans } from './correct-biases.js';
@@ -83,10 +84,9 @@ export async function prepareQuantization(
 
 /** Returns how many layers were changed. */
 async function equalize(bench: QuantizationBench, plan: QuantizationPlan): Promise<number> {
-  const statistics = await observeChannels(
-    bench,
-    plan.groups.flatMap((group) => group.values),
-  );
+  const values = plan.groups.flatMap((group) => group.values);
+  const seen = await observeChannels(bench, values);
+  const statistics = absorbBiases(bench, seen) > 0 ? await observeChannels(bench, values) : seen;
   const sizes = new Map(
     [...statistics].map(([value, { min, max, mean, variance }]) => {
       const power = variance.map((v, c) => v + (mean[c] ?? 0) ** 2);
