@@ -14,8 +14,6 @@ export interface Candidate {
   readonly correctedBiases: number;
   readonly path: string;
   readonly written: WrittenModel;
-  /** Of the model, which stands in this form as long as it has this revision. */
-  readonly revision: number;
 }
 
 /** Samples on which corrected biases are judged. */
@@ -26,7 +24,8 @@ const JUDGING_SAMPLES = 16;
  * same bytes, whatever was tried before.
  */
 export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<string>): Promise<Candidate> {
-  const { bench, preparation } = run;
+  const { bench, preparation, standing } = run;
+  standing.candidate = undefined;
   const applied = applyQuantization(bench, preparation, float);
   let correctedBiases = 0;
   let written = await writeCandidate(run);
@@ -44,7 +43,8 @@ export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<str
       written = await writeCandidate(run);
     }
   }
-  return { float, applied, correctedBiases, path: modelPath(written), written, revision: bench.decoded.model.revision };
+  standing.candidate = { float, applied, correctedBiases, path: modelPath(written), written };
+  return standing.candidate;
 }
 
 const modelPath = ({ files }: WrittenModel): string => files.at(-1) ?? '';

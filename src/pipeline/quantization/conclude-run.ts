@@ -89,8 +89,7 @@ async function keepCandidate(
 ): Promise<Kept | undefined> {
   if (!candidate) return undefined;
   const { bench, preparation } = run;
-  const isCurrent = candidate.revision === bench.decoded.model.revision;
-  const made = isCurrent ? candidate : await makeCandidate(run, candidate.float);
+  const made = run.standing.candidate === candidate ? candidate : await makeCandidate(run, candidate.float);
   run.request.onStage?.('proving fusion');
   const proof = await proveCandidate(run, made);
   const hasFloats = found.size > 0;

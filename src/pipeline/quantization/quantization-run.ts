@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Node } from '../../ir/node.js';
 import type { QuantizationBench } from './bench.js';
+import type { Candidate } from './candidate.js';
 import type { Journal } from './journal.js';
 import type { QuantizeRequest } from './outcome.js';
 import type { Preparation } from './quantize.js';
@@ -31,6 +32,8 @@ export interface QuantizationRun {
   /** Whether times count on this machine. */
   readonly timed: boolean;
   readonly warnings: string[];
+  /** The candidate in whose form the model stands, and whose file lies in the workspace. */
+  readonly standing: { candidate: Candidate | undefined };
 }
 
 /** A short name for a set of labels, as steps of the journal use it. */

@@ -173,6 +173,7 @@ class Quantizer {
       asked: new Set(request.float),
       timed: request.measure === 'on' && canTime(target),
       warnings: this.#warnings,
+      standing: { candidate: undefined },
     };
   }
 

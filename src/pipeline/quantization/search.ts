@@ -45,7 +45,6 @@ export async function chooseFloats(run: QuantizationRun, scorer: Scorer): Promis
 /** One choice of float nodes that was scored. */
 interface Tried {
   readonly float: ReadonlySet<string>;
-  readonly candidate: Candidate | undefined;
   readonly score: Score;
 }
 
@@ -122,15 +121,15 @@ class Search {
   /** Makes and scores a candidate, unless the journal knows its score. The best so far is kept beside the output. */
   async #try(float: ReadonlySet<string>): Promise<Tried> {
     const { journal, request } = this.#run;
-    const tried: { float: ReadonlySet<string>; candidate: Candidate | undefined } = { float, candidate: undefined };
+    let isMade = false;
     const score = await journal.recall(`score of ${floatsKey(float)}`, async () => {
-      tried.candidate = await makeCandidate(this.#run, float);
-      return this.#scorer.score(tried.candidate.path);
+      isMade = true;
+      return this.#scorer.score((await this.#make({ float })).path);
     });
-    const result = { ...tried, score };
+    const result = { float, score };
     const isBest = this.#tried.every((other) => this.#isBetter(result, other));
     this.#tried.push(result);
-    if (request.maxDrop !== undefined && isBest && tried.candidate) await keepBest(this.#run);
+    if (request.maxDrop !== undefined && isBest && isMade) await keepBest(this.#run);
     return result;
   }
 
@@ -140,9 +139,9 @@ class Search {
   }
 
   /** The candidate as a file: as it was made, unless another has been made since. */
-  async #make({ float, candidate }: Tried): Promise<Candidate> {
-    const isCurrent = candidate?.revision === this.#run.bench.decoded.model.revision;
-    return candidate && isCurrent ? candidate : makeCandidate(this.#run, float);
+  async #make({ float }: Pick<Tried, 'float'>): Promise<Candidate> {
+    const { candidate } = this.#run.standing;
+    return candidate?.float === float ? candidate : makeCandidate(this.#run, float);
   }
 
   async #time(tried: Tried): Promise<SpeedFinding | undefined> {

@@ -77,7 +77,8 @@ export function noiseRemoved({ alone, removed }: Sensitivity): number {
 
 /** Biases are not corrected here: it takes longer than all else, and hides the layers that need it. */
 async function noiseOf(run: QuantizationRun, float: ReadonlySet<string>): Promise<number> {
-  const { bench, preparation, files, outputs } = run;
+  const { bench, preparation, files, outputs, standing } = run;
+  standing.candidate = undefined;
   applyQuantization(bench, preparation, float);
   const { document, model } = bench.decoded;
   const student = bench.workspace.path('trial.onnx');
