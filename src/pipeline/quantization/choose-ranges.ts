@@ -35,6 +35,10 @@ export interface RangeRequest {
 /** Samples that the choice rests on. */
 const JUDGING_SAMPLES = 24;
 
+/**
+ * A range for every group of values of the plan that was seen on the samples. The model is as it was afterwards.
+ * @throws what running the model throws
+ */
 export async function chooseRanges(
   bench: QuantizationBench,
   { plan, states, target, calibrators }: RangeRequest,
