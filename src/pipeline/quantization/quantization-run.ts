@@ -22,6 +22,8 @@ export interface QuantizationRun {
     readonly teacher: string;
     /** The teacher with the results of all planned nodes as outputs. */
     readonly values: string;
+    /** Where candidates are written that are only looked at. */
+    readonly trial: string;
   };
   /** Under which name the result of a planned node stands there. */
   readonly names: ReadonlyMap<Node, string>;

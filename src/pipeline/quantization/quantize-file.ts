@@ -1,6 +1,7 @@
 // One quantization run over one model: the float model is made and calibrated, what runs on integers is chosen, and the
 // result is proved, scored and timed against the original. It lies in a private folder until the caller publishes it.
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { InterruptError } from '../../base/errors.js';
 import { packageVersion } from '../../base/version.js';
 import { decodeModel, type DecodedModel } from '../../onnx/decode.js';
@@ -153,7 +154,10 @@ class Quantizer {
       last ? [[node, last] as const] : [],
     );
     const { document, model } = bench.decoded;
-    const teacher = this.#workspace.path('float.onnx');
+    model.journal.seek(preparation.mark);
+    // Apart from the result, which may have any name.
+    const working = await mkdtemp(this.#workspace.path('working-'));
+    const teacher = join(working, 'float.onnx');
     await writeModel(document, model, teacher);
     const { path: values } = await instrument(
       bench.decoded,
@@ -167,7 +171,13 @@ class Quantizer {
       calibrationSeconds,
       journal,
       split,
-      files: { original: original.path, slimmed: float.slimmed.path, teacher, values },
+      files: {
+        original: original.path,
+        slimmed: float.slimmed.path,
+        teacher,
+        values,
+        trial: join(working, 'trial.onnx'),
+      },
       names: new Map(results.map(([node, last]) => [node, last.name])),
       outputs: floatOutputs(bench),
       asked: new Set(request.float),

@@ -81,7 +81,7 @@ async function noiseOf(run: QuantizationRun, float: ReadonlySet<string>): Promis
   standing.candidate = undefined;
   applyQuantization(bench, preparation, float);
   const { document, model } = bench.decoded;
-  const student = bench.workspace.path('trial.onnx');
+  const student = files.trial;
   await writeModel(document, model, student);
   const samples = Math.min(bench.samples, SAMPLES);
   return outputNoise(bench, { teacher: files.teacher, student }, { outputs, samples });

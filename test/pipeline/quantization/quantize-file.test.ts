@@ -156,6 +156,13 @@ describe('what is not quantized', () => {
     await expect(quantizeFile(mnist({ output: MNIST }))).rejects.toMatchObject({ code: 'would-overwrite' });
   });
 
+  it('gives the same bytes under every name', async () => {
+    const request = net();
+    const { bytes } = await finished(request);
+    for (const name of ['float.onnx', 'trial.onnx'])
+      expect((await finished({ ...request, output: join(folder, name) })).bytes).toEqual(bytes);
+  });
+
   it('takes a model from memory', async () => {
     const request = net();
     const { bytes } = await finished(request);
