@@ -48,12 +48,11 @@ interface Tried {
   readonly score: Score;
 }
 
-/** Candidates scored in one search, and prices looked at. */
+/** Candidates scored in one search, but for what bisection needs. */
 const MOST_STEPS = 16;
-const MOST_PRICES = 60;
-/** Prices grow by this factor until the loss holds, and are then narrowed down to this one. */
-const PRICE_GROWTH = 8;
-const PRICE_PRECISION = 1.2;
+/** Prices looked at: this far below and above the one at which noise weighs as much as time, in steps of this factor. */
+const PRICE_SPAN = 1e4;
+const PRICE_GROWTH = 1.2;
 /** A node goes back to float for speed where integers take longer by more than what a profile may be off. */
 const PROFILE_SLACK = { factor: 1.1, us: 1 } as const;
 
@@ -90,7 +89,7 @@ class Search {
       return (speed && (await this.#tryFaster(everything, speed))) ?? this.#choice(everything, speed, new Map());
     const weighed = await this.#weigh(isGood ? 'time' : 'noise', everything);
     const fastest = this.#assign(weighed, 0);
-    const reached = isGood ? await this.#tryFastest(weighed, fastest) : await this.#searchPrice(weighed, fastest);
+    const reached = isGood ? await this.#tryFastest(weighed, fastest) : await this.#searchPrice(weighed);
     const reachedSpeed = reached && (await this.#time(reached));
     if (!reached || (reachedSpeed && isTooSlow(reachedSpeed))) {
       const reason = reached || isGood ? 'slower' : 'loss';
@@ -211,34 +210,54 @@ class Search {
     return this.#holds(tried) ? tried : undefined;
   }
 
-  /** The candidate at the lowest price that was found to hold the loss; undefined when that is float. */
-  async #searchPrice(weighed: Weighed, fastest: ReadonlySet<string>): Promise<Tried | undefined> {
-    const bounds: Bounds = { low: 0, high: Infinity, failing: this.#run.asked, holding: undefined };
-    if (fastest.size > this.#run.asked.size) await this.#narrow(bounds, 0, fastest, weighed);
-    const start = firstPrice(weighed);
-    for (let steps = 0; steps < MOST_PRICES && this.#tried.length < MOST_STEPS; steps++) {
-      const isOpen = bounds.high === Infinity;
-      if (!isOpen && bounds.high <= Math.max(bounds.low, start / 2 ** 30) * PRICE_PRECISION) break;
-      const price = isOpen
-        ? Math.max(start, bounds.low * PRICE_GROWTH)
-        : Math.sqrt(Math.max(bounds.low, bounds.high / PRICE_GROWTH ** 2) * bounds.high);
-      await this.#narrow(bounds, price, this.#assign(weighed, price), weighed);
+  /**
+   * The candidate at the lowest price that was found to hold the loss; undefined when that is float. The loss is taken to fall
+   * with the price; where that finds nothing, which may be chance, the assignments left out are tried as far as may be.
+   */
+  async #searchPrice(weighed: Weighed): Promise<Tried | undefined> {
+    const ladder = this.#ladder(weighed);
+    const open = new Set(ladder);
+    const found: Tried[] = [];
+    const tryNext = async (float: ReadonlySet<string> | undefined): Promise<boolean> => {
+      if (!float) return false;
+      open.delete(float);
+      const tried = await this.#try(float);
+      const isGood = this.#holds(tried);
+      if (isGood) found.push(tried);
+      return isGood;
+    };
+    for (let [low, high] = [-1, ladder.length]; high - low > 1;) {
+      const middle = (low + high) >> 1;
+      if (await tryNext(ladder[middle])) high = middle;
+      else low = middle;
     }
-    return bounds.holding;
+    const left = [...open];
+    const stride = Math.max(1, Math.ceil(left.length / Math.max(1, MOST_STEPS - this.#tried.length)));
+    for (let at = 0; found.length === 0 && at < left.length; at += stride) await tryNext(left[at]);
+    return found.at(-1);
   }
 
-  /** Finds out on which side of the bounds a price is. */
-  async #narrow(bounds: Bounds, price: number, float: ReadonlySet<string>, weighed: Weighed): Promise<void> {
-    const isSame = (other: ReadonlySet<string> | undefined): boolean =>
-      other !== undefined && other.size === float.size && [...float].every((label) => other.has(label));
-    if (isSame(bounds.failing)) bounds.low = price;
-    else if (isAllFloat(weighed, float) || isSame(bounds.holding?.float)) bounds.high = price;
-    else {
-      const tried = await this.#try(float);
-      if (this.#holds(tried)) [bounds.high, bounds.holding] = [price, tried];
-      else [bounds.low, bounds.failing] = [price, float];
+  /** The distinct choices of float nodes as the price grows, each with more of them than the one before. */
+  #ladder(weighed: Weighed): ReadonlySet<string>[] {
+    const ladder: ReadonlySet<string>[] = [];
+    let size = this.#run.asked.size;
+    const [start, end] = [priceOf(weighed) / PRICE_SPAN, priceOf(weighed) * PRICE_SPAN];
+    for (let price = 0; price < end; price = Math.max(start, price * PRICE_GROWTH)) {
+      const float = this.#assign(weighed, price);
+      if (isAllFloat(weighed, float)) break;
+      if (float.size > size) ladder.push(float);
+      size = Math.max(size, float.size);
     }
+    return ladder;
   }
+}
+
+/** A price at which the noise of all nodes weighs as much as float would cost. */
+function priceOf({ costs, noise }: Weighed): number {
+  const total = (numbers: Iterable<number>): number => [...numbers].reduce((sum, x) => sum + x, 0);
+  const float = total([...costs.values()].map((cost) => cost.float));
+  const all = total(noise.values());
+  return all > 0 && float > 0 ? float / all : 1;
 }
 
 /** Time against that of the original. */
@@ -258,21 +277,4 @@ function timeOf({ labels, costs, neighbours }: Weighed, isFloat: ReadonlySet<str
 /** Nothing would run on integers. */
 function isAllFloat({ layers }: Weighed, float: ReadonlySet<string>): boolean {
   return [...layers].every((label) => float.has(label));
-}
-
-/** Prices at which the loss is known to be too large, and known to hold. */
-interface Bounds {
-  low: number;
-  high: number;
-  failing: ReadonlySet<string>;
-  /** Undefined where only float is known to hold. */
-  holding: Tried | undefined;
-}
-
-/** A price at which the noise of all nodes weighs an eighth of what float would cost. */
-function firstPrice({ costs, noise }: Weighed): number {
-  const total = (numbers: Iterable<number>): number => [...numbers].reduce((sum, x) => sum + x, 0);
-  const float = total([...costs.values()].map((cost) => cost.float));
-  const all = total(noise.values());
-  return all > 0 && float > 0 ? float / all / PRICE_GROWTH : 1;
 }
