@@ -6,7 +6,7 @@ import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { elementCount, Tensor } from '../../tensor/tensor.js';
-import { dropIfUnused } from '../edit.js';
+import { dropIfUnused, removeDead } from '../edit.js';
 import {
   activationParameters,
   quantizeBias,
@@ -141,6 +141,8 @@ class Inserter {
     const old = node.inputs[2];
     if (node.opType === 'Pad') graph.setInput(node, 2, zeroPoint);
     if (old) dropIfUnused(old);
+    // The runtime would run a conversion that nobody reads.
+    removeDead([data]);
   }
 
   /**

@@ -8,9 +8,11 @@ import { padInputChannels } from './pad-input-channels.js';
 import { quantizeDynamic } from './quantize-dynamic.js';
 import { transposeGemmWeights } from './transpose-gemm-weights.js';
 import { useGlobalAveragePool } from './use-global-average-pool.js';
+import { useStridedConv } from './use-strided-conv.js';
 
 export const QUANTIZE_PASSES: readonly AnyPass[] = [
   useGlobalAveragePool,
+  useStridedConv,
   transposeGemmWeights,
   padInputChannels,
   padInnerChannels,

@@ -178,7 +178,8 @@ function groupValues(nodes: readonly PlannedNode[], facts: Facts): ValueGroup[] 
   for (const { node, operator, inputs, outputs } of nodes) {
     const [output] = outputs;
     if (output === undefined) continue;
-    if (operator.role === 'same') for (const value of [...inputs, ...outputs]) join(value, output);
+    if (operator.role === 'same' || picksChannels(node, output))
+      for (const value of [...inputs, ...outputs]) join(value, output);
     else if (node.opType === 'Concat')
       for (const value of alike(inputs, boundsOf)) if (value.soleConsumer) join(value, output);
   }
@@ -197,6 +198,22 @@ function groupValues(nodes: readonly PlannedNode[], facts: Facts): ValueGroup[] 
       fixed: isSigmoid && planned.some((one) => one?.node.opType === 'Sigmoid') ? UNIT : undefined,
     };
   });
+}
+
+/**
+ * A 1x1 convolution that copies channels, as use-strided-conv makes it: every filter holds one 1, or nothing. With one scale
+ * on both sides its integers are those that it reads.
+ */
+function picksChannels(node: Node, output: Value): boolean {
+  const weights = node.is('Conv') && !node.inputs[2] && node.output === output ? node.inputs[1]?.constant : undefined;
+  const [rows = 0, width = 0, ...kernel] = weights?.dims ?? [];
+  if (!weights || kernel.some((size) => size !== 1)) return false;
+  const numbers = weights.toFloat64();
+  for (let row = 0; row < rows; row++) {
+    const filter = numbers.subarray(row * width, (row + 1) * width);
+    if (filter.some((w) => w !== 0 && w !== 1) || filter.reduce((sum, w) => sum + w, 0) > 1) return false;
+  }
+  return true;
 }
 
 /**
