@@ -55,7 +55,7 @@ export function insertQuantization(model: Model, plan: QuantizationPlan, options
   const moved = new Set(plan.nodes.filter(({ operator }) => operator.onIntegers).flatMap(({ outputs }) => outputs));
   for (const value of integers) {
     if (moved.has(value)) inserter.dequantizeValue(value);
-    else inserter.quantizeValue(value, () => true);
+    else inserter.quantizeValue(value, 'all');
   }
   for (const { node, operator } of plan.nodes) if (operator.onIntegers) inserter.moveIntegers(node);
   for (const node of plan.floats.keys()) inserter.keepFloat(node);
@@ -64,6 +64,8 @@ export function insertQuantization(model: Model, plan: QuantizationPlan, options
 
 /** Layers whose constant weights the runtime quantizes by itself. */
 const QUANTIZED_AT_LOAD: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm']);
+/** What may stand between such a layer and the QuantizeLinear. */
+const PASSED: ReadonlySet<string> = new Set(['Relu', 'Clip', 'Identity', 'Dropout']);
 
 class Inserter {
   readonly #graph: Graph;
@@ -78,13 +80,12 @@ class Inserter {
     this.#options = options;
   }
 
-  /** Puts a pair behind `value`; readers that `reads` picks get the dequantized form, and the caller if all do. */
-  quantizeValue(value: Value, reads: (reader: Node) => boolean): void {
+  /** Puts a pair behind `value`; readers that `reads` picks get the dequantized form; all: branches and the caller, too. */
+  quantizeValue(value: Value, reads: 'all' | ((reader: Node) => boolean)): void {
     const parameters = this.#options.parameters.get(value);
     if (parameters === undefined) throw new TypeError(`no range of ${value.name}`);
     const graph = this.#graph;
     const { producer } = value;
-    const readers = value.consumers().filter((reader) => reader.graph === graph && reads(reader));
     const before = producer ? producer.next : graph.first;
     const [scale, zeroPoint] = this.#scaleInputs(value, parameters);
     const quantize = graph.addNode(
@@ -102,11 +103,12 @@ class Inserter {
     const { output } = dequantize;
     if (output === undefined || quantize.output === undefined) return;
     this.#integers.set(output, quantize.output);
-    if (producer && value.isGraphOutput && value.slots.size === readers.length + 1) {
+    if (reads === 'all') {
       graph.replaceUses(value, output);
       graph.setInput(quantize, 0, value);
       return;
     }
+    const readers = value.consumers().filter((reader) => reader !== quantize && reads(reader));
     for (const reader of readers) {
       for (const [slot, input] of reader.inputs.entries()) if (input === value) graph.setInput(reader, slot, output);
     }
@@ -155,7 +157,7 @@ class Inserter {
     if (!QUANTIZED_AT_LOAD.has(node.opType) || !weights?.constant || !data?.producer?.is('DequantizeLinear')) return;
     let end = node.output;
     const passed: Node[] = [];
-    for (let next = end?.soleConsumer; next?.is('Relu') || next?.is('Clip'); next = end?.soleConsumer) {
+    for (let next = end?.soleConsumer; next && PASSED.has(next.opType); next = end?.soleConsumer) {
       passed.push(next);
       end = next.output;
     }

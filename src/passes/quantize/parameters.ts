@@ -31,7 +31,9 @@ export function activationParameters(
   if (!(width / STEPS >= SMALLEST_SCALE)) return { dtype, scale: 1, zeroPoint: lowest };
   let scale = Math.fround(width / STEPS);
   const steps = Math.min(STEPS, Math.max(0, Math.round(-low / scale)));
-  // Rounding to float32 may pass a bound by half a unit in the last place.
+  // The zero point is rounded, so that one end may pass its bound by half a step; rounding to float32 by some units more.
+  if (exceeds(scale * (STEPS - steps), bounds.high)) scale = Math.fround(bounds.high / (STEPS - steps));
+  if (exceeds(scale * steps, -bounds.low)) scale = Math.fround(-bounds.low / steps);
   while (exceeds(scale * (STEPS - steps), bounds.high) || exceeds(scale * steps, -bounds.low)) scale = below(scale);
   return { dtype, scale, zeroPoint: lowest + steps };
 }
