@@ -189,6 +189,15 @@ describe('a bound on the loss', () => {
     expect(existsSync(join(folder, 'net.int8.onnx.best.onnx'))).toBe(false);
   });
 
+  it('gives the model that a run gives which is told these nodes, whatever it tried before', async () => {
+    const all = await finished(net());
+    const { outcome, bytes } = await finished(net({ maxDrop: (all.outcome.loss?.value ?? 0) / 2 }));
+    const step = outcome.steps.findLast(({ loss }) => loss.value === outcome.loss?.value);
+    const told = await finished(net({ float: step?.float ?? [] }));
+    expect(told.bytes.equals(bytes)).toBe(true);
+    expect(told.outcome.loss).toEqual(outcome.loss);
+  });
+
   it('changes nothing where the loss holds already', async () => {
     const all = await finished(net());
     const { outcome, bytes } = await finished(net({ maxDrop: 50 }));
