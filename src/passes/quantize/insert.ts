@@ -148,13 +148,14 @@ class Inserter {
   }
 
   /**
-   * Between a DequantizeLinear and a QuantizeLinear the runtime quantizes constant weights of a layer by itself, with one
+   * Between a DequantizeLinear and a QuantizeLinear the runtime quantizes constant weights of a layer (those that it computes
+   * while loading, too) by itself, with one
    * scale for all: a LeakyRelu of slope 1 (0 in the place of a Relu), which it takes into the float layer, stops it.
    */
   keepFloat(node: Node): void {
     const graph = this.#graph;
-    const [data, weights] = node.inputs;
-    if (!QUANTIZED_AT_LOAD.has(node.opType) || !weights?.constant || !data?.producer?.is('DequantizeLinear')) return;
+    const [data] = node.inputs;
+    if (!QUANTIZED_AT_LOAD.has(node.opType) || !data?.producer?.is('DequantizeLinear')) return;
     let end = node.output;
     const passed: Node[] = [];
     for (let next = end?.soleConsumer; next && PASSED.has(next.opType); next = end?.soleConsumer) {

@@ -12,6 +12,8 @@ export interface ActivationParameters {
 
 /** Levels of 8 bits, less one. */
 const STEPS = 255;
+/** Largest float32: where an element is infinite. */
+const LARGEST = 3.4028234663852886e38;
 /** Smallest normal float32: a smaller scale loses digits. */
 const SMALLEST_SCALE = 2 ** -126;
 
@@ -24,8 +26,8 @@ export function activationParameters(
   dtype: 'uint8' | 'int8',
   bounds: Interval = { low: -Infinity, high: Infinity },
 ): ActivationParameters {
-  const low = Math.min(0, Math.max(range.low, bounds.low));
-  const high = Math.max(0, Math.min(range.high, bounds.high));
+  const low = Math.min(0, Math.max(range.low, bounds.low, -LARGEST));
+  const high = Math.max(0, Math.min(range.high, bounds.high, LARGEST));
   const lowest = dtype === 'uint8' ? 0 : -128;
   const width = high - low;
   if (!(width / STEPS >= SMALLEST_SCALE)) return { dtype, scale: 1, zeroPoint: lowest };

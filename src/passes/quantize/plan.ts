@@ -120,7 +120,8 @@ function absorbedActivation(value: Value, facts: Facts): Node | undefined {
 
 /**
  * Takes out what would stand alone. A node without weights runs on integers only where what it reads comes as integers;
- * it is cheap, and the way to integers and back costs more than it.
+ * it is cheap, and the way to integers and back costs more than it. A last global mean stays in float, too: it gives the
+ * scores of classes, and rounded to 256 steps two of them are often the same.
  */
 function demote(candidates: Map<Node, PlannedNode>, floats: Map<Node, FloatCode>, graph: Graph): void {
   const producers = new Map<Value, Node>();
@@ -142,9 +143,10 @@ function demote(candidates: Map<Node, PlannedNode>, floats: Map<Node, FloatCode>
       const readers = outputs.flatMap((value) => value.consumers());
       const isAlone =
         inputs.every((value) => !comesAsIntegers(value)) && !readers.some((reader) => candidates.has(reader));
-      if (isLed && !isAlone) continue;
+      const isLast = node.is('GlobalAveragePool') && outputs.every((value) => endsInFloat(value));
+      if (isLed && !isAlone && !isLast) continue;
       candidates.delete(node);
-      floats.set(node, 'float-neighbours');
+      floats.set(node, isLast ? 'last-activation' : 'float-neighbours');
       changed = true;
     }
   }

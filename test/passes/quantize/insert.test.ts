@@ -199,6 +199,17 @@ describe('a layer asked to stay in float', () => {
   });
 });
 
+it('guards a layer whose weights are known only once the runtime has folded constants', async () => {
+  const found = await quantized(`${head()} <${W}, float two = {2}> {
+    a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)
+    w = Mul (w2, two)
+    b = Conv <pads = [1, 1, 1, 1]> (a, w)
+    y = Conv <pads = [1, 1, 1, 1]> (b, w1)
+  }`);
+  expect(found).toMatchObject({ missed: [], atLoad: [] });
+  expect(found.floats).toMatchObject({ Conv: 'weights-not-constant' });
+});
+
 it('gives the integers of a strided shortcut as they are', async () => {
   const found = await quantized(`${head(17, 'float[N,4,9,9]', 'float[N,16,5,5] y')}
   <float[16,4,1,1] w0 = random(9), float[16,16,1,1] w1 = random(1), float[16,16,1,1] copy = {${Array.from(

@@ -35,6 +35,12 @@ describe('activationParameters', () => {
     expect(activationParameters(range, 'uint8')).toMatchObject({ scale: 1 });
   });
 
+  it('stays finite where an element was infinite', () => {
+    const { scale, zeroPoint } = activationParameters({ low: -Infinity, high: Infinity }, 'uint8');
+    expect(Number.isFinite(Math.fround(scale))).toBe(true);
+    expect([127, 128]).toContain(zeroPoint);
+  });
+
   it('never reaches beyond a Clip, as the runtime would keep it', () => {
     for (let high = 0.001; high < 1e4; high *= 1.37) {
       const bound = Math.fround(high);
