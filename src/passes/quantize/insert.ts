@@ -1,5 +1,6 @@
 // Carries a plan out: QuantizeLinear and DequantizeLinear around every planned node, weights as int8 and biases as int32
 // behind a DequantizeLinear, so that the runtime fuses each node with what surrounds it.
+import { CROSSED_BY_CONVERSIONS } from '../../analysis/int8-kernels.js';
 import { floatAttr, intAttr } from '../../ir/attribute.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Model } from '../../ir/model.js';
@@ -66,6 +67,15 @@ export function insertQuantization(model: Model, plan: QuantizationPlan, options
 const QUANTIZED_AT_LOAD: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm']);
 /** What may stand between such a layer and the QuantizeLinear. */
 const PASSED: ReadonlySet<string> = new Set(['Relu', 'Clip', 'Identity', 'Dropout']);
+/** What the runtime moves conversions across, or leaves out. */
+const MOVED: ReadonlySet<string> = new Set([
+  ...CROSSED_BY_CONVERSIONS,
+  'Identity',
+  'Dropout',
+  'Expand',
+  'Flatten',
+  'Tile',
+]);
 
 class Inserter {
   readonly #graph: Graph;
@@ -154,7 +164,8 @@ class Inserter {
    */
   keepFloat(node: Node): void {
     const graph = this.#graph;
-    const [data] = node.inputs;
+    let [data] = node.inputs;
+    while (data?.producer && MOVED.has(data.producer.opType)) [data] = data.producer.inputs;
     if (!QUANTIZED_AT_LOAD.has(node.opType) || !data?.producer?.is('DequantizeLinear')) return;
     let end = node.output;
     const passed: Node[] = [];
@@ -163,7 +174,9 @@ class Inserter {
       end = next.output;
     }
     const reader = end?.soleConsumer;
-    if (!end || !reader?.is('QuantizeLinear')) return;
+    let quantizer = reader;
+    while (quantizer && MOVED.has(quantizer.opType)) quantizer = quantizer.output?.soleConsumer;
+    if (!end || !reader || !quantizer?.is('QuantizeLinear')) return;
     const isRelu = passed.length === 1 && passed[0]?.is('Relu');
     const source = isRelu ? node.output : end;
     const guard = graph.addNode(

@@ -105,9 +105,13 @@ function isLastActivation(node: Node): boolean {
   return node.opType === 'Sigmoid' && node.output !== undefined && node.output.slots.size === 0;
 }
 
-/** Nobody that could run on integers reads the value. */
+/** Nobody that could compute on integers reads the value: it goes to the caller, perhaps in another shape. */
 function endsInFloat(value: Value): boolean {
-  return value.consumers().every((node) => !INT8_OPERATORS.has(node.opType) || node.opType === 'Sigmoid');
+  return value.consumers().every((node) => {
+    const role = INT8_OPERATORS.get(node.opType)?.role;
+    if (role === 'same') return node.outputs.every((output) => output === undefined || endsInFloat(output));
+    return role === undefined || node.opType === 'Sigmoid';
+  });
 }
 
 /** The Relu or Clip that alone reads `value`, when its range holds 0: the runtime drops it before a QuantizeLinear. */

@@ -210,6 +210,20 @@ it('guards a layer whose weights are known only once the runtime has folded cons
   expect(found.floats).toMatchObject({ Conv: 'weights-not-constant' });
 });
 
+it('guards a layer whose result is moved before it is quantized', async () => {
+  const found = await quantized(
+    `${head()} <${W}> {
+    a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)
+    [middle] b = Conv <pads = [1, 1, 1, 1]> (a, w2)
+    r = Relu (b)
+    [moved] t = Transpose <perm = [0, 1, 3, 2]> (r)
+    y = Conv <pads = [1, 1, 1, 1]> (t, w1)
+  }`,
+    { float: ['middle', 'moved'] },
+  );
+  expect(found).toMatchObject({ missed: [], atLoad: [] });
+});
+
 it('gives the integers of a strided shortcut as they are', async () => {
   const found = await quantized(`${head(17, 'float[N,4,9,9]', 'float[N,16,5,5] y')}
   <float[16,4,1,1] w0 = random(9), float[16,16,1,1] w1 = random(1), float[16,16,1,1] copy = {${Array.from(

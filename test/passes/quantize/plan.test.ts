@@ -42,7 +42,8 @@ describe('what runs on integers', () => {
        s = Add (c, r)
        p = GlobalAveragePool (s)
        f = Flatten (p)
-       y = Exp (f)`,
+       l = LeakyRelu (f)
+       y = Exp (l)`,
       NOTHING,
     );
     expect(nodesOf(plan).slice(0, 5)).toEqual([
@@ -51,6 +52,16 @@ describe('what runs on integers', () => {
       'Add own',
       'GlobalAveragePool own',
       'Flatten same',
+    ]);
+  });
+
+  it('leaves the mean that gives the last scores in float, with what shapes them', () => {
+    const plan = planOf('a = Conv (x, w)\np = GlobalAveragePool (a)\nf = Flatten (p)\ny = Softmax (f)', NOTHING);
+    expect(nodesOf(plan)).toEqual(['Conv product']);
+    expect([...plan.floats].map(([node, code]) => `${node.opType} ${code}`)).toEqual([
+      'GlobalAveragePool last-activation',
+      'Flatten float-neighbours',
+      'Softmax no-int8-kernel',
     ]);
   });
 
