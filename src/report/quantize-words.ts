@@ -17,7 +17,7 @@ const FLOAT_REASONS: Readonly<Record<FloatCode | 'slower' | 'loss', string>> = {
   'not-float32': 'it does not compute in float32',
   'few-channels': 'with so few channels it is slower on integers than in float',
   asked: 'kept in float as asked (--float)',
-  'last-activation': 'the last activation: as float it costs little and keeps its digits',
+  'last-activation': 'it gives the last scores: as float it costs little and keeps their digits',
   'slower-on-integers': 'the integer kernel was measured slower than the float one',
   'no-range': 'a value that it needs was not seen in calibration',
   slower: 'given back to float: the model was measured slower with it on integers',

@@ -22,6 +22,7 @@ const LEAST_OPSET = 13;
 const PREPARING = [
   'use-global-average-pool',
   'transpose-gemm-weights',
+  'use-strided-conv',
   'pad-input-channels',
   'pad-inner-channels',
 ] as const;
