@@ -1,3 +1,4 @@
+// Scales, zero points, weights and biases against hand-worked numbers, and the bounds that fusion needs.
 import { describe, expect, it } from 'vitest';
 import {
   activationParameters,

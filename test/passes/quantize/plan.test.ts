@@ -1,3 +1,4 @@
+// What a plan takes into integers, what it leaves in float and why, and which values share a scale.
 import { describe, expect, it } from 'vitest';
 import { createFacts } from '../../../src/analysis/inference.js';
 import { parseModel } from '../../../src/ir/text/parse.js';
