@@ -54,9 +54,7 @@ export function confusionBlock(
     : `the ${shown.length} of ${classes.length} classes with the most errors`;
   return {
     kind: 'matrix',
-    caption:
-      `Confusion matrix, ${which}. Rows: what it is. Columns, in the same order: what it was taken for` +
-      (others === 0 ? '' : '; the last: any other'),
+    caption: `Confusion matrix, ${which}. Rows: what it is. Columns, in the same order: what it was taken for${others === 0 ? '' : '; the last: any other'}`,
     description: 'Shaded by the share of the row; the diagonal is right.',
     rows: shown.map(named),
     columns: [...shown.map(named), ...rest],

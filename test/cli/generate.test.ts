@@ -55,7 +55,14 @@ describe('completion', () => {
     });
 
     it('offers flags, and the values of flags that have choices', () => {
-      expect(offered('mcompress slim --no')).toEqual(['--no-recipe', '--no-report', '--no-profile']);
+      expect(offered('mcompress slim --no')).toEqual([
+        '--no-recipe',
+        '--no-equalize',
+        '--no-refine',
+        '--no-bias-correction',
+        '--no-report',
+        '--no-profile',
+      ]);
       expect(offered('mcompress slim model.onnx --verify ')).toEqual(['off', 'end', 'each']);
       expect(offered('mcompress profile --optimization e')).toEqual(['extended']);
       expect(offered('mcompress inspect --verify ')).toEqual([]);

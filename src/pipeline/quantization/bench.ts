@@ -37,13 +37,18 @@ export function benchFacts({ decoded, shapes }: QuantizationBench): ModelFacts {
   return createFacts(decoded.model, { assumedSizes: assumedSizes(decoded.model, shapes, undefined) });
 }
 
-/** `feeds` up to `count`. */
-export async function* firstFeeds(feeds: AsyncIterable<TensorMap>, count: number): AsyncGenerator<TensorMap> {
-  let taken = 0;
+/** `count` of `feeds`, behind the first `skipped`. */
+export async function* firstFeeds(
+  feeds: AsyncIterable<TensorMap>,
+  count: number,
+  skipped = 0,
+): AsyncGenerator<TensorMap> {
+  let seen = 0;
   if (count <= 0) return;
   for await (const feed of feeds) {
+    if (seen++ < skipped) continue;
     yield feed;
-    if (++taken >= count) return;
+    if (seen >= skipped + count) return;
   }
 }
 

@@ -3,7 +3,7 @@ import type { WrittenModel } from '../../onnx/write.js';
 import { writeModel } from '../../onnx/write.js';
 import { basename } from 'node:path';
 import { applyQuantization, type AppliedQuantization } from './quantize.js';
-import { correctBiases } from './correct-biases.js';
+import { CORRECTION_SAMPLES, correctBiases } from './correct-biases.js';
 import { outputNoise } from './output-noise.js';
 import { floatsKey, type QuantizationRun } from './quantization-run.js';
 
@@ -16,8 +16,8 @@ export interface Candidate {
   readonly written: WrittenModel;
 }
 
-/** Samples on which corrected biases are judged. */
-const JUDGING_SAMPLES = 16;
+/** Samples on which corrected biases are judged: others than those that correct them, where there are so many. */
+const JUDGING_SAMPLES = 32;
 
 /**
  * Makes the candidate: the model stands in its form afterwards, and its file lies in the workspace. The same labels give the
@@ -51,7 +51,9 @@ const modelPath = ({ files }: WrittenModel): string => files.at(-1) ?? '';
 
 function noiseOf({ bench, files, outputs }: QuantizationRun, written: WrittenModel): Promise<number> {
   const models = { teacher: files.teacher, student: modelPath(written) };
-  return outputNoise(bench, models, { outputs, samples: Math.min(bench.samples, JUDGING_SAMPLES) });
+  const skipped = bench.samples >= CORRECTION_SAMPLES + JUDGING_SAMPLES ? CORRECTION_SAMPLES : 0;
+  const samples = Math.min(bench.samples - skipped, JUDGING_SAMPLES);
+  return outputNoise(bench, models, { outputs, samples, skipped });
 }
 
 /** Writes the model as it stands under the name of the result. */

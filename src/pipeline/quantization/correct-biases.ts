@@ -25,7 +25,7 @@ export async function productMeans(bench: QuantizationBench, products: readonly 
 }
 
 /** Both models see the same samples, so that few suffice: what differs is the error, not the samples. */
-const CORRECTION_SAMPLES = 32;
+export const CORRECTION_SAMPLES = 32;
 
 /** Corrects `biases` in place, level by level of the graph. */
 export async function correctBiases(

@@ -20,17 +20,27 @@ export function floatOutputs({ decoded }: QuantizationBench): string[] {
   );
 }
 
+export interface JudgedSamples {
+  /** Names of the outputs. */
+  readonly outputs: readonly string[];
+  readonly samples: number;
+  /** Samples in front of these. */
+  readonly skipped?: number;
+}
+
 /** Noise over signal of the outputs, the mean of them; an output that the student does not get right at all counts as 1. */
 export async function outputNoise(
   bench: QuantizationBench,
   models: ComparedModels,
-  { outputs, samples }: { readonly outputs: readonly string[]; readonly samples: number },
+  { outputs, samples, skipped = 0 }: JudgedSamples,
 ): Promise<number> {
   const specs = outputs.map((name): SignalErrorSpec => ({
     kind: 'signal-error',
     values: [`teacher/${name}`, `student/${name}`],
   }));
-  const states = await observe(bench.host, models, specs, firstFeeds(bench.feeds(), samples), { signal: bench.signal });
+  const states = await observe(bench.host, models, specs, firstFeeds(bench.feeds(), samples, skipped), {
+    signal: bench.signal,
+  });
   const shares = states.map((state) => {
     const noise = relativeNoise(state as SignalError);
     return Number.isFinite(noise) ? noise : 1;
