@@ -52,9 +52,10 @@ export function confusionBlock(
   const which = whole
     ? plural(shown.length, 'class', 'classes')
     : `the ${shown.length} of ${classes.length} classes with the most errors`;
+  const lastColumn = others === 0 ? '' : '; the last: any other';
   return {
     kind: 'matrix',
-    caption: `Confusion matrix, ${which}. Rows: what it is. Columns, in the same order: what it was taken for${others === 0 ? '' : '; the last: any other'}`,
+    caption: `Confusion matrix, ${which}. Rows: what it is. Columns, in the same order: what it was taken for${lastColumn}`,
     description: 'Shaded by the share of the row; the diagonal is right.',
     rows: shown.map(named),
     columns: [...shown.map(named), ...rest],
