@@ -8,6 +8,7 @@ import type { SlimReport } from '../report/report.js';
 import type { QuantizeReport } from '../report/quantize-report.js';
 import type { Line } from '../report/span.js';
 import type { TerminalOptions } from '../report/terminal.js';
+import { bestPath } from '../pipeline/best-path.js';
 import { isSpecial, STDIO, type Job } from './input-files.js';
 import type { FlagValues } from './parsed-flags.js';
 import { replaceFiles } from './replace-file.js';
@@ -22,9 +23,6 @@ export function destinationOf({ output }: Job, flags: FlagValues): Destination {
   if (output === STDIO) return 'stdout';
   return isSpecial(output) ? 'special' : 'file';
 }
-
-/** The best model of a run whose gate was not met: OUT itself is not touched, so that make does not take it for done. */
-export const bestPath = (output: string): string => `${output}.best.onnx`;
 
 /** Report files of a run that writes to `model`: `net.slim.onnx` → `net.slim.report.{html,md,json}`; those of `--report` before. */
 export function reportPaths(model: string, destination: Destination, flags: FlagValues): readonly string[] {

@@ -9,7 +9,7 @@ import type { Value } from '../ir/value.js';
 import type { DecodedModel } from '../onnx/decode.js';
 import { writeModel } from '../onnx/write.js';
 import { compareOutputs, type OutputAgreement, type Tolerance } from '../runtime/compare.js';
-import { RuntimeHost } from '../runtime/host.js';
+import type { RuntimeHost } from '../runtime/host.js';
 import { readFeedFlags } from '../runtime/user-feeds.js';
 import { isCarried, type TensorMap } from '../runtime/wire-tensor.js';
 import { namedShapes } from './freeze.js';
@@ -17,7 +17,8 @@ import { examinePair, timePair, type Measurement } from './measure.js';
 import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
 import { matchValues, type MatchedValue, type Matching } from './value-matching.js';
 import { Reference, type CheckResult } from './verification.js';
-import { Workspace } from './workspace.js';
+import { withRuntimeAndWorkspace } from './with-runtime.js';
+import type { Workspace } from './workspace.js';
 
 export interface ComparedFile {
   readonly decoded: DecodedModel;
@@ -65,18 +66,7 @@ export interface CompareOutcome {
 
 /** Compares two models. @throws InputError bad-feed; InterruptError; InternalError runtime-crashed */
 export async function compareModels(request: CompareRequest): Promise<CompareOutcome> {
-  const host = new RuntimeHost();
-  const workspace = await Workspace.create(undefined);
-  try {
-    return await compare(host, workspace, request);
-  } catch (error) {
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await host.dispose();
-    await workspace.dispose();
-  }
+  return withRuntimeAndWorkspace(request.signal, (host, workspace) => compare(host, workspace, request));
 }
 
 async function compare(host: RuntimeHost, workspace: Workspace, request: CompareRequest): Promise<CompareOutcome> {

@@ -1,11 +1,12 @@
 // Everything that `profile` measures of one model on ONNX Runtime: latency, load time, memory, time per node with and
 // without the runtime's fusions, and, when asked, every distinct layer alone.
 import { createFacts } from '../analysis/inference.js';
-import { InterruptError, invariant } from '../base/errors.js';
+import { invariant } from '../base/errors.js';
 import type { Model } from '../ir/model.js';
 import type { DecodedModel } from '../onnx/decode.js';
 import { findFeeds, type FeedSample, type FeedSearch } from '../runtime/find-feeds.js';
-import { RuntimeHost } from '../runtime/host.js';
+import type { RuntimeHost } from '../runtime/host.js';
+import { withRuntime } from './with-runtime.js';
 import { openLatencyTable, type LatencyTable } from '../runtime/latency-table.js';
 import { timeModel, type ModelTiming } from '../runtime/latency.js';
 import { layerTimer } from '../runtime/layer-timer.js';
@@ -67,16 +68,7 @@ const LOAD_BUDGET = 1500;
  * @throws InputError bad-feed, runtime-rejects, runtime-failed, unsupported; InternalError runtime-crashed; InterruptError
  */
 export async function profileOneModel(request: ProfileRequest): Promise<ProfileOutcome> {
-  const host = new RuntimeHost();
-  try {
-    return await measure(host, request);
-  } catch (error) {
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await host.dispose();
-  }
+  return withRuntime(request.signal, (host) => measure(host, request));
 }
 
 async function measure(host: RuntimeHost, request: ProfileRequest): Promise<ProfileOutcome> {

@@ -1,17 +1,18 @@
 // `calibrate`: the ranges that the values of a model have over samples, as a cache.
 import { createHash } from 'node:crypto';
 import { createFacts } from '../../analysis/inference.js';
-import { InputError, InterruptError, UsageError } from '../../base/errors.js';
+import { InputError, UsageError } from '../../base/errors.js';
 import type { DataSet, Sample } from '../../data/data-set.js';
 import type { RangeState } from '../../fit/range.js';
 import type { Value } from '../../ir/value.js';
 import type { DecodedModel } from '../../onnx/decode.js';
-import { RuntimeHost } from '../../runtime/host.js';
+import type { RuntimeHost } from '../../runtime/host.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import { externalBytes, type ComparedFile } from '../compare-models.js';
 import { namedShapes } from '../freeze.js';
 import { assumedSizes, digestFiles, type FileDigest } from '../model-facts.js';
-import { Workspace } from '../workspace.js';
+import { withRuntimeAndWorkspace } from '../with-runtime.js';
+import type { Workspace } from '../workspace.js';
 import type { CalibrationCache, SamplePart } from './cache.js';
 import { calibratedValues } from './calibrated-values.js';
 import { DATA_FREE_SAMPLES, dataFreeShapes, dataFreeWarning, normalizeBySample, randomSamples } from './data-free.js';
@@ -50,18 +51,7 @@ const CHECKED_SAMPLES = 8;
  *   bad-data (no sample), and as `observeRanges`; InterruptError
  */
 export async function calibrateModel(request: CalibrateRequest): Promise<CalibrateOutcome> {
-  const host = new RuntimeHost();
-  const workspace = await Workspace.create(undefined);
-  try {
-    return await calibrate(host, workspace, request);
-  } catch (error) {
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await host.dispose();
-    await workspace.dispose();
-  }
+  return withRuntimeAndWorkspace(request.signal, (host, workspace) => calibrate(host, workspace, request));
 }
 
 async function calibrate(

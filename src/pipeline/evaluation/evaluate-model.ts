@@ -1,7 +1,8 @@
 // `eval`: a model on data, alone or against a reference on the same samples.
-import { InterruptError, UsageError } from '../../base/errors.js';
+import { UsageError } from '../../base/errors.js';
 import type { DataSet, Skipped, StreamOptions } from '../../data/data-set.js';
-import { RuntimeHost } from '../../runtime/host.js';
+import type { RuntimeHost } from '../../runtime/host.js';
+import { withRuntime } from '../with-runtime.js';
 import { externalBytes, type ComparedFile } from '../compare-models.js';
 import { digestFiles, type FileDigest } from '../model-facts.js';
 import type { Answers } from './answers.js';
@@ -64,16 +65,7 @@ export async function evaluateModel(request: EvaluateRequest): Promise<EvaluateO
     throw new UsageError('conflict', '--max-drop compares with a reference, and there is none', {
       fix: 'name the original with --reference',
     });
-  const host = new RuntimeHost();
-  try {
-    return await evaluate(host, request);
-  } catch (error) {
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await host.dispose();
-  }
+  return withRuntime(request.signal, (host) => evaluate(host, request));
 }
 
 async function evaluate(host: RuntimeHost, request: EvaluateRequest): Promise<EvaluateOutcome> {

@@ -1,12 +1,10 @@
 // The best model of a search so far, beside the output, so that a run that is ended early leaves it there. It goes when the
 // result is published.
 import { rm } from 'node:fs/promises';
+import { bestPath } from '../best-path.js';
 import { realPath } from '../input-guard.js';
 import { writeModel } from '../../onnx/write.js';
 import type { QuantizationRun } from './quantization-run.js';
-
-/** Where the best model lies while the search goes on, and where the command line puts one that misses its gate. */
-export const bestPath = (output: string): string => `${output}.best.onnx`;
 
 /** Writes the model as it stands; nothing where nothing will be published. */
 export async function keepBest({ bench, request }: QuantizationRun): Promise<void> {

@@ -1,0 +1,34 @@
+// ONNX Runtime, and a folder for files, for the time of one piece of work: both are gone afterwards, however it ends.
+import { InterruptError } from '../base/errors.js';
+import { RuntimeHost } from '../runtime/host.js';
+import { Workspace } from './workspace.js';
+
+/**
+ * Runs `work` with a host that is disposed of afterwards. What goes wrong once `signal` has fired is an interruption.
+ * @throws InterruptError, and what `work` throws
+ */
+export async function withRuntime<T>(signal: AbortSignal, work: (host: RuntimeHost) => Promise<T>): Promise<T> {
+  const host = new RuntimeHost();
+  try {
+    return await work(host);
+  } catch (error) {
+    throw signal.aborted && !(error instanceof InterruptError)
+      ? new InterruptError('interrupted', { cause: error })
+      : error;
+  } finally {
+    await host.dispose();
+  }
+}
+
+/** As `withRuntime`, with a temporary folder besides. @throws as `withRuntime`; InputError not-writable */
+export async function withRuntimeAndWorkspace<T>(
+  signal: AbortSignal,
+  work: (host: RuntimeHost, workspace: Workspace) => Promise<T>,
+): Promise<T> {
+  const workspace = await Workspace.create(undefined);
+  try {
+    return await withRuntime(signal, (host) => work(host, workspace));
+  } finally {
+    await workspace.dispose();
+  }
+}
