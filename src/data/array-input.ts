@@ -25,6 +25,15 @@ export function exactDims(dims: Dims, port: InputPort): Dims | undefined {
   return fits(dims, restOf(port)) ? dims : undefined;
 }
 
+/**
+ * Dims of the feed that one sample of `dims` makes: the batch axis is put in front where it was left away. Inputs that have
+ * none there (scalars, states of recurrent layers) take samples as they are.
+ */
+export function feedDims(dims: Dims, port: InputPort): Dims | undefined {
+  const exact = port.dims.length > 0 ? exactDims(dims, port) : undefined;
+  return exact ? [1, ...exact] : fits(dims, port.dims) ? dims : undefined;
+}
+
 /** The axes of a picture in an array of `dims`: [height, width], or with 1, 3 or 4 channels first or last. */
 export function pictureDims(dims: Dims, port: InputPort): Omit<Picture, 'data'> | undefined {
   const inner = dims.length === 4 && dims[0] === 1 ? dims.slice(1) : dims;
@@ -44,6 +53,7 @@ export function pictureDims(dims: Dims, port: InputPort): Omit<Picture, 'data'> 
  */
 export function sampleAxis(dims: Dims, port: InputPort): 'many' | 'one' | undefined {
   if (dims.length === port.dims.length && fits(dims.slice(1), restOf(port))) return 'many';
+  if (dims.length > 0 && fits(dims.slice(1), port.dims)) return 'many';
   if (exactDims(dims, port)) return 'one';
   if (dims.length > 2 && pictureDims(dims.slice(1), port)) return 'many';
   return pictureDims(dims, port) ? 'one' : undefined;

@@ -12,7 +12,7 @@ export interface Batch {
 
 /**
  * Batches of `size` samples; the last one may be smaller, and one ends early where the next sample has other dims.
- * Inputs without a batch axis (scalars) are those of the first sample: samples whose values differ there go separate ways.
+ * Samples of inputs without a batch axis of 1 in front (scalars, states) go separate ways.
  */
 export async function* batches(samples: AsyncIterable<Sample>, size: number): AsyncGenerator<Batch> {
   let waiting: Sample[] = [];
@@ -36,7 +36,7 @@ function joinable(a: Sample, b: Sample): boolean {
     const other = b.feeds.get(name);
     return (
       other !== undefined &&
-      tensor.dims.length > 0 &&
+      tensor.dims[0] === 1 &&
       other.dims.length === tensor.dims.length &&
       tensor.dims.every((dim, axis) => axis === 0 || dim === other.dims[axis])
     );

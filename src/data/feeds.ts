@@ -1,7 +1,7 @@
 // From a stored sample to the feeds of the model.
 import { isFloat, isNumeric } from '../tensor/dtype.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { castTensor, describeArray, exactDims, pictureDims } from './array-input.js';
+import { castTensor, describeArray, exactDims, feedDims, pictureDims } from './array-input.js';
 import type { InputPort } from './data-set.js';
 import { pictureInput, pictureTensor, type PictureInput } from './picture-input.js';
 import { parsePreprocess, type Preprocess, type PreprocessSettings } from './preprocess.js';
@@ -34,19 +34,23 @@ export interface FeedMaker {
  */
 export function createFeedMaker(inputs: readonly InputPort[], preprocess: Preprocess | undefined): FeedMaker {
   const ports = new Map(inputs.map((port) => [port.name, port]));
-  const pictured = inputs.find((port) => port.dims.length === 4) ?? inputs[0];
-  const chosen = preprocess ?? parsePreprocess(assumedPreset(pictured));
-  const takers = new Map(inputs.map((port) => [port.name, pictureInput(port, chosen.settings)]));
+  const pictured = pictureInputs(inputs);
+  const chosen = preprocess ?? parsePreprocess(assumedPreset(pictured[0]));
+  const takers = new Map(pictured.map((port) => [port.name, pictureInput(port, chosen.settings)]));
   const raw = parsePreprocess('raw').settings;
 
-  const fromPicture = (picture: Picture, port: InputPort, facts: FeedFacts, name: string): Tensor => {
+  const fromPicture = (
+    picture: Picture,
+    port: InputPort,
+    { facts, name, origin }: { facts: FeedFacts; name: string; origin: 'file' | 'array' },
+  ): Tensor => {
     const taker = takers.get(port.name);
     if (!taker) throw badData(name, notForPictures(port), { fix: 'give .npy or .npz files, or a module' });
     const plain = !(picture.data instanceof Uint8Array) && preprocess === undefined;
     if (!plain && preprocess === undefined) facts.assumed = chosen.preset;
     facts.enlarged ||= isEnlarged(picture, taker);
     const settings: PreprocessSettings = plain ? { ...raw, layout: chosen.settings.layout } : chosen.settings;
-    return pictureTensor(picture, taker, settings, name);
+    return pictureTensor(picture, taker, origin === 'array' ? ownSize(settings, taker) : settings, name);
   };
 
   const fromArray = (array: Tensor, port: InputPort, facts: FeedFacts, name: string): Tensor => {
@@ -54,10 +58,10 @@ export function createFeedMaker(inputs: readonly InputPort[], preprocess: Prepro
     const shape = takers.get(port.name) ? pictureDims(array.dims, port) : undefined;
     const asPicture =
       shape && (array.dtype === 'uint8' || (isFloat(array.dtype) && (preprocess || !exactDims(array.dims, port))));
-    if (asPicture) return fromPicture({ ...shape, data: pictureData(array) }, port, facts, name);
-    const dims = exactDims(array.dims, port);
+    if (asPicture) return fromPicture({ ...shape, data: pictureData(array) }, port, { facts, name, origin: 'array' });
+    const dims = feedDims(array.dims, port);
     if (!dims) throw misfit(array, port, name);
-    return castTensor(array, port.dtype, [1, ...dims]);
+    return castTensor(array, port.dtype, dims);
   };
 
   return {
@@ -70,7 +74,10 @@ export function createFeedMaker(inputs: readonly InputPort[], preprocess: Prepro
           throw badData(name, `the model takes ${inputs.length} inputs, a picture is one`, {
             fix: 'give .npz files with an array per input, or a module',
           });
-        return { feeds: new Map([[port.name, fromPicture(sample.picture, port, facts, name)]]), facts };
+        return {
+          feeds: new Map([[port.name, fromPicture(sample.picture, port, { facts, name, origin: 'file' })]]),
+          facts,
+        };
       }
       const feeds = new Map<string, Tensor>();
       for (const [key, array] of namedArrays(sample.arrays, ports, name))
@@ -80,9 +87,20 @@ export function createFeedMaker(inputs: readonly InputPort[], preprocess: Prepro
   };
 }
 
+/** Inputs that may take pictures: those of four axes; without one, the first. */
+function pictureInputs(inputs: readonly InputPort[]): readonly InputPort[] {
+  const planar = inputs.filter((port) => port.dims.length === 4);
+  return planar.length > 0 ? planar : inputs.slice(0, 1);
+}
+
 function assumedPreset(port: InputPort | undefined): string {
   if (port && !isFloat(port.dtype)) return 'raw';
   return port?.dims.length === 3 || port?.dims[1] === 1 || port?.dims[3] === 1 ? 'unit' : 'imagenet';
+}
+
+/** Arrays were made for the model: where it leaves the size open, theirs is the right one. */
+function ownSize(settings: PreprocessSettings, { height, width }: PictureInput): PreprocessSettings {
+  return height === undefined && width === undefined ? { ...settings, resize: { kind: 'none' } } : settings;
 }
 
 function isEnlarged(picture: Picture, { height = 0, width = 0 }: PictureInput): boolean {

@@ -67,6 +67,18 @@ describe('.npy', () => {
     expect((await open(folder.write('c.npy', npy('uint8', [7, 2, 2], range(28))), { inputs: gray })).size).toBe(7);
   });
 
+  it('keeps its own size where the model leaves it open', async () => {
+    const inputs = [port(['n', 3, 'h', 'w'])];
+    const path = folder.write('open.npy', npy('float32', [2, 3, 4, 5], range(120)));
+    for (const options of [{}, { preprocess: raw }, { preprocess: parsePreprocess('imagenet') }]) {
+      const samples = await collect(await open(path, { inputs, ...options }));
+      expect(samples.map(({ feeds }) => feeds.get('x')?.dims)).toEqual([
+        [1, 3, 4, 5],
+        [1, 3, 4, 5],
+      ]);
+    }
+  });
+
   it('is cast to the type of the input', async () => {
     const path = folder.write('ids.npy', npy('int32', [2, 4], range(8)));
     const [sample] = await collect(await open(path, { inputs: [{ name: 'ids', dtype: 'int64', dims: ['n', 4] }] }));
@@ -115,6 +127,21 @@ describe('.npz', () => {
     expect(await failure(open(folder.write('u.npz', uneven), { inputs }))).toMatchObject({
       message: 'the arrays hold different numbers of samples: 2, 3',
     });
+  });
+
+  it('takes inputs without a batch axis in front as they are', async () => {
+    const inputs = [port(['n', 4]), port([2, 'n', 3], 'state'), { name: 'rate', dtype: 'int64', dims: [] } as const];
+    const arrays = {
+      x: npy('float32', [2, 4], range(8)),
+      state: npy('float32', [2, 2, 1, 3], range(12)),
+      rate: npy('int64', [2], [16000, 8000]),
+    };
+    const samples = await collect(await open(folder.write('states.npz', npz(arrays)), { inputs }));
+    expect(samples.map(({ feeds }) => [...feeds.values()].map(({ dims }) => dims))).toEqual([
+      [[1, 4], [2, 1, 3], []],
+      [[1, 4], [2, 1, 3], []],
+    ]);
+    expect(samples[1] && [valuesOf(samples[1], 'state'), valuesOf(samples[1], 'rate')]).toEqual([range(6, 6), [8000]]);
   });
 
   it('holds parts, as the files of Keras', async () => {
