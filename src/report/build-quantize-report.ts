@@ -111,15 +111,22 @@ function speedOf(
   return measurement ? 'measured' : 'not-measured';
 }
 
-function layerReport({ node, opType, form, reason, fused, signalToNoise, saturating }: QuantizedNode): QuantizeLayer {
+const finite = (value: number | undefined): number | undefined =>
+  value !== undefined && Number.isFinite(value) ? value : undefined;
+
+function layerReport(layer: QuantizedNode): QuantizeLayer {
+  const { node, opType, form, reason, measured, fused, signalToNoise, saturating } = layer;
   return {
     name: node,
     opType,
     form,
     code: reason,
     message: reason && floatReason(reason),
+    int8Us: measured?.us?.int8,
+    floatUs: measured?.us?.float,
+    outputsDb: finite(measured?.outputsDb),
     fused: fused === undefined ? undefined : fused ? 'fused' : 'not-fused',
-    signalToNoiseDb: signalToNoise !== undefined && Number.isFinite(signalToNoise) ? signalToNoise : undefined,
+    signalToNoiseDb: finite(signalToNoise),
     saturating,
   };
 }

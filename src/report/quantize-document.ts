@@ -23,9 +23,11 @@ import {
   DATA_FREE_TEXT,
   floatGroups,
   fusedCount,
+  groupMeasuredText,
   keptText,
   lossText,
   maxDropText,
+  measuredText,
   saturationText,
 } from './quantize-words.js';
 import { baselineBlock } from './slim-document.js';
@@ -114,12 +116,18 @@ export function floatTable(report: QuantizeReport): Block | undefined {
   return tableBlock(
     'In float, and why',
     'open',
-    [left('why'), right('layers'), left('operators', 2), left('where', 1)],
-    floatGroups(report).map(({ code, message, layers, opTypes }) => [
-      `${message} [${code}]`,
-      String(layers.length),
-      someNames(opTypes, 4),
-      name(someNames(layers, 2)),
+    [left('why'), right('layers'), left('measured'), left('operators', 2), left('where', 1)],
+    floatGroups(report).map((group) => [
+      `${group.message} [${group.code}]`,
+      String(group.layers.length),
+      groupMeasuredText(group),
+      someNames(group.opTypes, 4),
+      name(
+        someNames(
+          group.layers.map((layer) => layer.name),
+          2,
+        ),
+      ),
     ]),
   );
 }
@@ -147,8 +155,8 @@ function integerBlocks(report: QuantizeReport): (Block | undefined)[] {
   ];
 }
 
-function searchTable({ search }: QuantizeReport): Block | undefined {
-  if (search.length < 2) return undefined;
+function searchTable({ search, kept }: QuantizeReport): Block | undefined {
+  if (search.length < (kept === 'original' ? 1 : 2)) return undefined;
   return tableBlock(
     'Candidates in the order in which they were scored',
     'open',
@@ -196,6 +204,7 @@ export function layerTable({ layers }: QuantizeReport, shown: 'open' | 'folded')
       right('signal to noise'),
       right('could overflow', 3),
       left('why', 1),
+      left('measured'),
     ],
     layers.map((layer) => [
       name(layer.name),
@@ -204,6 +213,7 @@ export function layerTable({ layers }: QuantizeReport, shown: 'open' | 'folded')
       decibels(layer.signalToNoiseDb),
       given(layer.saturating, (part) => (part === 0 ? '' : `${share(part, 1)} of channels`)),
       layer.message ?? '',
+      measuredText(layer),
     ]),
   );
 }

@@ -14,6 +14,13 @@ const LAYER = object(
     form: choice(['int8', 'float'], 'What it was made'),
     code: maybe(words('Code of the reason for float')),
     message: maybe(words('The reason')),
+    int8Us: maybe(
+      real('Microseconds per run on integers, where it stands in the model, for a layer in float', { min: 0 }),
+    ),
+    floatUs: maybe(real('Microseconds per run in float there', { min: 0 })),
+    outputsDb: maybe(
+      real('Signal to noise of the outputs of the model with only this layer on integers, for a layer in float, dB'),
+    ),
     fused: maybe(
       choice(
         ['fused', 'not-fused'],

@@ -1,12 +1,12 @@
 // What a quantization run has to say, in words, the same in every form: why layers are float, gates, what was kept.
-import type { FloatCode } from '../passes/quantize/int8-operators.js';
+import type { FloatReason } from '../pipeline/quantization/outcome.js';
 import { gateSentence, lossValue } from './eval-words.js';
 import type { Tone } from './figures.js';
-import { figure, given, plural } from './format.js';
-import type { QuantizeReport } from './quantize-report.js';
+import { change, figure, given, plural } from './format.js';
+import type { QuantizeLayer, QuantizeReport } from './quantize-report.js';
 
 /** Why a layer stays in float, as a clause about it. */
-const FLOAT_REASONS: Readonly<Record<FloatCode | 'slower' | 'loss', string>> = {
+const FLOAT_REASONS: Readonly<Record<FloatReason, string>> = {
   'no-int8-kernel': 'ONNX Runtime has no integer kernel for this operator',
   'weights-not-constant': 'its weights are computed while the model runs',
   grouped: 'a convolution of many groups is slower on integers than in float',
@@ -15,14 +15,31 @@ const FLOAT_REASONS: Readonly<Record<FloatCode | 'slower' | 'loss', string>> = {
   'resize-mode': 'only Resize with mode nearest runs on integers',
   'float-neighbours': 'what it reads or what reads it is float: the way to integers and back would cost more than it',
   'not-float32': 'it does not compute in float32',
-  'few-channels': 'with so few channels it is slower on integers than in float',
   asked: 'kept in float as asked (--float)',
   'last-activation': 'it gives the last scores: as float it costs little and keeps their digits',
   'slower-on-integers': 'the integer kernel was measured slower than the float one',
   'no-range': 'a value that it needs was not seen in calibration',
   slower: 'given back to float: the model was measured slower with it on integers',
   loss: 'given back to float to hold --max-drop',
+  unsound: 'the model prepared for integers computes something else',
 };
+
+/** Reasons that figures of the run stand for; the others are rules of the runtime, or of what stands around a layer. */
+const MEASURED_REASONS: ReadonlySet<string> = new Set<FloatReason>(['grouped', 'slower', 'loss']);
+
+type Measured = Pick<QuantizeLayer, 'form' | 'code' | 'int8Us' | 'floatUs' | 'outputsDb'>;
+
+/** What float rests on: `float 31 µs, int8 44 µs`, `outputs at 12.1 dB with only it on integers`; empty for rules. */
+export function measuredText({ form, code = '', int8Us, floatUs, outputsDb }: Measured): string {
+  if (form !== 'float' || !MEASURED_REASONS.has(code)) return '';
+  const times = int8Us === undefined || floatUs === undefined ? [] : [timesText(floatUs, int8Us)];
+  const noise = outputsDb === undefined ? [] : [`outputs at ${outputsDb.toFixed(1)} dB with only it on integers`];
+  const figures = code === 'loss' ? [...noise, ...times] : times;
+  return figures.length === 0 ? 'not measured' : figures.join('; ');
+}
+
+const microseconds = (us: number): string => `${us < 10 ? us.toFixed(1) : us.toFixed(0)} µs`;
+const timesText = (float: number, int8: number): string => `float ${microseconds(float)}, int8 ${microseconds(int8)}`;
 
 export const floatReason = (code: keyof typeof FLOAT_REASONS): string => FLOAT_REASONS[code];
 
@@ -34,25 +51,37 @@ export const DATA_FREE_TEXT =
 export const fusedCount = ({ fusion: { fused, planned } }: QuantizeReport): string =>
   fused === planned ? `all ${plural(planned, 'layer')}` : `${fused} of ${plural(planned, 'layer')}`;
 
-/** Layers that were planned as integers and run so, and those in float, by reason. */
+/** Layers in float for one reason. */
 export interface FloatGroup {
   readonly code: string;
   readonly message: string;
-  readonly layers: readonly string[];
+  readonly layers: readonly QuantizeLayer[];
   readonly opTypes: readonly string[];
 }
 
 /** Float layers by reason, most layers first. */
 export function floatGroups({ layers }: QuantizeReport): FloatGroup[] {
-  const groups = new Map<string, { code: string; message: string; layers: string[]; opTypes: string[] }>();
-  for (const { name, opType, form, code = 'unknown', message = 'no reason is known' } of layers) {
+  const groups = new Map<string, { code: string; message: string; layers: QuantizeLayer[]; opTypes: string[] }>();
+  for (const layer of layers) {
+    const { opType, form, code = 'unknown', message = 'no reason is known' } = layer;
     if (form !== 'float') continue;
     const group = groups.get(code) ?? { code, message, layers: [], opTypes: [] };
-    group.layers.push(name);
+    group.layers.push(layer);
     if (!group.opTypes.includes(opType)) group.opTypes.push(opType);
     groups.set(code, group);
   }
   return [...groups.values()].toSorted((a, b) => b.layers.length - a.layers.length);
+}
+
+/** What was measured of a group: its figures where it is one layer, the sum of the times of more. */
+export function groupMeasuredText({ layers }: FloatGroup): string {
+  const [first, ...others] = layers;
+  if (!first || others.length === 0) return first ? measuredText(first) : '';
+  const timed = layers.filter(({ int8Us, floatUs }) => int8Us !== undefined && floatUs !== undefined);
+  const sum = (key: 'int8Us' | 'floatUs'): number => timed.reduce((total, layer) => total + (layer[key] ?? 0), 0);
+  if (timed.length === 0)
+    return layers.some((layer) => layer.outputsDb !== undefined) ? 'layer by layer below' : measuredText(first);
+  return `${timed.length === layers.length ? 'all of them' : `${timed.length} of them`}: ${timesText(sum('floatUs'), sum('int8Us'))}`;
 }
 
 /** What became of the model, where it is not simply int8; undefined where it is. */
@@ -74,7 +103,7 @@ export function keptText({
       const why = codes.has('loss')
         ? `none of the ${plural(search.length, 'candidate')} that were scored was faster and held --max-drop`
         : codes.has('slower')
-          ? 'with any of it the model was measured slower'
+          ? `with any of it the model was measured slower${given(search[0]?.latencyRatio, (ratio) => ` (time ${change(1, ratio)})`)}`
           : 'the warnings say why';
       return { text: `Nothing of int8 was kept: ${why}. What is written is the float model, slimmed.`, tone: 'warn' };
     }

@@ -4,7 +4,15 @@ import { depthChart } from '../../src/report/depth-chart.js';
 import type { DepthBlock } from '../../src/report/document.js';
 import type { QuantizeReport } from '../../src/report/quantize-report.js';
 import { quantizeLines } from '../../src/report/quantize-terminal.js';
-import { floatGroups, keptText, lossText, missedText, saturationText } from '../../src/report/quantize-words.js';
+import {
+  floatGroups,
+  groupMeasuredText,
+  keptText,
+  lossText,
+  measuredText,
+  missedText,
+  saturationText,
+} from '../../src/report/quantize-words.js';
 import { renderReportFile } from '../../src/report/render.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
@@ -69,6 +77,41 @@ describe('the terminal view', () => {
     expect(text).toContain('ONNX Runtime has no integer kernel for this operator [no-int8-kernel]');
     expect(text).toContain('/features/features.52/conv/Conv');
     expect(text).toContain('given back to float to hold --max-drop');
+  });
+});
+
+describe('what float rests on', () => {
+  const of = (code: string, figures: Partial<QuantizeReport['layers'][number]> = {}): string =>
+    measuredText({ form: 'float', code, ...figures });
+
+  it('figures where there are some, and plainly nothing where there are none', () => {
+    expect(of('slower', { int8Us: 44.2, floatUs: 3.14 })).toBe('float 3.1 µs, int8 44 µs');
+    expect(of('loss', { outputsDb: 12.1 })).toBe('outputs at 12.1 dB with only it on integers');
+    expect(of('loss', { outputsDb: 12.1, int8Us: 1, floatUs: 2 })).toContain('integers; float 2.0 µs, int8 1.0 µs');
+    for (const code of ['grouped', 'slower', 'loss']) expect(of(code)).toBe('not measured');
+  });
+
+  it('rules of the runtime need no figure', () => {
+    expect(of('no-int8-kernel')).toBe('');
+    expect(measuredText({ form: 'int8' })).toBe('');
+  });
+
+  it('stands beside the reason', () => {
+    const text = renderReportFile(missedQuantize(), 'r.md') ?? '';
+    expect(text).toMatch(/slower\W+ \| 1 \| float 31 µs, int8 44 µs \|/);
+    expect(text).toMatch(/loss\W+ \| 1 \| outputs at 12\.1 dB with only it on integers \|/);
+  });
+
+  it('sums the times of several layers', () => {
+    const one = { name: 'a', opType: 'Conv', form: 'float', code: 'grouped', int8Us: 30, floatUs: 20 } as const;
+    const timed = floatGroups({ ...sampleQuantize(), layers: [one, one] })[0];
+    expect(timed && groupMeasuredText(timed)).toBe('all of them: float 40 µs, int8 60 µs');
+    const { int8Us, floatUs, ...bare } = one;
+    expect([int8Us, floatUs]).toEqual([30, 20]);
+    const mixed = floatGroups({ ...sampleQuantize(), layers: [one, bare] })[0];
+    expect(mixed && groupMeasuredText(mixed)).toBe('1 of them: float 20 µs, int8 30 µs');
+    const untimed = floatGroups({ ...sampleQuantize(), layers: [bare, bare] })[0];
+    expect(untimed && groupMeasuredText(untimed)).toBe('not measured');
   });
 });
 

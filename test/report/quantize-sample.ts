@@ -122,6 +122,7 @@ export function missedQuantize(): QuantizeReport {
     form: 'float',
     code,
     message: floatReason(code === 'slower' ? 'slower' : 'loss'),
+    ...(code === 'slower' ? { int8Us: 44.2, floatUs: 31 } : { outputsDb: 12.1 }),
   }));
   const [first, ...rest] = sample.layers;
   return {

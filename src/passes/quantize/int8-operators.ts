@@ -21,7 +21,6 @@ export type FloatCode =
   | 'resize-mode'
   | 'float-neighbours'
   | 'not-float32'
-  | 'few-channels'
   | 'asked'
   | 'last-activation'
   | 'slower-on-integers'
@@ -35,6 +34,8 @@ export interface Int8Operator {
   data?(node: Node): readonly number[];
   /** Why this node cannot run on integers, if so. */
   refuse?(node: Node, facts: Facts): FloatCode | undefined;
+  /** Why this node is taken to be slower on integers, if so: a rule that measurements may overrule. */
+  slower?(node: Node): FloatCode | undefined;
 }
 
 const everyInput = (node: Node): readonly number[] => node.inputs.map((_, i) => i);
@@ -57,11 +58,13 @@ const conv: Int8Operator = {
   refuse: (node) => {
     const weights = node.inputs[1]?.constant;
     if (!weights) return 'weights-not-constant';
-    const [outputs = 0, inputs = 0] = weights.dims;
+    return hasFoldableBias(node, weights.dims[0]) ? undefined : 'bias';
+  },
+  slower: (node) => {
+    const [outputs = 0, inputs = 0] = node.inputs[1]?.constant?.dims ?? [];
     const group = node.int('group', 1);
     const isDepthwise = inputs === 1 && group === outputs;
-    if (group >= FEWEST_SLOW_GROUPS && !isDepthwise) return 'grouped';
-    return hasFoldableBias(node, outputs) ? undefined : 'bias';
+    return group >= FEWEST_SLOW_GROUPS && !isDepthwise ? 'grouped' : undefined;
   },
 };
 

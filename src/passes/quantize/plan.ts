@@ -19,6 +19,8 @@ export interface PlannedNode {
   readonly outputs: readonly Value[];
   /** `float`: the product is scaled back by the runtime, nothing is quantized behind it (the last layer). */
   readonly result: 'integers' | 'float';
+  /** The rule by which it is taken to be slower on integers than in float. */
+  readonly slower: FloatCode | undefined;
 }
 
 /** Values of one scale and zero point. */
@@ -95,6 +97,7 @@ function candidateOf(
     inputs: inputs.filter((value) => value.constant === undefined),
     outputs: activation ? [last] : node.outputs.filter((value): value is Value => value !== undefined),
     result: isFloatResult && graph === node.graph ? 'float' : 'integers',
+    slower: operator.slower?.(node),
   };
 }
 

@@ -11,11 +11,11 @@ import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
 import type { SlimOutcome } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
 import { makeCandidate, resultName } from './candidate.js';
-import { nodeRows, proveCandidate, valueRows } from './node-rows.js';
+import { findingOf, nodeRows, proveCandidate, valueRows } from './node-rows.js';
 import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
 import type { QuantizationRun } from './quantization-run.js';
 import type { Score, Scorer } from './score-candidate.js';
-import type { Choice } from './search.js';
+import { NOTHING_CHOSEN, type Choice } from './search.js';
 import { dropBest } from './search-best.js';
 import { timeCandidate } from './speed.js';
 
@@ -124,7 +124,6 @@ async function keepFloat(run: QuantizationRun, conclusion: Conclusion): Promise<
   const written = await writeModel(decoded.document, decoded.model, bench.workspace.path(resultName(request)), {
     externalData: request.externalData,
   });
-  const reasons = new Map([...choice.found]);
   return {
     decoded,
     written,
@@ -132,7 +131,7 @@ async function keepFloat(run: QuantizationRun, conclusion: Conclusion): Promise<
     timing: isSlimmed ? speed?.original : undefined,
     details: {
       kept: 'original',
-      nodes: floatRows(run, reasons),
+      nodes: floatRows(run, choice),
       values: [],
       proof: NOTHING_PROVED,
       equalizedLayers: 0,
@@ -142,17 +141,16 @@ async function keepFloat(run: QuantizationRun, conclusion: Conclusion): Promise<
 }
 
 /** Every node that could have run on integers, and why it does not. */
-function floatRows(
-  { preparation: { plan }, asked }: QuantizationRun,
-  found: ReadonlyMap<string, 'slower' | 'loss'>,
-): QuantizeOutcome['nodes'] {
+function floatRows(run: QuantizationRun, choice: Choice): QuantizeOutcome['nodes'] {
+  const { plan } = run.preparation;
+  const otherwise = choice === NOTHING_CHOSEN ? 'unsound' : 'slower';
   const row = { form: 'float', fused: undefined, signalToNoise: undefined } as const;
   return [
     ...plan.nodes.map(({ node: { label, opType } }) => ({
       node: label,
       opType,
       ...row,
-      reason: asked.has(label) ? ('asked' as const) : (found.get(label) ?? ('slower' as const)),
+      ...findingOf(run, label, { found: choice.found, otherwise }),
     })),
     ...[...plan.floats].map(([{ label, opType }, reason]) => ({ node: label, opType, ...row, reason })),
   ];

@@ -4,9 +4,9 @@ import type { Value } from '../../ir/value.js';
 import type { PlannedNode } from '../../passes/quantize/plan.js';
 import { proveFusion, type FusionProof } from '../fusion-proof.js';
 import type { Candidate } from './candidate.js';
-import type { QuantizedNode, QuantizedValue } from './outcome.js';
+import type { FloatReason, QuantizedNode, QuantizedValue } from './outcome.js';
 import { valueSignalToNoise, type PairedValue } from './output-noise.js';
-import type { QuantizationRun } from './quantization-run.js';
+import type { FloatFinding, QuantizationRun } from './quantization-run.js';
 import { saturatingShare } from './saturation.js';
 
 /** Samples that the signal to noise of nodes is taken on. */
@@ -52,7 +52,10 @@ export async function nodeRows(
     });
   });
   for (const [node, code] of plan.floats) {
-    const reason = code === 'asked' && !run.asked.has(node.label) ? (found.get(node.label) ?? 'loss') : code;
+    const { reason, measured } =
+      code === 'asked'
+        ? findingOf(run, node.label, { found, otherwise: 'loss' })
+        : { reason: code, measured: undefined };
     // What was not planned at first was not calibrated either.
     const first = reason === 'no-range' ? run.preparation.plan.floats.get(node) : undefined;
     rows.set(node, {
@@ -60,6 +63,7 @@ export async function nodeRows(
       opType: node.opType,
       form: 'float',
       reason: first ?? reason,
+      measured,
       fused: undefined,
       signalToNoise: undefined,
     });
@@ -67,9 +71,19 @@ export async function nodeRows(
   return run.bench.decoded.model.graph.nodes().flatMap((node) => rows.get(node) ?? []);
 }
 
+/** Why the node of this label, which could run on integers, does not. */
+export function findingOf(
+  { asked, ruled }: QuantizationRun,
+  label: string,
+  { found, otherwise }: { readonly found: RowFacts['found']; readonly otherwise: FloatReason },
+): FloatFinding {
+  if (asked.has(label)) return { reason: 'asked', measured: undefined };
+  return ruled.get(label) ?? found.get(label) ?? { reason: otherwise, measured: undefined };
+}
+
 export interface RowFacts {
   readonly proof: FusionProof;
-  readonly found: ReadonlyMap<string, 'slower' | 'loss'>;
+  readonly found: ReadonlyMap<string, FloatFinding>;
 }
 
 /** Signal to noise of the result of each planned node, dB; the model stands in the form of the plan. */

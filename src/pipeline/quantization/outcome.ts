@@ -53,13 +53,26 @@ export interface QuantizeRequest {
   readonly onStage?: (text: string) => void;
 }
 
+/** What was measured of a node that stays in float. */
+export interface FloatMeasure {
+  /** Microseconds per run where it stands in the model, conversions around it included. */
+  readonly us?: { readonly int8: number; readonly float: number };
+  /** Signal to noise of the outputs of the model with only this node on integers, dB. */
+  readonly outputsDb?: number;
+}
+
+/** `slower`, `loss`: found by the search. `unsound`: the prepared model computes something else. */
+export type FloatReason = FloatCode | 'slower' | 'loss' | 'unsound';
+
 /** One node of the float model that could be thought of for integers. */
 export interface QuantizedNode {
   readonly node: string;
   readonly opType: string;
   readonly form: 'int8' | 'float';
-  /** Why it is float; `slower` and `loss` come from the search. */
-  readonly reason: FloatCode | 'slower' | 'loss' | undefined;
+  /** Why it is float. */
+  readonly reason: FloatReason | undefined;
+  /** What that rests on, where something was measured. */
+  readonly measured?: FloatMeasure | undefined;
   /** What the runtime made of it; undefined for float nodes. */
   readonly fused: boolean | undefined;
   /** Signal to noise of its result against the float model on calibration samples, dB. */
@@ -83,7 +96,7 @@ export interface QuantizedValue {
 
 /** One step of the search for a loss within bounds. */
 export interface SearchStep {
-  /** Nodes in float in this step, besides those that were asked for. */
+  /** Nodes in float in this step, besides those that were so from the start. */
   readonly float: readonly string[];
   readonly loss: Loss;
   /** Against the original: below 1 is faster. Undefined when not timed. */

@@ -4,9 +4,15 @@ import type { Node } from '../../ir/node.js';
 import type { QuantizationBench } from './bench.js';
 import type { Candidate } from './candidate.js';
 import type { Journal } from './journal.js';
-import type { QuantizeRequest } from './outcome.js';
+import type { FloatMeasure, FloatReason, QuantizeRequest } from './outcome.js';
 import type { Preparation } from './quantize.js';
 import type { SampleSplit } from './split-samples.js';
+
+/** Why a node stays in float, and what was measured of it. */
+export interface FloatFinding {
+  readonly reason: FloatReason;
+  readonly measured: FloatMeasure | undefined;
+}
 
 export interface QuantizationRun {
   readonly request: QuantizeRequest;
@@ -31,6 +37,10 @@ export interface QuantizationRun {
   readonly outputs: readonly string[];
   /** Labels that the user keeps in float. */
   readonly asked: ReadonlySet<string>;
+  /** Nodes that rules of speed keep in float, by label. */
+  readonly ruled: ReadonlyMap<string, FloatFinding>;
+  /** Both: what no search tries on integers. */
+  readonly settled: ReadonlySet<string>;
   /** Whether times count on this machine. */
   readonly timed: boolean;
   readonly warnings: string[];

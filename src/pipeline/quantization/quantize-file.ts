@@ -16,6 +16,7 @@ import { formatPass } from '../recipe.js';
 import { Workspace } from '../workspace.js';
 import { instrument } from '../instrument.js';
 import type { QuantizationBench } from './bench.js';
+import { ruledFloats } from './float-rules.js';
 import { makeFloatModel, refuseQuantized, type FloatModel } from './float-model.js';
 import { journalKey, memoryJournal, openJournal, type Journal } from './journal.js';
 import { concludeRun } from './conclude-run.js';
@@ -83,7 +84,9 @@ class Quantizer {
     this.#closing.push(() => float.slimmed.dispose());
     this.#warnings.push(...float.warnings);
     const journal = await this.#openJournal(original, split);
-    const run = await this.#prepare(original, { split, float, journal, shapes });
+    const prepared = await this.#prepare(original, { split, float, journal, shapes });
+    const ruled = await ruledFloats(prepared);
+    const run = { ...prepared, ruled, settled: new Set([...prepared.asked, ...ruled.keys()]) };
     const scorer = new Scorer(this.#host, request, split, original.path);
     this.#closing.push(() => scorer.dispose());
     const choice = (await this.#isSound(run)) ? await chooseFloats(run, scorer) : NOTHING_CHOSEN;
@@ -132,7 +135,7 @@ class Quantizer {
     return journal;
   }
 
-  async #prepare(original: Original, { split, float, journal, shapes }: Made): Promise<QuantizationRun> {
+  async #prepare(original: Original, { split, float, journal, shapes }: Made): Promise<UnsettledRun> {
     const request = this.#request;
     const { signal, onStage, target: name, calibrators, equalize, rounding } = request;
     const bench: QuantizationBench = {
@@ -188,8 +191,14 @@ class Quantizer {
   }
 
   /** Whether there is something to quantize, and the model prepared for it still computes what it did. */
-  async #isSound({ bench, preparation, files, outputs, journal, warnings }: QuantizationRun): Promise<boolean> {
-    if (!preparation.plan.nodes.some(({ operator }) => operator.role === 'product')) {
+  async #isSound(run: QuantizationRun): Promise<boolean> {
+    const { bench, preparation, files, outputs, journal, ruled, warnings } = run;
+    const products = preparation.plan.nodes.filter(({ operator }) => operator.role === 'product');
+    if (products.length > 0 && products.every(({ node }) => ruled.has(node.label))) {
+      warnings.push('nothing was quantized: every layer that could be is slower on integers, or taken to be');
+      return false;
+    }
+    if (products.length === 0) {
       warnings.push(
         'nothing was quantized: no node with constant weights has an integer kernel here; LSTM and MatMul take dynamic quantization',
       );
@@ -204,6 +213,8 @@ class Quantizer {
     return false;
   }
 }
+
+type UnsettledRun = Omit<QuantizationRun, 'ruled' | 'settled'>;
 
 interface Made {
   readonly split: SampleSplit;

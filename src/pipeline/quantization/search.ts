@@ -8,8 +8,8 @@ import { keepBest } from './search-best.js';
 import { assignForms, type CutEdge } from './search-cut.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import type { Interval } from '../../runtime/statistics.js';
-import type { SearchStep } from './outcome.js';
-import { floatsKey, type QuantizationRun } from './quantization-run.js';
+import type { FloatMeasure, SearchStep } from './outcome.js';
+import { floatsKey, type FloatFinding, type QuantizationRun } from './quantization-run.js';
 import type { Score, Scorer } from './score-candidate.js';
 import { measureSensitivity, noiseRemoved } from './sensitivity.js';
 import { isTooSlow, timeCandidate, type SpeedFinding } from './speed.js';
@@ -22,7 +22,7 @@ export interface Choice {
   readonly speed: SpeedFinding | undefined;
   readonly steps: readonly SearchStep[];
   /** Why nodes that could run on integers stay in float, by label. */
-  readonly found: ReadonlyMap<string, 'slower' | 'loss'>;
+  readonly found: ReadonlyMap<string, FloatFinding>;
 }
 
 /** Of a model that nothing can be done for. */
@@ -64,6 +64,8 @@ interface Weighed {
   readonly costs: LayerCosts;
   readonly noise: ReadonlyMap<string, number>;
   readonly neighbours: readonly Neighbours[];
+  /** What of this was measured, not guessed, by label. */
+  readonly measured: ReadonlyMap<string, FloatMeasure>;
 }
 
 /** Share of the time on integers that float has to promise before a model with some nodes in float is made and timed. */
@@ -74,6 +76,8 @@ class Search {
   readonly #run: QuantizationRun;
   readonly #scorer: Scorer;
   readonly #tried: Tried[] = [];
+  /** Time against the original, by what is in float. */
+  readonly #ratios = new Map<ReadonlySet<string>, number>();
 
   constructor(run: QuantizationRun, scorer: Scorer) {
     this.#run = run;
@@ -81,8 +85,8 @@ class Search {
   }
 
   async choose(): Promise<Choice> {
-    const { asked } = this.#run;
-    const everything = await this.#try(asked);
+    const { settled } = this.#run;
+    const everything = await this.#try(settled);
     const isGood = this.#holds(everything);
     const speed = isGood ? await this.#time(everything) : undefined;
     if (isGood && !(speed && isTooSlow(speed)))
@@ -93,22 +97,25 @@ class Search {
     const reachedSpeed = reached && (await this.#time(reached));
     if (!reached || (reachedSpeed && isTooSlow(reachedSpeed))) {
       const reason = reached || isGood ? 'slower' : 'loss';
-      return this.#choice(undefined, reachedSpeed ?? speed, new Map(weighed.labels.map((label) => [label, reason])));
+      return this.#choice(
+        undefined,
+        reachedSpeed ?? speed,
+        findings(weighed, weighed.labels, () => reason),
+      );
     }
-    const returned = [...reached.float].filter((label) => !asked.has(label));
-    const found = new Map(returned.map((label) => [label, fastest.has(label) ? 'slower' : 'loss'] as const));
+    const returned = [...reached.float].filter((label) => !settled.has(label));
+    const found = findings(weighed, returned, (label) => (fastest.has(label) ? 'slower' : 'loss'));
     return this.#choice(reached, reachedSpeed, found);
   }
 
   async #choice(tried: Tried | undefined, speed: SpeedFinding | undefined, found: Choice['found']): Promise<Choice> {
-    const ratio = speed && ratioOf(speed).value;
     const steps = this.#tried.map(({ float, score }): SearchStep => ({
-      float: [...float].filter((label) => !this.#run.asked.has(label)).sort(),
+      float: [...float].filter((label) => !this.#run.settled.has(label)).sort(),
       loss: score.loss,
-      latencyRatio: float === tried?.float ? ratio : undefined,
+      latencyRatio: this.#ratios.get(float),
     }));
     const candidate = tried && (await this.#make(tried));
-    const isSearch = steps.length > 1 || this.#run.request.maxDrop !== undefined;
+    const isSearch = steps.length > 1 || !candidate || this.#run.request.maxDrop !== undefined;
     return { candidate, score: tried?.score, speed, steps: isSearch ? steps : [], found };
   }
 
@@ -146,7 +153,9 @@ class Search {
   async #time(tried: Tried): Promise<SpeedFinding | undefined> {
     if (!this.#run.timed) return undefined;
     const path = async (): Promise<string> => (await this.#make(tried)).path;
-    return timeCandidate(this.#run, path, floatsKey(tried.float));
+    const speed = await timeCandidate(this.#run, path, floatsKey(tried.float));
+    this.#ratios.set(tried.float, ratioOf(speed).value);
+    return speed;
   }
 
   /** What decides between the nodes: their times, and where the loss is too large the noise that they make. */
@@ -171,6 +180,12 @@ class Search {
       costs,
       noise: new Map(noise),
       neighbours: neighboursOf(run, nodes),
+      measured: new Map(
+        nodes.map(({ node: { label } }) => {
+          const [us, alone] = [run.timed ? times.get(label) : undefined, sensitivity.get(label)?.alone];
+          return [label, { ...(us ? { us } : {}), ...(alone === undefined ? {} : { outputsDb: decibels(alone) }) }];
+        }),
+      ),
     };
   }
 
@@ -187,25 +202,29 @@ class Search {
       return one === undefined || other === undefined ? [] : [{ a: one, b: other, cost: conversion }];
     });
     const isFloat = assignForms(forms, edges);
-    return new Set([...this.#run.asked, ...labels.filter((_, at) => isFloat[at])]);
+    return new Set([...this.#run.settled, ...labels.filter((_, at) => isFloat[at])]);
   }
 
   /** Where float promises much for some nodes, all on integers is timed against that. */
   async #tryFaster(everything: Tried, speed: SpeedFinding): Promise<Choice | undefined> {
     const weighed = await this.#weigh('time', everything);
     const fastest = this.#assign(weighed, 0);
-    const all = timeOf(weighed, this.#run.asked);
+    const all = timeOf(weighed, this.#run.settled);
     if (all - timeOf(weighed, fastest) < WORTH_TRYING * all) return undefined;
     const tried = await this.#tryFastest(weighed, fastest);
     const found = tried && (await this.#time(tried));
     if (!found || isTooSlow(found) || ratioOf(found).high >= ratioOf(speed).low) return undefined;
-    const returned = [...fastest].filter((label) => !this.#run.asked.has(label));
-    return this.#choice(tried, found, new Map(returned.map((label) => [label, 'slower'])));
+    const returned = [...fastest].filter((label) => !this.#run.settled.has(label));
+    return this.#choice(
+      tried,
+      found,
+      findings(weighed, returned, () => 'slower'),
+    );
   }
 
   /** The nodes that are faster in float return there. */
   async #tryFastest(weighed: Weighed, fastest: ReadonlySet<string>): Promise<Tried | undefined> {
-    if (fastest.size <= this.#run.asked.size || isAllFloat(weighed, fastest)) return undefined;
+    if (fastest.size <= this.#run.settled.size || isAllFloat(weighed, fastest)) return undefined;
     const tried = await this.#try(fastest);
     return this.#holds(tried) ? tried : undefined;
   }
@@ -240,7 +259,7 @@ class Search {
   /** The distinct choices of float nodes as the price grows, each with more of them than the one before. */
   #ladder(weighed: Weighed): ReadonlySet<string>[] {
     const ladder: ReadonlySet<string>[] = [];
-    let size = this.#run.asked.size;
+    let size = this.#run.settled.size;
     const [start, end] = [priceOf(weighed) / PRICE_SPAN, priceOf(weighed) * PRICE_SPAN];
     for (let price = 0; price < end; price = Math.max(start, price * PRICE_GROWTH)) {
       const float = this.#assign(weighed, price);
@@ -259,6 +278,18 @@ function priceOf({ costs, noise }: Weighed): number {
   const all = total(noise.values());
   return all > 0 && float > 0 ? float / all : 1;
 }
+
+/** `labels` with what was measured of them. */
+function findings(
+  { measured }: Weighed,
+  labels: readonly string[],
+  reason: (label: string) => 'slower' | 'loss',
+): ReadonlyMap<string, FloatFinding> {
+  return new Map(labels.map((label) => [label, { reason: reason(label), measured: measured.get(label) }]));
+}
+
+/** Signal to noise of noise over signal. */
+const decibels = (noise: number): number => -10 * Math.log10(noise);
 
 /** Time against that of the original. */
 function ratioOf({ original: { latency } }: SpeedFinding): Interval {

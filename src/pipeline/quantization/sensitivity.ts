@@ -30,13 +30,13 @@ export async function measureSensitivity(
   layers: readonly Node[],
   make: () => Promise<Candidate>,
 ): Promise<ReadonlyMap<string, Sensitivity>> {
-  const { asked, journal, request } = run;
+  const { settled, journal, request } = run;
   const labels =
     layers.length <= MOST_ALONE ? layers.map(({ label }) => label) : await noisiestFirst(run, layers, make);
   const noiseWith = (float: readonly string[], step: string, stage: string): Promise<number> =>
     journal.recall(step, () => {
       request.onStage?.(stage);
-      return noiseOf(run, new Set([...asked, ...float]));
+      return noiseOf(run, new Set([...settled, ...float]));
     });
   const measured = labels.slice(0, MOST_ALONE);
   const alone = new Map<string, number>();

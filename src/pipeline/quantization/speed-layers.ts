@@ -23,6 +23,9 @@ export interface LayerCost {
 /** By label. */
 export type LayerCosts = ReadonlyMap<string, LayerCost>;
 
+/** What timing needs of a run. */
+export type MeasuredRun = Pick<QuantizationRun, 'bench' | 'preparation' | 'request'>;
+
 /** Two neighbours, by label, and the time that a conversion between them takes. */
 export interface Neighbours {
   readonly a: string;
@@ -43,7 +46,9 @@ export async function layerCosts(run: QuantizationRun, make: () => Promise<Candi
   const measure = async (): Promise<LayerCosts> => timesOf(run, await make());
   const { latencyTable } = run.request;
   const found = await run.journal.recall('time per node', async () => [
-    ...(latencyTable === undefined ? await measure() : await tabledCosts(run, latencyTable, measure)),
+    ...(latencyTable === undefined
+      ? await measure()
+      : await tabledCosts(run, latencyTable, { nodes: openNodes(run), place: 'whole', measure })),
   ]);
   return new Map(found);
 }
@@ -51,24 +56,30 @@ export async function layerCosts(run: QuantizationRun, make: () => Promise<Candi
 const FORMS = ['int8', 'float'] as const;
 const LEAST_US = 0.5;
 
-/** Times inside a whole model differ from those of a layer alone. */
-const entryOf = (form: (typeof FORMS)[number], signature: string): string => `whole ${form} ${signature}`;
+/** What the table may lack. */
+export interface TabledCosts {
+  readonly nodes: readonly PlannedNode[];
+  /** Times inside a whole model differ from those of a layer alone, and from those with the conversions in float. */
+  readonly place: 'whole' | 'in place';
+  readonly measure: () => Promise<LayerCosts>;
+}
 
-/** Nodes that may run on integers, as far as the user lets them. */
-const openNodes = ({ preparation, asked }: QuantizationRun): readonly PlannedNode[] =>
-  preparation.plan.nodes.filter(({ node }) => !asked.has(node.label));
+/** Nodes that may run on integers. */
+const openNodes = ({ preparation, settled }: QuantizationRun): readonly PlannedNode[] =>
+  preparation.plan.nodes.filter(({ node }) => !settled.has(node.label));
 
 /** The times of the table in `file`; what it lacks is measured and saved there. A table of another machine stays as it is. */
-async function tabledCosts(
-  run: QuantizationRun,
+export async function tabledCosts(
+  run: MeasuredRun,
   file: string,
-  measure: () => Promise<LayerCosts>,
+  { nodes, place, measure }: TabledCosts,
 ): Promise<LayerCosts> {
   const { bench, request } = run;
   let fresh: Promise<LayerCosts> | undefined;
+  const entryOf = (form: (typeof FORMS)[number], signature: string): string => `${place} ${form} ${signature}`;
   const rows = asPrepared(run, () => {
     const facts = benchFacts(bench);
-    return openNodes(run).flatMap(({ node }) => {
+    return nodes.flatMap(({ node }) => {
       const signature = layerSignature(bench.decoded.model, node, facts);
       return signature === undefined ? [] : [{ label: node.label, signature }];
     });
@@ -132,7 +143,7 @@ function timeOf({ of }: LayerTimes, nodes: readonly Node[]): number {
 }
 
 /** Takes the model back to how it was prepared for the time of `look`. */
-function asPrepared<T>({ bench, preparation }: QuantizationRun, look: () => T): T {
+function asPrepared<T>({ bench, preparation }: MeasuredRun, look: () => T): T {
   const { journal } = bench.decoded.model;
   const end = journal.mark();
   journal.seek(preparation.mark);

@@ -92,11 +92,6 @@ describe('what stays in float, and why', () => {
     ['no-int8-kernel', 'a = Conv (x, w)\ny = Exp (a)', 'y'],
     ['weights-not-constant', 'g (float[N,16,8,8] x, float[16,16,1,1] m) => (float y) { y = Conv (x, m) }', 'y'],
     [
-      'grouped',
-      'g (float[N,16,8,8] x) => (float y) <float[16,2,1,1] w = random(1)> { y = Conv <group = 8> (x, w) }',
-      'y',
-    ],
-    [
       'bias',
       'g (float[N,16,8,8] x, float[16] m) => (float y) <float[16,16,1,1] w = random(1)> { y = Conv (x, w, m) }',
       'y',
@@ -124,6 +119,19 @@ describe('what stays in float, and why', () => {
     const known = new Map([...model.graph.inputs].map((value) => [value, 1]));
     const plan = planQuantization(model, createFacts(model), { float: new Set(), known });
     expect(floatsOf(plan)).toEqual(['a: no-range', 'y: no-range']);
+  });
+});
+
+describe('what is taken to be slower on integers', () => {
+  it.each([
+    ['8 groups of 2', 8, 2, 'grouped'],
+    ['4 groups of 4', 4, 4, undefined],
+    ['depthwise', 16, 1, undefined],
+  ])('%s', (_, group, width, code) => {
+    const plan = planOf(
+      `g (float[N,16,8,8] x) => (float y) <float[16,${width},1,1] w = random(1)> { y = Conv <group = ${group}> (x, w) }`,
+    );
+    expect(plan.nodes.map(({ slower }) => slower)).toEqual([code]);
   });
 });
 

@@ -184,6 +184,8 @@ describe('a bound on the loss', () => {
     expect(outcome.steps.length).toBeGreaterThan(1);
     const returned = outcome.nodes.filter(({ reason }) => reason === 'loss').map(({ node }) => node);
     expect(returned.length).toBeGreaterThan(0);
+    for (const { measured } of outcome.nodes.filter(({ reason }) => reason === 'loss'))
+      expect(measured).toEqual({ outputsDb: expect.closeTo(25, -1.5) as number });
     expect(inForm(outcome, 'int8').length).toBeGreaterThan(0);
     expect(bytes.length).toBeGreaterThan(all.bytes.length);
     expect(existsSync(join(folder, 'net.int8.onnx.best.onnx'))).toBe(false);

@@ -96,8 +96,13 @@ describe.skipIf(target === undefined)('a model on integers that is slower', () =
   it('gets back in float the node that makes it slow', { timeout: 60_000 }, async () => {
     const { outcome } = await runWith({ ...timings(['all int8']), ...times(['c2']) });
     expect(outcome.kept).toBe('mixed');
-    expect(outcome.nodes.find(({ node }) => node === 'c2')).toMatchObject({ form: 'float', reason: 'slower' });
+    expect(outcome.nodes.find(({ node }) => node === 'c2')).toMatchObject({
+      form: 'float',
+      reason: 'slower',
+      measured: { us: { int8: 1000, float: 10 } },
+    });
     expect(outcome.nodes.find(({ node }) => node === 'c4')).toMatchObject({ form: 'int8', fused: true });
+    expect(outcome.steps.map(({ latencyRatio }) => typeof latencyRatio)).toEqual(['number', 'number']);
   });
 
   it('stays on integers where float promises more for a node than it keeps', { timeout: 60_000 }, async () => {
@@ -109,7 +114,12 @@ describe.skipIf(target === undefined)('a model on integers that is slower', () =
     const slow = NAMES.filter((name) => name !== 'the slimmed model');
     const { outcome, bytes } = await runWith({ ...timings(slow), ...times(['c2']) });
     expect(outcome).toMatchObject({ kept: 'original', values: [] });
-    expect(outcome.nodes.find(({ node }) => node === 'c4')).toMatchObject({ form: 'float', reason: 'slower' });
+    expect(outcome.nodes.find(({ node }) => node === 'c4')).toMatchObject({
+      form: 'float',
+      reason: 'slower',
+      measured: { us: { int8: 10, float: 1000 } },
+    });
+    expect(outcome.steps[0]?.latencyRatio).toBeGreaterThan(0);
     expect(bytes.includes('QuantizeLinear')).toBe(false);
   });
 
