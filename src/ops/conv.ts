@@ -1,6 +1,7 @@
 // Convolutions. X is [N, C, spatial...], W is [O, C/group, kernel...] (transposed: [C, O/group, kernel...]).
 // MACs (one run): output elements x C/group x kernel elements; transposed: input elements x O/group x kernel elements.
 import { addDims, mulDims, productOf, subDims, type Dim } from '../ir/dim.js';
+import { convAxes, convTransposeAxes, deformConvAxes } from './conv-axes.js';
 import { dtypeOf, shapeOf, type Dims } from './inputs.js';
 import { defineOp, type CostSite, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
 import { extentOf, windowOf, windowOutput, type Window } from './window.js';
@@ -51,12 +52,13 @@ interface ConvOptions {
   readonly weights?: number;
   readonly dtype?: (site: OpSite) => ValueInfo['dtype'];
   readonly traits?: Omit<OpTraits, 'layer'>;
+  readonly axes?: NonNullable<OpRecord['axes']>;
 }
 
 /** A forward convolution; the inputs of quantized ones stand at other places. */
 export function forwardConv(
   opType: string,
-  { domain = '', data = 0, weights = 1, dtype = (site) => dtypeOf(site, data), traits = {} }: ConvOptions = {},
+  { domain = '', data = 0, weights = 1, dtype = (site) => dtypeOf(site, data), traits = {}, axes }: ConvOptions = {},
 ): OpRecord {
   return defineOp({
     opType,
@@ -64,6 +66,7 @@ export function forwardConv(
     traits: { layer: 'tensor', ...traits },
     infer: (site) => [{ dtype: dtype(site), shape: convShape(site, data, weights) }],
     macs: convMacs(weights),
+    ...(axes === undefined ? {} : { axes }),
   });
 }
 
@@ -105,6 +108,7 @@ function transposedShape(site: OpSite): Dims | undefined {
 const convTranspose = defineOp({
   opType: 'ConvTranspose',
   traits: { layer: 'tensor', positivelyHomogeneous: isLinear(2) },
+  axes: convTransposeAxes,
   infer: (site) => [{ dtype: dtypeOf(site, 0), shape: transposedShape(site) }],
   macs: (site) => {
     const data = shapeOf(site, 0);
@@ -114,13 +118,13 @@ const convTranspose = defineOp({
 });
 
 /** Deformable convolution: one output per output position of the window, offsets change no size. */
-const deformConv = forwardConv('DeformConv');
+const deformConv = forwardConv('DeformConv', { axes: deformConvAxes });
 
 /** ONNX Runtime's Conv with an activation, and the same with a sum in front of the activation. */
-const fusedConv = forwardConv('FusedConv', { domain: 'com.microsoft' });
+const fusedConv = forwardConv('FusedConv', { domain: 'com.microsoft', axes: convAxes });
 
 export const CONVOLUTIONS: readonly OpRecord[] = [
-  forwardConv('Conv', { traits: { positivelyHomogeneous: isLinear(2) } }),
+  forwardConv('Conv', { traits: { positivelyHomogeneous: isLinear(2) }, axes: convAxes }),
   convTranspose,
   deformConv,
   fusedConv,

@@ -1,6 +1,8 @@
 // Einstein summation: the equation read, the shape of its result and its MACs (the product of all index sizes, counted
 // once per element of the full index space, as one pairwise product of two operands costs).
 import { productOf, type Dim } from '../ir/dim.js';
+import type { AxisFacts, AxisTie } from './axes.js';
+import { inputAxis, outputAxis, tie } from './axis-ties.js';
 import { broadcastDims, broadcastShapes } from './broadcast.js';
 import { shapeOf, type Dims } from './inputs.js';
 import type { CostSite, OpSite } from './record.js';
@@ -69,4 +71,29 @@ export function einsumShape(site: OpSite): Dims | undefined {
 export function einsumMacs(site: CostSite): Dim | undefined {
   const read = site.node.inputs.length === 2 ? readEquation(site) : undefined;
   return read && productOf([...read.sizes.values(), ...read.ellipsis]);
+}
+
+/** Facts of equations without an ellipsis or a diagonal: letters are axes, and those that the result lacks are summed over. */
+export function einsumAxes(site: CostSite): AxisFacts | undefined {
+  const equation = site.node.string('equation', '').replaceAll(' ', '');
+  const [left = '', right] = equation.split('->');
+  const terms = left.split(',');
+  const output = right ?? implicitOutput(left);
+  const isPlain = [...terms, output].every((term) => !term.includes(ELLIPSIS) && new Set(term).size === term.length);
+  if (!isPlain || terms.length > 2 || terms.some((term, slot) => shapeOf(site, slot)?.length !== term.length))
+    return undefined;
+  const ties: AxisTie[] = [];
+  for (const letter of new Set(terms.join(''))) {
+    const at = terms.flatMap((term, slot) =>
+      term.includes(letter) && shapeOf(site, slot)?.[term.indexOf(letter)] !== 1
+        ? [inputAxis(slot, term.indexOf(letter))]
+        : [],
+    );
+    const [first, second] = at;
+    if (output.includes(letter)) {
+      const kind = at.length === 1 ? 'make' : 'carry';
+      ties.push(...at.map((from) => tie(kind, from, outputAxis(0, output.indexOf(letter)))));
+    } else if (first && second) ties.push(tie('contract', first, second));
+  }
+  return { ties };
 }

@@ -12,6 +12,7 @@ import {
   type Dim,
 } from '../ir/dim.js';
 import { isFloat, type DType } from '../tensor/dtype.js';
+import { broadcastAxes } from './axis-ties.js';
 import { broadcastShapes } from './broadcast.js';
 import { mapData } from './data.js';
 import { dtypeOf, shapeOf, type Dims } from './inputs.js';
@@ -39,6 +40,7 @@ function binary(opType: string, { traits = {}, domain = '', value, dtype }: Bina
     opType,
     domain,
     traits: { layer: 'non-tensor', elementwise: true, ...traits },
+    axes: broadcastAxes,
     infer: (site) => {
       const operand = dtypeOf(site, 0);
       const type = dtype ?? operand;
@@ -64,6 +66,7 @@ function variadic(
   return defineOp({
     opType,
     traits: { layer: 'non-tensor', elementwise: true, ...traits },
+    axes: broadcastAxes,
     infer: (site) => {
       const indices = site.node.inputs.map((_, index) => index);
       const dtype = dtypeOf(site, 0);
@@ -198,6 +201,7 @@ function isExact(value: Dim, dtype: DType): boolean {
 const where = defineOp({
   opType: 'Where',
   traits: { layer: 'non-tensor', elementwise: true },
+  axes: broadcastAxes,
   infer: (site) => {
     const dtype = dtypeOf(site, 1) ?? dtypeOf(site, 2);
     const shape = broadcastShapes(

@@ -1,9 +1,11 @@
 // Functions of one tensor, element by element: activations, rounding, transcendental functions, casts.
 import { isAtLeast, maxDims, minDims, mulDims, type Dim } from '../ir/dim.js';
 import { isFloat, isInteger, type DType } from '../tensor/dtype.js';
+import type { AxisFacts } from './axes.js';
+import { broadcastAxes, inputAxis, outputAxis, sameAxes, tie, unaryAxes } from './axis-ties.js';
 import { ceilOf, floorOf, isZero, mapData, roundTo, truncOf } from './data.js';
 import { dtypeAttribute, dtypeOf, like, scalarOf, shapeOf, UNKNOWN } from './inputs.js';
-import { defineOp, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
+import { defineOp, type CostSite, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
 
 const always = (): boolean => true;
 
@@ -35,6 +37,8 @@ function unary(
       const shape = shapeOf(site, 0);
       return [{ dtype: type, shape, data: value ? mapData(site, [0], shape, type, value) : undefined }];
     },
+    // FastGelu may add a bias.
+    axes: broadcastAxes,
   });
 }
 
@@ -108,6 +112,7 @@ const clip = defineOp({
     };
     return [{ dtype, shape, data: mapData(site, [0], shape, dtype, limited) }];
   },
+  axes: unaryAxes,
 });
 
 function bound(site: OpSite, index: number, attribute: string, none: number): Dim | undefined {
@@ -126,6 +131,13 @@ const dropout = defineOp({
       { dtype: site.opset >= 10 ? 'bool' : input.dtype, shape: input.shape },
     ];
   },
+  axes: (site) => {
+    const ties = sameAxes(site);
+    const masks = site.node.outputs[1] === undefined ? [] : ties;
+    return (
+      ties && masks && { ties: [...ties, ...masks.map(({ from }) => tie('carry', from, outputAxis(1, from.axis)))] }
+    );
+  },
 });
 
 const identity = (opType: string): OpRecord =>
@@ -133,19 +145,28 @@ const identity = (opType: string): OpRecord =>
     opType,
     traits: { layer: 'plumbing', elementwise: true, alias: true, ...MONOTONE, ...HOMOGENEOUS },
     infer: (site) => [site.input(0) ?? UNKNOWN],
+    axes: unaryAxes,
   });
 
 const cast = defineOp({
   opType: 'Cast',
   traits: { layer: 'plumbing', elementwise: true, nonDecreasing: castIsMonotone },
   infer: (site) => [castTo(site, dtypeAttribute(site, 'to'))],
+  axes: unaryAxes,
 });
 
 const castLike = defineOp({
   opType: 'CastLike',
   traits: { layer: 'plumbing', elementwise: true, nonDecreasing: castIsMonotone },
   infer: (site) => [castTo(site, dtypeOf(site, 1))],
+  axes: castLikeAxes,
 });
+
+/** The second input gives its type only. */
+function castLikeAxes(site: CostSite): AxisFacts | undefined {
+  const ties = sameAxes(site);
+  return ties && { ties, untouched: (shapeOf(site, 1) ?? []).map((_, axis) => inputAxis(1, axis)) };
+}
 
 function castTo(site: OpSite, to: DType | undefined): ValueInfo {
   const shape = shapeOf(site, 0);

@@ -1,5 +1,6 @@
 // Pooling: windows (MaxPool, AveragePool, LpPool) and whole maps (Global*). Data is [N, C, spatial...].
 import { addDims, mulDims, subDims, type Dim } from '../ir/dim.js';
+import { leadingAxes } from './axis-ties.js';
 import { dtypeOf, shapeOf, unknownDims, type Dims } from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type OpTraits } from './record.js';
 import { windowOf, windowOutput } from './window.js';
@@ -27,6 +28,7 @@ function windowPool(opType: string, traits: Omit<OpTraits, 'layer'> = {}): OpRec
   return defineOp({
     opType,
     traits: { layer: 'non-tensor', positivelyHomogeneous: always, ...traits },
+    axes: leadingAxes(2),
     infer: (site) => {
       const shape = poolShape(site);
       return [
@@ -41,6 +43,7 @@ function globalPool(opType: string): OpRecord {
   return defineOp({
     opType,
     traits: { layer: 'non-tensor', positivelyHomogeneous: always },
+    axes: leadingAxes(2),
     infer: (site) => [{ dtype: dtypeOf(site, 0), shape: globalPoolShape(shapeOf(site, 0)) }],
   });
 }

@@ -5,6 +5,7 @@ import type { Tensor } from '../tensor/tensor.js';
 import type { Dim } from '../ir/dim.js';
 import type { Graph } from '../ir/graph.js';
 import type { Node } from '../ir/node.js';
+import type { AxisFacts } from './axes.js';
 
 /** What analysis knows of a value. Absent fields are unknown. */
 export interface ValueInfo {
@@ -69,6 +70,11 @@ export interface OpRecord {
   infer(site: OpSite): readonly ValueInfo[];
   /** Multiply-accumulate operations of one execution; absent for operators that count as none. */
   macs?(site: CostSite): Dim | undefined;
+  /**
+   * How axes of outputs follow axes of inputs, where the shapes of all of them are known. Absent, or undefined for this
+   * node: opaque, nothing around it may leave.
+   */
+  axes?(site: CostSite): AxisFacts | undefined;
 }
 
 /** Identity with inference of the literal type, so that a family file reads as a list of declarations. */

@@ -12,9 +12,11 @@ import {
   subDims,
   type Dim,
 } from '../ir/dim.js';
+import type { AxisFacts, AxisFreeze, AxisTie } from './axes.js';
+import { axisNumbers, carried, inputAxis, outputAxis, sameAxes, tie } from './axis-ties.js';
 import { buildData, offsetOf, type Data } from './data.js';
 import { axisOf, dtypeOf, intsOf, lengthOf, numbersOf, shapeOf, unknownDims, type Dims } from './inputs.js';
-import { defineOp, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
+import { defineOp, type CostSite, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
 
 const MOVES: OpTraits = { layer: 'plumbing', positivelyHomogeneous: () => true };
 
@@ -73,9 +75,44 @@ function cutsOf(site: OpSite): readonly (Cut | { readonly axis: number; readonly
   });
 }
 
+/** Whether input `slot` may be written anew: it is a constant, or stands in an attribute instead. */
+function isWritable(site: OpSite, slot: number): boolean {
+  return site.input(slot) === undefined || site.constant(slot) !== undefined;
+}
+
+/** What a Slice takes along one axis; undefined where the bounds could not follow when indices leave. */
+function cutTies(site: CostSite, cut: Cut | { readonly axis: number; readonly unknown: true }): AxisTie[] | undefined {
+  const size = shapeOf(site, 0)?.[cut.axis];
+  if ('unknown' in cut || !isStatic(size) || !isStatic(cut.start) || !isStatic(cut.length)) return undefined;
+  if (![1, 2, 4].every((slot) => isWritable(site, slot))) return undefined;
+  const { axis, start, length, step } = cut;
+  const taken = tie('carry', inputAxis(0, axis), outputAxis(0, axis), (index) => start + index * step);
+  if (Math.abs(step) === 1 || length <= 1) return [taken];
+  if (step < 0) return undefined;
+  // What a stride passes over leaves with the index before it, so that the stride stays regular.
+  const block = (index: number): number =>
+    index < start || index >= start + length * step ? index : index - ((index - start) % step);
+  return [taken, tie('carry', inputAxis(0, axis), inputAxis(0, axis), block)];
+}
+
+function sliceAxes(site: CostSite): AxisFacts | undefined {
+  const cuts = cutsOf(site);
+  const touched = cuts?.map(({ axis }) => axis);
+  if (cuts === undefined || new Set(touched).size !== cuts.length) return undefined;
+  const ties = [...(sameAxes(site, touched) ?? [])];
+  const frozen: AxisFreeze[] = [];
+  for (const cut of cuts) {
+    const followed = cutTies(site, cut);
+    if (followed === undefined) frozen.push({ at: inputAxis(0, cut.axis), code: 'fixed-index' });
+    else ties.push(...followed);
+  }
+  return { ties, frozen };
+}
+
 const slice = defineOp({
   opType: 'Slice',
   traits: MOVES,
+  axes: sliceAxes,
   infer: (site) => {
     const input = site.input(0);
     const source = input?.shape;
@@ -115,9 +152,31 @@ function splitSizes(site: OpSite, total: Dim): readonly (Dim | undefined)[] {
   return Array.from({ length: count }, (_, i) => (i < parts - 1 ? part : subDims(total, mulDims(part, parts - 1))));
 }
 
+function splitAxes(site: CostSite): AxisFacts | undefined {
+  const rank = shapeOf(site, 0)?.length ?? 0;
+  const axis = axisOf(site.node.int('axis', 0), rank);
+  if (axis === undefined) return undefined;
+  const outputs = site.node.outputs.flatMap((value, slot) => (value === undefined ? [] : [slot]));
+  const others = axisNumbers(rank).filter((other) => other !== axis);
+  const ties = outputs.flatMap((slot) =>
+    others.map((other) => tie('carry', inputAxis(0, other), outputAxis(slot, other))),
+  );
+  const sizes = site.node.outputs.map((_, slot) => site.output(slot)?.shape?.[axis]);
+  if (!isWritable(site, 1) || !sizes.every(isStatic) || outputs.length < sizes.length)
+    return { ties, frozen: [{ at: inputAxis(0, axis), code: 'fixed-index' }] };
+  let start = 0;
+  for (const [slot, size] of sizes.entries()) {
+    const from = start;
+    ties.push(tie('carry', inputAxis(0, axis), outputAxis(slot, axis), (index) => from + index));
+    start += size;
+  }
+  return { ties };
+}
+
 const split = defineOp({
   opType: 'Split',
   traits: MOVES,
+  axes: splitAxes,
   infer: (site) => {
     const input = site.input(0);
     const source = input?.shape;
@@ -138,9 +197,29 @@ const split = defineOp({
   },
 });
 
+function concatAxes(site: CostSite): AxisFacts | undefined {
+  const rank = site.output(0)?.shape?.length ?? 0;
+  const axis = axisOf(site.node.int('axis', 1), rank);
+  if (axis === undefined) return undefined;
+  const slots = axisNumbers(site.node.inputs.length);
+  const ties = slots.flatMap((slot) =>
+    axisNumbers(rank).flatMap((other) => (other === axis ? [] : [carried(slot, other, other)])),
+  );
+  const sizes = slots.map((slot) => shapeOf(site, slot)?.[axis]);
+  if (!sizes.every(isStatic)) return { ties, frozen: [{ at: outputAxis(0, axis), code: 'unknown-shape' }] };
+  let start = 0;
+  for (const [slot, size] of sizes.entries()) {
+    const from = start;
+    ties.push(tie('carry', outputAxis(0, axis), inputAxis(slot, axis), (index) => from + index));
+    start += size;
+  }
+  return { ties };
+}
+
 const concat = defineOp({
   opType: 'Concat',
   traits: { layer: 'plumbing' },
+  axes: concatAxes,
   infer: (site) => {
     const inputs = site.node.inputs.map((_, index) => site.input(index));
     const dtype = inputs.find((input) => input?.dtype !== undefined)?.dtype;
@@ -185,9 +264,28 @@ export function padsOf(site: OpSite, rank: number): { readonly begins: Dims; rea
   return { begins, ends };
 }
 
+/** Padding with a constant moves indices; other modes copy some of them. */
+function padAxes(site: CostSite): AxisFacts | undefined {
+  const shape = shapeOf(site, 0) ?? [];
+  const pads = padsOf(site, shape.length);
+  if (pads === undefined) return undefined;
+  const isMovable = site.node.string('mode', 'constant') === 'constant' && isWritable(site, 1);
+  const ties: AxisTie[] = [];
+  const frozen: AxisFreeze[] = [];
+  for (const [axis, size] of shape.entries()) {
+    const [begin, end] = [pads.begins[axis] ?? 0, pads.ends[axis] ?? 0];
+    if (begin === 0 && end === 0) ties.push(carried(0, axis, axis));
+    else if (isMovable && isStatic(size) && isStatic(begin) && isStatic(end) && begin >= 0 && end >= 0)
+      ties.push(tie('carry', outputAxis(0, axis), inputAxis(0, axis), (index) => begin + index));
+    else frozen.push({ at: inputAxis(0, axis), code: 'fixed-index' });
+  }
+  return { ties, frozen };
+}
+
 const pad = defineOp({
   opType: 'Pad',
   traits: { layer: 'plumbing' },
+  axes: padAxes,
   infer: (site) => {
     const source = shapeOf(site, 0);
     const dtype = dtypeOf(site, 0);
