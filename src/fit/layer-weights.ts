@@ -99,8 +99,15 @@ export function roundLayer(
   return { integers: Int8Array.from(storedWeights(layer, integers)), biasShift, nearestError, error, energy };
 }
 
+/** The moments of one group, or of a run of its channels, whose columns start at `from` of the group's patch. */
+export interface PlacedPart {
+  readonly group: number;
+  readonly from: number;
+  readonly part: Moments;
+}
+
 /** The parts with their group and their first column in it. */
-function placedParts(layer: LinearLayer, { parts }: PatchMoments): { group: number; from: number; part: Moments }[] {
+export function placedParts(layer: LinearLayer, { parts }: PatchMoments): PlacedPart[] {
   const { groups, patch } = layerSizes(layer);
   let column = 0;
   const placed = parts.map((part) => {

@@ -1,0 +1,274 @@
+// The order in which units leave the inputs of linear layers, and what is lost after each of them when the rest takes over:
+// greedy block form of the optimal brain surgeon. With H = G + lam D, G the mean of x x^T, columns S of a unit go at the cost
+// tr(W_S Hi_SS^-1 W_S^T), Hi = H^-1; then W -= W_S Hi_SS^-1 Hi_S: and Hi -= Hi_:S Hi_SS^-1 Hi_S:. The costs of one unit after the
+// other add up to the least of the damped error for the whole set, so that the curve is exact for the sets on it.
+import { invariant } from '../base/errors.js';
+import { dampedCholesky, invert, solve } from '../linalg/cholesky.js';
+import { addProduct, blockOf, flipped } from '../linalg/gemm.js';
+import { matrix, transpose, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
+import type { Moments } from './rank-update.js';
+
+/** One set of equations: a layer, a group of it, or a run of its channels. */
+export interface RemovalPart {
+  readonly moments: Moments;
+  /** Outputs x columns, the bias last. */
+  readonly rows: Matrix;
+  /** By unit, the columns that go with it: none where it is not read here. */
+  readonly columns: readonly (readonly number[])[];
+  /** What the part's error is multiplied with before it is added to those of the others. */
+  readonly weight: number;
+}
+
+export interface RemovalOptions {
+  /** Part of the mean of G's diagonal (without the bias) that is added to it; raised until it can be inverted. Default 1e-4. */
+  readonly lambda?: number;
+}
+
+export interface RemovalCurve {
+  /** Every unit once: the first leaves first. */
+  readonly order: readonly number[];
+  /** At k: the error without the first k units, after the refit; one more than there are units, 0 at first. */
+  readonly errors: Float64Array;
+}
+
+const DEFAULT_LAMBDA = 1e-4;
+/** Rows of the inverse that are updated at a time. */
+const PANEL = 64;
+
+/**
+ * Removes all `units` one after the other, always the one that costs least (the first of equals). Errors are means over
+ * the positions of the moments of the squared change of the outputs, summed over outputs, weighted over parts; without
+ * what the damping adds. Undefined when the moments are not finite or empty.
+ */
+export function removalCurve(
+  parts: readonly RemovalPart[],
+  units: number,
+  options: RemovalOptions = {},
+): RemovalCurve | undefined {
+  const states: PartState[] = [];
+  for (const part of parts) {
+    invariant(part.columns.length === units, `columns of ${part.columns.length} units for ${units}`);
+    const state = PartState.of(part, options.lambda ?? DEFAULT_LAMBDA);
+    if (!state) return undefined;
+    states.push(state);
+  }
+  const left = new Set(Array.from({ length: units }, (_, unit) => unit));
+  const order: number[] = [];
+  const errors = new Float64Array(units + 1);
+  while (left.size > 0) {
+    const unit = cheapest(left, states);
+    if (unit === undefined) return undefined;
+    left.delete(unit);
+    for (const state of states) state.remove(unit, left);
+    order.push(unit);
+    errors[order.length] = states.reduce((sum, state) => sum + state.weight * state.error(), 0);
+  }
+  return { order, errors };
+}
+
+/** Undefined where a cost is no number. */
+function cheapest(left: ReadonlySet<number>, states: readonly PartState[]): number | undefined {
+  let best: number | undefined;
+  let least = Infinity;
+  for (const unit of left) {
+    const cost = states.reduce((sum, state) => sum + state.weight * state.cost(unit), 0);
+    if (!Number.isFinite(cost)) return undefined;
+    if (cost < least) [best, least] = [unit, cost];
+  }
+  return best;
+}
+
+/** Columns that are left stand in front: where one leaves, the last takes its place. */
+class PartState {
+  readonly weight: number;
+  readonly #columns: RemovalPart['columns'];
+  /** Lower triangle of the inverse, by position. */
+  readonly #inverse: Matrix;
+  /** Weights now and at first, one row per position. */
+  readonly #now: Matrix;
+  readonly #first: Matrix;
+  /** Position of each column, and the column at each position. */
+  readonly #positions: Int32Array;
+  readonly #at: Int32Array;
+  /** What was added to the diagonal. */
+  readonly #damping: number;
+  readonly #costs: Float64Array;
+  /** By unit, the squared length of its weights at first. */
+  readonly #lengths: Float64Array;
+  #left: number;
+  #dampedError = 0;
+  /** Squared change of the weights, of removed columns and of those left. */
+  #removed = 0;
+  #moved = 0;
+
+  static of({ moments, rows, columns, weight }: RemovalPart, lambda: number): PartState | undefined {
+    const size = moments.columns;
+    invariant(rows.columns === size, `rows of ${rows.columns} for moments of ${size} columns`);
+    if (moments.rows === 0) return undefined;
+    const gram = unpackSymmetric(moments.gram, size);
+    gram.data.forEach((value, i) => (gram.data[i] = value / moments.rows));
+    const factor = dampedCholesky(gram, { damping: lambda, undamped: [size - 1] });
+    if (!factor) return undefined;
+    let trace = 0;
+    for (let i = 0; i + 1 < size; i++) trace += gram.data[i * size + i] ?? 0;
+    const mean = trace / Math.max(1, size - 1);
+    const damping = factor.damping * (mean > 0 ? mean : 1);
+    return new PartState(invert(factor.lower), transpose(rows), columns, { weight, damping });
+  }
+
+  private constructor(
+    inverse: Matrix,
+    weights: Matrix,
+    columns: RemovalPart['columns'],
+    { weight, damping }: { readonly weight: number; readonly damping: number },
+  ) {
+    this.weight = weight;
+    this.#damping = damping;
+    this.#columns = columns;
+    this.#inverse = inverse;
+    this.#now = weights;
+    this.#first = matrix(weights.rows, weights.columns, Float64Array.from(weights.data));
+    this.#left = inverse.rows;
+    this.#positions = Int32Array.from({ length: inverse.rows }, (_, i) => i);
+    this.#at = Int32Array.from(this.#positions);
+    const { columns: outputs, data } = weights;
+    this.#lengths = Float64Array.from(columns, (own) =>
+      own.reduce((sum, column) => sum + squares(data, column, outputs), 0),
+    );
+    this.#costs = Float64Array.from(columns, (_, unit) => this.#costOf(unit));
+  }
+
+  /**
+   * By how much the error grows when the unit leaves, the damping of what is left included and that of the weights that
+   * leave not: they would make a dead unit of large weights dear.
+   */
+  cost(unit: number): number {
+    return (this.#costs[unit] ?? 0) - this.#damping * (this.#lengths[unit] ?? 0);
+  }
+
+  /** The squared change of the outputs that the damped error holds. */
+  error(): number {
+    return Math.max(0, this.#dampedError - this.#damping * (this.#removed + this.#moved));
+  }
+
+  remove(unit: number, left: ReadonlySet<number>): void {
+    const positions = this.#positionsOf(unit);
+    if (positions.length === 0) return;
+    this.#dampedError += this.#costs[unit] ?? 0;
+    this.#removed += this.#lengths[unit] ?? 0;
+    const across = this.#inverseRows(positions);
+    const factor = dampedCholesky(this.#inverseBlock(positions));
+    if (!factor) return void this.#costs.fill(Number.NaN);
+    const shares = solve(factor.lower, across);
+    for (let from = 0; from < this.#left; from += PANEL) {
+      const to = Math.min(this.#left, from + PANEL);
+      const right = blockOf(shares, 0, positions.length, 0, to);
+      addProduct(
+        blockOf(this.#inverse, from, to, 0, to),
+        flipped(blockOf(across, 0, positions.length, from, to)),
+        right,
+        -1,
+      );
+    }
+    this.#moveWeights(positions, shares);
+    for (const position of positions.toSorted((a, b) => b - a)) this.#drop(position);
+    this.#moved = this.#movedWeights();
+    for (const other of left) this.#costs[other] = this.#costOf(other);
+  }
+
+  #positionsOf(unit: number): number[] {
+    return (this.#columns[unit] ?? []).map((column) => this.#positions[column] as number);
+  }
+
+  #costOf(unit: number): number {
+    const positions = this.#positionsOf(unit);
+    const { columns: outputs, data } = this.#now;
+    const dot = (i: number, j: number): number => {
+      let sum = 0;
+      for (let a = i * outputs, b = j * outputs, end = a + outputs; a < end; a++, b++)
+        sum += (data[a] as number) * (data[b] as number);
+      return sum;
+    };
+    const [only] = positions;
+    if (only === undefined) return 0;
+    if (positions.length === 1) return dot(only, only) / this.#inverseAt(only, only);
+    const size = positions.length;
+    const products = matrix(size, size);
+    positions.forEach((p, i) =>
+      positions.forEach(
+        (q, j) => (products.data[i * size + j] = j < i ? (products.data[j * size + i] as number) : dot(p, q)),
+      ),
+    );
+    const factor = dampedCholesky(this.#inverseBlock(positions));
+    if (!factor) return Number.NaN;
+    const solved = solve(factor.lower, products);
+    return positions.reduce((sum, _, i) => sum + (solved.data[i * size + i] as number), 0);
+  }
+
+  #inverseAt(i: number, j: number): number {
+    const { columns, data } = this.#inverse;
+    return data[i >= j ? i * columns + j : j * columns + i] as number;
+  }
+
+  #inverseBlock(positions: readonly number[]): Matrix {
+    return matrix(
+      positions.length,
+      positions.length,
+      Float64Array.from(positions.flatMap((i) => positions.map((j) => this.#inverseAt(i, j)))),
+    );
+  }
+
+  #inverseRows(positions: readonly number[]): Matrix {
+    const rows = matrix(positions.length, this.#left);
+    for (const [r, i] of positions.entries())
+      for (let j = 0; j < this.#left; j++) rows.data[r * this.#left + j] = this.#inverseAt(i, j);
+    return rows;
+  }
+
+  #moveWeights(positions: readonly number[], shares: Matrix): void {
+    const { columns: outputs, data } = this.#now;
+    const leaving = positions.map((p) => data.slice(p * outputs, (p + 1) * outputs));
+    for (let j = 0; j < this.#left; j++) {
+      for (const [s, row] of leaving.entries()) {
+        const share = shares.data[s * shares.columns + j] as number;
+        for (let o = 0, at = j * outputs; o < outputs; o++, at++)
+          data[at] = (data[at] as number) - share * (row[o] as number);
+      }
+    }
+  }
+
+  /** Squared change of the weights that are left; the bias is not damped. */
+  #movedWeights(): number {
+    const { columns: outputs, data } = this.#now;
+    const bias = this.#positions.at(-1);
+    let sum = 0;
+    for (let j = 0; j < this.#left; j++) {
+      if (j === bias) continue;
+      for (let at = j * outputs; at < (j + 1) * outputs; at++)
+        sum += ((data[at] as number) - (this.#first.data[at] as number)) ** 2;
+    }
+    return sum;
+  }
+
+  #drop(position: number): void {
+    const { columns: outputs } = this.#now;
+    const { columns: pitch, data } = this.#inverse;
+    const last = --this.#left;
+    if (last === position) return;
+    for (let j = 0; j < position; j++) data[position * pitch + j] = data[last * pitch + j] as number;
+    for (let i = position + 1; i < last; i++) data[i * pitch + position] = data[last * pitch + i] as number;
+    data[position * pitch + position] = data[last * pitch + last] as number;
+    for (const weights of [this.#now, this.#first])
+      weights.data.copyWithin(position * outputs, last * outputs, (last + 1) * outputs);
+    const column = this.#at[last] as number;
+    this.#at[position] = column;
+    this.#positions[column] = position;
+  }
+}
+
+/** Squared length of a row. */
+function squares(data: Float64Array, row: number, columns: number): number {
+  let sum = 0;
+  for (let at = row * columns; at < (row + 1) * columns; at++) sum += (data[at] as number) ** 2;
+  return sum;
+}
