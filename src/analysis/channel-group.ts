@@ -21,7 +21,10 @@ export interface GroupReader {
   readonly axis: number;
 }
 
-/** Why a group may not be pruned. */
+/**
+ * Why a group may not be pruned. `mixes-channels`: an operator depends on all indices of the axis at once. `fixed-index`: an
+ * index, or the size of the axis, is named elsewhere. `opaque-operator`: nothing is known of what the node does.
+ */
 export type FreezeCode =
   | 'graph-input'
   | 'graph-output'
@@ -41,7 +44,7 @@ export interface Freeze {
 }
 
 export interface ChannelGroup {
-  /** The name of the first value that carries it, in graph order: the same in every run. */
+  /** What its first layer makes, by name; parts of one value that go different ways are numbered (`#2`). The same in every run. */
   readonly name: string;
   /** How many units. */
   readonly width: number;

@@ -51,9 +51,9 @@ class Binder {
     const start = this.#starts[axis] ?? -1;
     const size = this.#graph.axes[axis]?.size ?? 0;
     if (start < 0) return;
-    const [first, last] = index === undefined ? [0, size - 1] : [index, index];
-    for (let at = start + first; at <= start + last && last < size; at++)
-      if ((this.#frozen[at] ?? -1) < 0) this.#frozen[at] = place;
+    const from = start + (index ?? 0);
+    const to = index === undefined ? start + size : Math.min(from + 1, start + size);
+    for (let at = from; at < to; at++) if ((this.#frozen[at] ?? -1) < 0) this.#frozen[at] = place;
   }
 
   #freeze(axis: number, index: number | undefined, code: FreezeCode, at: string): void {
@@ -80,9 +80,9 @@ class Binder {
     const [x, y] = [this.#starts[from] ?? -1, this.#starts[to] ?? -1];
     for (let index = 0; index < b; index++) {
       const source = map?.(index);
-      if (source === undefined) continue;
-      if (x >= 0 && y >= 0 && source >= 0 && source < a) this.#unions.join(x + source, y + index);
-      else if (x >= 0 && source < a) this.#freeze(from, source, 'fixed-index', node.label);
+      if (source === undefined || source < 0 || source >= a) continue;
+      if (x >= 0 && y >= 0) this.#unions.join(x + source, y + index);
+      else if (x >= 0) this.#freeze(from, source, 'fixed-index', node.label);
       else if (y >= 0) this.#freeze(to, index, 'fixed-index', node.label);
     }
   }

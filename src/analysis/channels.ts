@@ -21,7 +21,7 @@ export function findChannelGroups(model: Model, facts: Facts): readonly ChannelG
   const roles = rolesOf(model, graph);
   const tied = tiedIndices(graph, [...roles.makers.keys(), ...roles.readers.keys()]);
   const names = new Set<string>();
-  return unitGroups(graph, tied).flatMap(({ axes, frozen: place }) => {
+  const found = unitGroups(graph, tied).flatMap(({ axes, frozen: place }): UnnamedGroup[] => {
     const makers = inOrder(axes.flatMap(({ axis }) => roles.makers.get(axis) ?? []));
     const readers = axes
       .flatMap(({ axis }) => roles.readers.get(axis) ?? [])
@@ -33,9 +33,16 @@ export function findChannelGroups(model: Model, facts: Facts): readonly ChannelG
     const title = titleOf(members, makers);
     const frozen = tied.freezes[place] ?? wanting(title, makers, readers);
     if (makers.length === 0 && frozen?.code !== 'no-maker') return [];
-    return [{ name: freeName(names, title), width: members[0]?.indices.length ?? 0, members, makers, readers, frozen }];
+    return [{ title, width: members[0]?.indices.length ?? 0, members, makers, readers, frozen }];
   });
+  // Constants may stand far ahead of the layers that use them.
+  const placeOf = ({ makers, readers }: UnnamedGroup): number => (makers[0] ?? readers[0]?.node)?.order ?? 0;
+  return found
+    .toSorted((a, b) => placeOf(a) - placeOf(b))
+    .map(({ title, ...group }) => ({ name: freeName(names, title), ...group }));
 }
+
+type UnnamedGroup = Omit<ChannelGroup, 'name'> & { readonly title: string };
 
 /** What layers do to axes, by the number of the axis. */
 interface Roles {

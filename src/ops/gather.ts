@@ -1,8 +1,10 @@
 // Reading and writing by index: Gather and Scatter families, TopK, NonZero, OneHot and others whose result depends on data.
 import { isStatic } from '../ir/dim.js';
+import type { AxisFacts, AxisFreeze, AxisTie } from './axes.js';
+import { carried, inputAxis, leadingAxes, outputAxis, sameAxes, tie } from './axis-ties.js';
 import { buildData, elementAt, type Data } from './data.js';
 import { axisOf, dtypeOf, like, scalarOf, shapeOf, type Dims } from './inputs.js';
-import { defineOp, type OpRecord, type OpSite, type ValueInfo } from './record.js';
+import { defineOp, type CostSite, type OpRecord, type OpSite, type ValueInfo } from './record.js';
 
 const PLUMBING = { layer: 'plumbing' } as const;
 
@@ -10,6 +12,7 @@ const PLUMBING = { layer: 'plumbing' } as const;
 const gather = defineOp({
   opType: 'Gather',
   traits: { layer: 'plumbing', positivelyHomogeneous: () => true },
+  axes: gatherAxes,
   infer: (site) => {
     const data = shapeOf(site, 0);
     const indices = shapeOf(site, 1);
@@ -20,6 +23,31 @@ const gather = defineOp({
     return [{ dtype, shape, data: gatheredData(site, shape, axis, indices.length) }];
   },
 });
+
+/** Constant indices in a row tie what they pick; an index that stands alone, or that data decide, fixes what it picks from. */
+function gatherAxes(site: CostSite): AxisFacts | undefined {
+  const [data, indices] = [shapeOf(site, 0) ?? [], shapeOf(site, 1) ?? []];
+  const axis = axisOf(site.node.int('axis', 0), data.length);
+  const size = axis === undefined ? undefined : data[axis];
+  if (axis === undefined) return undefined;
+  const ties: AxisTie[] = [];
+  for (const other of data.keys())
+    if (other !== axis) ties.push(carried(0, other, other < axis ? other : other + indices.length - 1));
+  const picked = site.constant(1)?.toNumbers();
+  const at = inputAxis(0, axis);
+  if (picked === undefined || !isStatic(size)) {
+    for (const place of indices.keys()) ties.push(carried(1, place, axis + place));
+    return { ties, frozen: [{ at, code: 'fixed-index' }] };
+  }
+  const places = picked.map((index) => (index < 0 ? index + size : index));
+  if (indices.length === 1)
+    return {
+      ties: [...ties, tie('carry', at, outputAxis(0, axis), (index) => places[index])],
+      untouched: [inputAxis(1, 0)],
+    };
+  const frozen = places.map((index): AxisFreeze => ({ at, code: 'fixed-index', index }));
+  return { ties, frozen, untouched: [at] };
+}
 
 function gatheredData(site: OpSite, shape: Dims, axis: number, indexRank: number): Data | undefined {
   const [data, indices] = [site.input(0), site.input(1)];
@@ -62,6 +90,14 @@ const sameAsData = (opType: string): OpRecord => defineOp({ opType, traits: PLUM
 const topK = defineOp({
   opType: 'TopK',
   traits: { layer: 'non-tensor' },
+  axes: (site) => {
+    const axis = axisOf(site.node.int('axis', -1), shapeOf(site, 0)?.length ?? 0);
+    const ties = axis === undefined ? undefined : sameAxes(site, [axis]);
+    const slots = site.node.outputs.flatMap((value, slot) => (value === undefined ? [] : [slot]));
+    return (
+      ties && { ties: slots.flatMap((slot) => ties.map(({ from }) => tie('carry', from, outputAxis(slot, from.axis)))) }
+    );
+  },
   infer: (site) => {
     const data = shapeOf(site, 0);
     const axis = data && axisOf(site.node.int('axis', -1), data.length);
@@ -132,6 +168,7 @@ function regionPool(opType: string, sides: (site: OpSite) => readonly number[]):
   return defineOp({
     opType,
     traits: { layer: 'non-tensor' },
+    axes: () => ({ ties: [carried(0, 1, 1)] }),
     infer: (site) => {
       const [channels, regions] = [shapeOf(site, 0)?.[1], shapeOf(site, 1)?.[0]];
       const known = channels !== undefined && regions !== undefined;
@@ -146,6 +183,7 @@ const gridSample = (domain: string): OpRecord =>
     opType: 'GridSample',
     domain,
     traits: { layer: 'non-tensor', positivelyHomogeneous: () => true },
+    axes: leadingAxes(2),
     infer: (site) => {
       const data = shapeOf(site, 0);
       const grid = shapeOf(site, 1);
@@ -173,6 +211,12 @@ const affineGrid = defineOp({
 const cumSum = defineOp({
   opType: 'CumSum',
   traits: { layer: 'non-tensor', positivelyHomogeneous: () => true },
+  axes: (site) => {
+    const given = scalarOf(site, 1);
+    const axis = isStatic(given) ? axisOf(given, shapeOf(site, 0)?.length ?? 0) : undefined;
+    const ties = axis === undefined ? undefined : sameAxes(site, [axis]);
+    return ties && { ties };
+  },
   infer: (site) => [like(site)],
 });
 

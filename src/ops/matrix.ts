@@ -52,15 +52,15 @@ export function matMul(
 }
 
 /**
- * Facts of A B with operands of any rank, whose last two axes are swapped where `swapped` names the slot: the rows of A and
+ * Facts of A B with operands of any rank, whose last two axes are swapped where `transposed` names the slot: the rows of A and
  * the columns of B make those of the result, the inner axes are summed over, leading axes are broadcast.
  */
-function productAxes(site: CostSite, swapped: readonly number[] = []): AxisFacts | undefined {
+function productAxes(site: CostSite, transposed: readonly number[] = []): AxisFacts | undefined {
   const [left, right] = [shapeOf(site, 0)?.length, shapeOf(site, 1)?.length];
   const rank = site.output(0)?.shape?.length;
   if (left === undefined || right === undefined || rank === undefined || left === 0 || right === 0) return undefined;
   const axisOf = (slot: number, size: number, fromEnd: number): number =>
-    size === 1 ? 0 : size - (swapped.includes(slot) ? 3 - fromEnd : fromEnd);
+    size === 1 ? 0 : size - (transposed.includes(slot) ? 3 - fromEnd : fromEnd);
   const rows =
     left > 1 ? [tie('make', inputAxis(0, axisOf(0, left, 2)), outputAxis(0, rank - (right > 1 ? 2 : 1)))] : [];
   const columns = right > 1 ? [tie('make', inputAxis(1, axisOf(1, right, 1)), outputAxis(0, rank - 1))] : [];

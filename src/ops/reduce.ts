@@ -1,9 +1,11 @@
 // Reductions along axes. Axes are an attribute in early opsets and an input since 13 (ReduceSum) or 18 (all others).
 import { addDims, maxDims, minDims, mulDims, staticDims, type Dim } from '../ir/dim.js';
 import { isFloat } from '../tensor/dtype.js';
+import type { AxisFacts } from './axes.js';
+import { axisNumbers, carried } from './axis-ties.js';
 import { buildData, offsetOf, roundTo, type Data } from './data.js';
 import { axesOf, axisOf, dtypeOf, intsOf, lengthOf, shapeOf, unknownDims, withoutAxes, type Dims } from './inputs.js';
-import { defineOp, type OpRecord, type OpSite, type OpTraits } from './record.js';
+import { defineOp, type CostSite, type OpRecord, type OpSite, type OpTraits } from './record.js';
 
 type Fold = (a: Dim, b: Dim) => Dim | undefined;
 
@@ -65,10 +67,20 @@ function reducedData(site: OpSite, shape: Dims, axes: readonly number[], fold: F
   });
 }
 
+/** Axes that are not reduced keep their indices. */
+function reducedAxesFacts(site: CostSite, axes: readonly number[] | undefined): AxisFacts | undefined {
+  const rank = shapeOf(site, 0)?.length;
+  if (rank === undefined || axes === undefined) return undefined;
+  const kept = axisNumbers(rank).filter((axis) => !axes.includes(axis));
+  const isDropped = keptAxes(site) === 'dropped';
+  return { ties: kept.map((axis, place) => carried(0, axis, isDropped ? place : axis)) };
+}
+
 function reduction(opType: string, fold?: Fold, traits: Omit<OpTraits, 'layer'> = {}): OpRecord {
   return defineOp({
     opType,
     traits: { layer: 'non-tensor', ...traits },
+    axes: (site) => reducedAxesFacts(site, reducedAxes(site, shapeOf(site, 0)?.length ?? 0)),
     infer: (site) => {
       const dtype = dtypeOf(site, 0);
       const input = shapeOf(site, 0);
@@ -86,6 +98,10 @@ function argReduction(opType: string): OpRecord {
   return defineOp({
     opType,
     traits: { layer: 'non-tensor' },
+    axes: (site) => {
+      const axis = axisOf(site.node.int('axis', 0), shapeOf(site, 0)?.length ?? 0);
+      return axis === undefined ? undefined : reducedAxesFacts(site, [axis]);
+    },
     infer: (site) => {
       const input = shapeOf(site, 0);
       const axis = input && axisOf(site.node.int('axis', 0), input.length);

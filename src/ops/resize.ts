@@ -1,10 +1,12 @@
 // Resize and Upsample. Output size per axis: floor(in x scale), computed in float32 as the runtime does, or as given.
 // keep_aspect_ratio_policy (opset 18): one scale for all axes, the least (not_larger) or greatest (not_smaller) of
 // size/in, and round(in x scale).
-import { isStatic, mulDims, staticDims, type Dim } from '../ir/dim.js';
+import { isStatic, mulDims, sameDim, staticDims, type Dim } from '../ir/dim.js';
+import type { AxisFacts } from './axes.js';
+import { carried } from './axis-ties.js';
 import { floorOf, roundTo } from './data.js';
 import { axisOf, dtypeOf, shapeOf, unknownDims, type Dims } from './inputs.js';
-import { defineOp, type OpRecord, type OpSite } from './record.js';
+import { defineOp, type CostSite, type OpRecord, type OpSite } from './record.js';
 
 /** Scales and sizes of a site, one per entry of `axes`; empty tensors stand for "not given". */
 interface Request {
@@ -78,6 +80,22 @@ function resizedShape(site: OpSite): Dims | undefined {
   return shape;
 }
 
+/** Axes that keep their size keep their indices: those that no scale or size is given for, or a scale of 1 or the size it has. */
+function resizeAxes(site: CostSite): AxisFacts | undefined {
+  const source = shapeOf(site, 0);
+  const request = source && requestOf(site, source.length);
+  if (source === undefined || request === undefined) return undefined;
+  const cropped = site.node.string('coordinate_transformation_mode', '') === 'tf_crop_and_resize';
+  const { axes, scales, sizes } = request;
+  const isWritable = sizes === undefined || site.constant(3) !== undefined;
+  const kept = source.flatMap((dim, axis) => {
+    const place = axes.indexOf(axis);
+    const stays = scales ? scales[place] === 1 : sizes !== undefined && isWritable && sameDim(sizes[place], dim);
+    return place < 0 || (stays && !cropped) ? [axis] : [];
+  });
+  return { ties: kept.map((axis) => carried(0, axis, axis)) };
+}
+
 function resize(opType: string): OpRecord {
   return defineOp({
     opType,
@@ -85,6 +103,7 @@ function resize(opType: string): OpRecord {
       layer: 'non-tensor',
       positivelyHomogeneous: (site) => site.node.string('coordinate_transformation_mode', '') !== 'tf_crop_and_resize',
     },
+    axes: resizeAxes,
     infer: (site) => [{ dtype: dtypeOf(site, 0), shape: resizedShape(site) }],
   });
 }

@@ -11,8 +11,11 @@ import {
   staticDims,
   type Dim,
 } from '../ir/dim.js';
+import type { AxisFacts, AxisFreeze } from './axes.js';
+import { axisNumbers, broadcastTies, carried, inputAxis, outputAxis, sameAxes, tie } from './axis-ties.js';
 import { broadcastShapes } from './broadcast.js';
 import { buildData, elementAt, offsetOf, type Data } from './data.js';
+import { constantTensor } from './generate.js';
 import {
   axesOf,
   axisOf,
@@ -25,7 +28,8 @@ import {
   withoutAxes,
   type Dims,
 } from './inputs.js';
-import { defineOp, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
+import { defineOp, type CostSite, type OpRecord, type OpSite, type OpTraits, type ValueInfo } from './record.js';
+import { reshapeAxes, viewAxes } from './view-axes.js';
 
 const always = (): boolean => true;
 /** Moves elements without looking at them. */
@@ -66,6 +70,7 @@ function resolveReshape(site: OpSite, input: Dims | undefined, target: Dims): Di
 const reshape = defineOp({
   opType: 'Reshape',
   traits: VIEWS,
+  axes: reshapeAxes,
   infer: (site) => {
     const target = site.node.ints('shape') ?? site.input(1)?.data;
     const rank = lengthOf(site, 1);
@@ -114,9 +119,19 @@ function flattenedShape(site: OpSite): Dims | undefined {
     : undefined;
 }
 
+/** Without axes, a Squeeze would also take an axis that pruning brings down to size 1. */
+function squeezeAxes(site: CostSite): AxisFacts | undefined {
+  return intsOf(site, 'axes', 1) === 'absent' ? undefined : viewAxes(site);
+}
+
 const transpose = defineOp({
   opType: 'Transpose',
   traits: MOVES,
+  axes: (site) => {
+    const rank = shapeOf(site, 0)?.length ?? 0;
+    const perm = site.node.ints('perm') ?? axisNumbers(rank).reverse();
+    return { ties: perm.map((axis, to) => carried(0, axis, to)) };
+  },
   infer: (site) => {
     const input = site.input(0);
     const source = input?.shape;
@@ -142,9 +157,22 @@ function transposedData(data: Data, source: Dims, shape: Dims, perm: readonly nu
   );
 }
 
+/** What has its size already is followed; what is repeated stays. */
+function expandAxes(site: CostSite): AxisFacts | undefined {
+  const target = site.input(1)?.data;
+  const rank = site.output(0)?.shape?.length ?? 0;
+  const isWritable = site.constant(1) !== undefined;
+  const ties = broadcastTies(site, 0).filter(({ to }) => {
+    const asked = target?.[to.axis - rank + (target?.length ?? 0)];
+    return isWritable || asked === 1 || (target !== undefined && asked === undefined);
+  });
+  return { ties };
+}
+
 const expand = defineOp({
   opType: 'Expand',
   traits: MOVES,
+  axes: expandAxes,
   infer: (site) => {
     const input = site.input(0);
     const target = site.input(1)?.data;
@@ -166,6 +194,11 @@ const expand = defineOp({
 const tile = defineOp({
   opType: 'Tile',
   traits: MOVES,
+  axes: (site) => {
+    const repeats = site.opset < 6 ? undefined : site.input(1)?.data;
+    const kept = repeats?.flatMap((count, axis) => (count === 1 ? [axis] : []));
+    return kept && { ties: kept.map((axis) => carried(0, axis, axis)) };
+  },
   infer: (site) => {
     const input = site.input(0);
     const repeats = site.input(1)?.data;
@@ -202,16 +235,37 @@ const tile = defineOp({
 const shape = defineOp({
   opType: 'Shape',
   traits: { layer: 'plumbing', dimsOnly: true },
+  axes: (site) => {
+    const rank = shapeOf(site, 0)?.length ?? 0;
+    const frozen = readDims(site, rank).map((axis): AxisFreeze => ({ at: inputAxis(0, axis), code: 'fixed-index' }));
+    return { ties: [], frozen, untouched: axisNumbers(rank).map((axis) => inputAxis(0, axis)) };
+  },
   infer: (site) => {
     const input = shapeOf(site, 0);
     if (input === undefined) return [{ dtype: 'int64', shape: [site.unknownDim()] }];
-    const dims = input.slice(
-      site.node.int('start', 0),
-      site.node.attribute('end') ? site.node.int('end', 0) : undefined,
-    );
+    const dims = shownDims(site, input);
     return [{ dtype: 'int64', shape: [dims.length], data: dims }];
   },
 });
+
+/** What attributes of a Shape leave of one entry per axis. */
+function shownDims<T>({ node }: OpSite, axes: readonly T[]): readonly T[] {
+  return axes.slice(node.int('start', 0), node.attribute('end') ? node.int('end', 0) : undefined);
+}
+
+/** Axes whose sizes somebody takes from a Shape: those that all its readers pick by constant index, else all it gives. */
+function readDims(site: CostSite, rank: number): readonly number[] {
+  const shown = shownDims(site, axisNumbers(rank));
+  const { output } = site.node;
+  if (output === undefined || output.isGraphOutput) return shown;
+  const picked = output.consumers().map((reader) => {
+    const [data, indices] = reader.inputs;
+    const isPick = reader.is('Gather') && data === output && indices !== output;
+    const tensor = indices?.constant ?? (indices?.producer && constantTensor(indices.producer));
+    return isPick ? tensor?.toNumbers().map((index) => shown.at(index)) : undefined;
+  });
+  return picked.every((list) => list !== undefined) ? picked.flat().filter((axis) => axis !== undefined) : shown;
+}
 
 const size = defineOp({
   opType: 'Size',
@@ -223,10 +277,15 @@ const size = defineOp({
 });
 
 /** Blocks of b x b positions and channels, exchanged: [N, C, H, W] to [N, C/b^2, H b, W b] or back. */
-function blockMove(opType: string, move: (channels: Dim, side: Dim, block: number) => readonly [Dim, Dim]): OpRecord {
+function blockMove(
+  opType: string,
+  axes: NonNullable<OpRecord['axes']>,
+  move: (channels: Dim, side: Dim, block: number) => readonly [Dim, Dim],
+): OpRecord {
   return defineOp({
     opType,
     traits: MOVES,
+    axes,
     infer: (site) => {
       const [batch, channels, height, width, more] = shapeOf(site, 0) ?? [];
       const block = site.node.int('blocksize', 0);
@@ -245,9 +304,29 @@ function blockMove(opType: string, move: (channels: Dim, side: Dim, block: numbe
   });
 }
 
+/** Channels of the result are the inner ones of [b, b, C] (DCR), or the outer ones of [C, b, b] (CRD). */
+function depthToSpaceAxes(site: CostSite): AxisFacts {
+  const channels = site.output(0)?.shape?.[1];
+  const block = site.node.int('blocksize', 0) ** 2;
+  const isInner = site.node.string('mode', 'DCR') === 'DCR';
+  const map = (index: number): number | undefined =>
+    isInner ? (isStatic(channels) ? index % channels : undefined) : Math.floor(index / block);
+  return { ties: [carried(0, 0, 0), tie('carry', outputAxis(0, 1), inputAxis(0, 1), map)] };
+}
+
+/** [b, b, C]: positions outside, channels inside. */
+function spaceToDepthAxes(site: CostSite): AxisFacts {
+  const channels = shapeOf(site, 0)?.[1];
+  return { ties: [carried(0, 0, 0), carried(0, 1, 1, (index) => (isStatic(channels) ? index % channels : undefined))] };
+}
+
 const reverseSequence = defineOp({
   opType: 'ReverseSequence',
   traits: MOVES,
+  axes: (site) => {
+    const ties = sameAxes(site, [site.node.int('time_axis', 0), site.node.int('batch_axis', 1)]);
+    return ties && { ties };
+  },
   infer: (site) => [{ dtype: dtypeOf(site, 0), shape: shapeOf(site, 0) }],
 });
 
@@ -273,16 +352,27 @@ const centerCropPad = defineOp({
 
 export const SHAPES: readonly OpRecord[] = [
   reshape,
-  defineOp({ opType: 'Squeeze', traits: VIEWS, infer: (site) => viewed(site, squeezedShape(site)) }),
-  defineOp({ opType: 'Unsqueeze', traits: VIEWS, infer: (site) => viewed(site, unsqueezedShape(site)) }),
-  defineOp({ opType: 'Flatten', traits: VIEWS, infer: (site) => viewed(site, flattenedShape(site)) }),
+  defineOp({ opType: 'Squeeze', traits: VIEWS, axes: squeezeAxes, infer: (site) => viewed(site, squeezedShape(site)) }),
+  defineOp({
+    opType: 'Unsqueeze',
+    traits: VIEWS,
+    axes: viewAxes,
+    infer: (site) => viewed(site, unsqueezedShape(site)),
+  }),
+  defineOp({ opType: 'Flatten', traits: VIEWS, axes: viewAxes, infer: (site) => viewed(site, flattenedShape(site)) }),
   transpose,
   expand,
   tile,
   shape,
   size,
-  blockMove('DepthToSpace', (channels, side, block) => [floorDivDims(channels, block * block), mulDims(side, block)]),
-  blockMove('SpaceToDepth', (channels, side, block) => [mulDims(channels, block * block), floorDivDims(side, block)]),
+  blockMove('DepthToSpace', depthToSpaceAxes, (channels, side, block) => [
+    floorDivDims(channels, block * block),
+    mulDims(side, block),
+  ]),
+  blockMove('SpaceToDepth', spaceToDepthAxes, (channels, side, block) => [
+    mulDims(channels, block * block),
+    floorDivDims(side, block),
+  ]),
   reverseSequence,
   centerCropPad,
 ];

@@ -88,10 +88,12 @@ function cutTies(site: CostSite, cut: Cut | { readonly axis: number; readonly un
   const { axis, start, length, step } = cut;
   const taken = tie('carry', inputAxis(0, axis), outputAxis(0, axis), (index) => start + index * step);
   if (Math.abs(step) === 1 || length <= 1) return [taken];
-  if (step < 0) return undefined;
   // What a stride passes over leaves with the index before it, so that the stride stays regular.
-  const block = (index: number): number =>
-    index < start || index >= start + length * step ? index : index - ((index - start) % step);
+  const block = (index: number): number => {
+    const place = Math.floor((index - start) / step);
+    const passed = (index - start) * Math.sign(step);
+    return passed < 0 || place >= length ? index : start + place * step;
+  };
   return [taken, tie('carry', inputAxis(0, axis), inputAxis(0, axis), block)];
 }
 
@@ -275,7 +277,7 @@ function padAxes(site: CostSite): AxisFacts | undefined {
   for (const [axis, size] of shape.entries()) {
     const [begin, end] = [pads.begins[axis] ?? 0, pads.ends[axis] ?? 0];
     if (begin === 0 && end === 0) ties.push(carried(0, axis, axis));
-    else if (isMovable && isStatic(size) && isStatic(begin) && isStatic(end) && begin >= 0 && end >= 0)
+    else if (isMovable && isStatic(size) && isStatic(begin) && isStatic(end))
       ties.push(tie('carry', outputAxis(0, axis), inputAxis(0, axis), (index) => begin + index));
     else frozen.push({ at: inputAxis(0, axis), code: 'fixed-index' });
   }
