@@ -23,7 +23,7 @@ export interface CommandSpec {
 const INT8_FLAGS = [
   ...(['quantizeTarget', 'maxDropInt8', 'float', 'calibrator', 'rounding'] as const),
   ...(['noEqualize', 'noRefine', 'noBiasCorrection'] as const),
-  ...(['data', 'labels', 'preprocess', 'calibrationSamples', 'limit', 'dataFree'] as const),
+  ...(['data', 'labels', 'preprocess', 'calibrationSamples', 'calibrationCache', 'limit', 'dataFree'] as const),
   ...(['requireFused', 'journal', 'layerLatencies'] as const),
 ] as const satisfies readonly FlagKey[];
 

@@ -80,6 +80,13 @@ export const QUANTIZATION = {
     default: '100',
     help: 'samples to calibrate with; the others score',
   },
+  calibrationCache: {
+    name: 'calibration',
+    group: 'Data',
+    value: 'FILE',
+    completes: 'files',
+    help: 'take ranges from this cache of mcompress calibrate, made of the same model and data, where they hold',
+  },
   requireFused: {
     name: 'require-fused',
     group: 'Checking and timing',

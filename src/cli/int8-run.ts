@@ -125,7 +125,7 @@ function buildRequest(
 ): QuantizeRequest {
   const output = fileOf(job, flags);
   const searchJournal = output !== undefined && settings.maxDrop !== undefined ? `${output}.journal` : undefined;
-  const { layerLatencies } = flags;
+  const { layerLatencies, calibrationCache } = flags;
   return {
     ...settings,
     input: model,
@@ -135,6 +135,7 @@ function buildRequest(
     ...(scored === undefined ? {} : { scoringSamples: scored }),
     journal: flags.journal ?? searchJournal,
     ...(layerLatencies === undefined ? {} : { latencyTable: layerLatencies }),
+    ...(calibrationCache === undefined ? {} : { calibration: calibrationCache }),
     measure: flags.noProfile ? 'off' : 'on',
     shapes: shapeFlags('input', flags.input),
     compression: flags.noReport && !flags.json && flags.baseline === undefined ? 'skip' : 'measure',

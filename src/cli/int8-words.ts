@@ -8,6 +8,7 @@ import type { FlagValues } from './parsed-flags.js';
 /** Flags that are said again as they were given. */
 const REPEATED = [
   ...(['data', 'labels', 'preprocess', 'limit', 'dataFree', 'requireFused', 'journal', 'layerLatencies'] as const),
+  ...(['calibrationCache'] as const),
   ...(['noProfile', 'input', 'keepOverridable', 'externalData', 'threads', 'seed'] as const),
 ] as const satisfies readonly FlagKey[];
 

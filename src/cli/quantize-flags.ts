@@ -10,7 +10,7 @@ import { choiceOf, notNegative, wholeNumber, type FlagValues } from './parsed-fl
 const INT8_ONLY = [
   ...(['data', 'labels', 'preprocess', 'limit', 'calibrationSamples', 'dataFree', 'calibrator', 'rounding'] as const),
   ...(['noEqualize', 'noRefine', 'noBiasCorrection', 'maxDropInt8', 'requireFused'] as const),
-  ...(['journal', 'layerLatencies'] as const),
+  ...(['journal', 'layerLatencies', 'calibrationCache'] as const),
 ] as const satisfies readonly FlagKey[];
 
 /** @throws UsageError conflict when one of `keys` was given; `why` ends the sentence that begins with the flag */
@@ -67,6 +67,8 @@ export function scoringSamples(
     throw new UsageError('no-input', 'there is nothing to calibrate with', {
       fix: 'say where some hundred typical samples are: --data PATH (docs/data.md); or guess without any, at a loss: --data-free',
     });
+  if (!asked && flags.calibrationCache !== undefined)
+    throw new UsageError('conflict', '--calibration needs --data, the samples that the cache was made of');
   if (!asked && maxDrop !== undefined)
     throw new UsageError('conflict', '--max-drop needs --data: without samples no loss can be measured');
   if (asked?.limit === undefined) return undefined;

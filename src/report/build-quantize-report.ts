@@ -95,11 +95,11 @@ function fusionFacts({ nodes, conversions, quantizedAtLoad }: FusionProof): Quan
 }
 
 function calibrationFacts(
-  { calibration: { samples, seconds, dataFree } }: QuantizeOutcome,
+  { calibration: { samples, seconds, dataFree, cache } }: QuantizeOutcome,
   data: QuantizeSetting['data'],
 ): QuantizeReport['calibration'] {
   const { name: dataName, preparation = [] } = data ?? {};
-  return { samples, seconds, dataFree: dataFree ? 'yes' : 'no', dataName, preparation };
+  return { samples, seconds, dataFree: dataFree ? 'yes' : 'no', cache, dataName, preparation };
 }
 
 function speedOf(

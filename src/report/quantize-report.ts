@@ -126,6 +126,12 @@ export const QUANTIZE_REPORT = object(
         samples: whole('Samples, or random inputs'),
         seconds: real('Time it took', { min: 0 }),
         dataFree: choice(['no', 'yes'], 'yes: random inputs in the place of data'),
+        cache: maybe(
+          object(
+            { values: whole('Values whose range it gave'), samples: whole('Samples that it was made of') },
+            'The calibration cache that was named',
+          ),
+        ),
         dataName: maybe(words('Folder or file, without the folder it lies in')),
         preparation: list(words('What was done to the samples'), 'How inputs were made'),
       },

@@ -113,11 +113,17 @@ export function keptText({
 }
 
 /** Where the ranges come from. */
-export function calibrationText({ calibration, layers, equalizedLayers, correctedBiases }: QuantizeReport): string {
-  const { samples, seconds, dataFree } = calibration;
+export function calibrationText(report: QuantizeReport): string {
+  const { calibration, layers, values, equalizedLayers, correctedBiases } = report;
+  const { samples, seconds, dataFree, cache } = calibration;
   const what = dataFree === 'yes' ? 'random inputs' : plural(samples, 'sample');
   const done = [
     `calibrated on ${dataFree === 'yes' ? `${samples} ${what}` : what} in ${figure(seconds * 1000, 'time')}`,
+    ...(cache
+      ? [
+          `ranges of ${cache.values} of ${plural(values.length, 'value')} from the cache, made of ${plural(cache.samples, 'sample')}`,
+        ]
+      : []),
     ...(equalizedLayers > 0 ? [`${plural(equalizedLayers, 'layer')} equalized`] : []),
     ...(correctedBiases > 0 ? [`${plural(correctedBiases, 'bias', 'biases')} corrected`] : []),
   ];

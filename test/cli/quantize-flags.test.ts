@@ -42,7 +42,16 @@ describe('what is asked of the run', () => {
       ...['--target', 'x64-avx2', '--calibrator', 'mse', '--calibrator', 'entropy', '--float', 'a', '--float', 'b'],
       ...['--calibration-samples', '20', '--limit', '50', '--rounding', 'nearest', '--no-equalize', '--no-refine'],
       ...['--no-bias-correction', '--max-drop', '0.5', '--seed', '3', '--threads', '2', '--no-profile'],
-      ...['--latency-table', 't.json', '--input', 'x:1x3x8x8', '--external-data', '--keep-overridable'],
+      ...[
+        '--calibration',
+        'c.json',
+        '--latency-table',
+        't.json',
+        '--input',
+        'x:1x3x8x8',
+        '--external-data',
+        '--keep-overridable',
+      ],
     ];
     const { request } = await fakeQuantize([net(), ...DATA, ...flags]);
     expect(request).toMatchObject({
@@ -57,6 +66,7 @@ describe('what is asked of the run', () => {
       refineRanges: 'off',
       correctBiases: 'off',
       maxDrop: 0.5,
+      calibration: 'c.json',
       journal: scratch.path('net.int8.onnx.journal'),
       latencyTable: 't.json',
       measure: 'off',
@@ -101,6 +111,7 @@ describe('what has no meaning', () => {
   it.each<[UsageCode, string[], RegExp]>([
     ['conflict', [...DATA, '--data-free'], /--data-free means: without --data/],
     ['conflict', ['--data-free', '--max-drop', '1'], /--max-drop needs --data/],
+    ['conflict', ['--data-free', '--calibration', 'c.json'], /--calibration needs --data/],
     ['conflict', ['--data-free', '--limit', '5'], /--limit needs --data/],
     ['conflict', [...DATA, '--limit', '100'], /leaves nothing to score with: 100 calibrate/],
     ['bad-value', [...DATA, '--calibration-samples', '0'], /whole number of at least 1/],

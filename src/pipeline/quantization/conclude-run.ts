@@ -65,7 +65,15 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
     gate: gateOf(request, kept),
     measurement,
     speedMeasured: run.timed,
-    calibration: { samples: split.calibrated, seconds: run.calibrationSeconds, dataFree: split.dataFree },
+    calibration: {
+      samples: split.calibrated,
+      seconds: run.calibrationSeconds,
+      dataFree: split.dataFree,
+      cache: run.cache && {
+        values: kept.details.values.filter(({ value }) => preparation.cached.has(value)).length,
+        samples: run.cache.samples,
+      },
+    },
     scored: kept.score?.comparison.samples ?? 0,
     warnings: [
       ...warnings,

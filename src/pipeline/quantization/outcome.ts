@@ -27,6 +27,8 @@ export interface QuantizeRequest {
   readonly correctBiases: 'on' | 'off';
   /** Opens the data for the inputs of the model; undefined: random inputs take its place (data-free). */
   readonly openData: ((inputs: readonly InputPort[], signal: AbortSignal) => Promise<OpenedData>) | undefined;
+  /** A calibration cache of the model and the data, whose ranges are taken where they still hold. */
+  readonly calibration?: string;
   /** Samples to calibrate with; the others score. */
   readonly calibrationSamples: number;
   /** Most samples to score with; all the others by default. */
@@ -121,7 +123,13 @@ export interface QuantizeOutcome {
   readonly kept: 'int8' | 'mixed' | 'original';
   /** False for targets that this machine is not. */
   readonly speedMeasured: boolean;
-  readonly calibration: { readonly samples: number; readonly seconds: number; readonly dataFree: boolean };
+  readonly calibration: {
+    readonly samples: number;
+    readonly seconds: number;
+    readonly dataFree: boolean;
+    /** Values whose range a calibration cache gave, and the samples it was made of; undefined where none was named. */
+    readonly cache?: { readonly values: number; readonly samples: number } | undefined;
+  };
   readonly scored: number;
   readonly warnings: readonly string[];
   readonly path: string;

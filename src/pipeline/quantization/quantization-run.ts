@@ -1,6 +1,7 @@
 // What the steps of one run of the quantizer share once the model is prepared.
 import { createHash } from 'node:crypto';
 import type { Node } from '../../ir/node.js';
+import type { CalibrationCache } from '../calibration/cache.js';
 import type { QuantizationBench } from './bench.js';
 import type { Candidate } from './candidate.js';
 import type { Journal } from './journal.js';
@@ -19,6 +20,8 @@ export interface QuantizationRun {
   readonly bench: QuantizationBench;
   readonly preparation: Preparation;
   readonly calibrationSeconds: number;
+  /** The calibration cache that ranges were taken from. */
+  readonly cache: CalibrationCache | undefined;
   readonly journal: Journal;
   readonly split: SampleSplit;
   /** Model files: as given, slimmed, and prepared for integers but still in float. */

@@ -10,6 +10,7 @@ import { writeModel } from '../../onnx/write.js';
 import { TARGETS } from '../../passes/quantize/target.js';
 import { RuntimeHost } from '../../runtime/host.js';
 import { describeMachine, machineFingerprint, runtimeVersion } from '../../runtime/machine.js';
+import { writeCalibration, type CalibrationCache } from '../calibration/cache.js';
 import { modelDigest } from '../calibration/calibrate-model.js';
 import { guardReads } from '../input-guard.js';
 import { formatPass } from '../recipe.js';
@@ -26,6 +27,7 @@ import { prepareQuantization } from './quantize.js';
 import { refineRanges } from './refine-ranges.js';
 import type { QuantizationRun } from './quantization-run.js';
 import { Scorer } from './score-candidate.js';
+import { readRanges } from './known-ranges.js';
 import { chooseFloats, NOTHING_CHOSEN } from './search.js';
 import { canTime } from './speed.js';
 import { splitSamples, type SampleSplit } from './split-samples.js';
@@ -80,11 +82,12 @@ class Quantizer {
     request.onStage?.('opening the data');
     const split = await splitSamples(request, { host: this.#host, model, path: original.path });
     const shapes = new Map([...split.first].map(([name, { dims }]) => [name, dims] as const));
+    const cache = await this.#readCache(original, split);
     const float = await makeFloatModel(request, this.#host, { opset: model.opset, shapes });
     this.#closing.push(() => float.slimmed.dispose());
     this.#warnings.push(...float.warnings);
-    const journal = await this.#openJournal(original, split);
-    const prepared = await this.#prepare(original, { split, float, journal, shapes });
+    const journal = await this.#openJournal(original, { split, cache });
+    const prepared = await this.#prepare(original, { split, cache, float, journal, shapes });
     const ruled = await ruledFloats(prepared);
     const run = { ...prepared, ruled, settled: new Set([...prepared.asked, ...ruled.keys()]) };
     const scorer = new Scorer(this.#host, request, split, original.path);
@@ -115,7 +118,16 @@ class Quantizer {
     guardReads(reads, [output, `${output}.data`]);
   }
 
-  async #openJournal({ decoded, path }: Original, split: SampleSplit): Promise<Journal> {
+  async #readCache(original: Original, split: SampleSplit): Promise<CalibrationCache | undefined> {
+    const { calibration: file, onStage } = this.#request;
+    if (file === undefined) return undefined;
+    onStage?.('reading the calibration cache');
+    const { cache, warnings } = await readRanges(file, original, split);
+    this.#warnings.push(...warnings);
+    return cache;
+  }
+
+  async #openJournal({ decoded, path }: Original, { split, cache }: Pick<Made, 'split' | 'cache'>): Promise<Journal> {
     const { journal: file } = this.#request;
     if (file === undefined) return memoryJournal();
     this.#request.onStage?.('reading the journal');
@@ -127,7 +139,7 @@ class Quantizer {
         [machineFingerprint(machine), runtimeVersion()],
         await modelDigest(decoded, path),
         await split.digest(),
-        settingsOf(this.#request),
+        [settingsOf(this.#request), cache && writeCalibration(cache)],
       ]),
     );
     this.#closing.push(() => journal.close());
@@ -135,7 +147,7 @@ class Quantizer {
     return journal;
   }
 
-  async #prepare(original: Original, { split, float, journal, shapes }: Made): Promise<UnsettledRun> {
+  async #prepare(original: Original, { split, cache, float, journal, shapes }: Made): Promise<UnsettledRun> {
     const request = this.#request;
     const { signal, onStage, target: name, calibrators, equalize, rounding } = request;
     const bench: QuantizationBench = {
@@ -150,7 +162,11 @@ class Quantizer {
     };
     const target = TARGETS[name];
     const start = performance.now();
-    const prepared = await prepareQuantization(bench, { target, calibrators, equalize, rounding });
+    const sources = {
+      ...(cache ? { cache: { original: { ...original.decoded, path: original.path }, values: cache.values } } : {}),
+      ...(request.journal === undefined ? {} : { journal }),
+    };
+    const prepared = await prepareQuantization(bench, { target, calibrators, equalize, rounding }, sources);
     const preparation = request.refineRanges === 'on' ? await refineRanges(bench, prepared) : prepared;
     const calibrationSeconds = (performance.now() - start) / 1000;
     const results = preparation.plan.nodes.flatMap(({ node, outputs: [last] }) =>
@@ -172,6 +188,7 @@ class Quantizer {
       bench,
       preparation,
       calibrationSeconds,
+      cache,
       journal,
       split,
       files: {
@@ -218,6 +235,7 @@ type UnsettledRun = Omit<QuantizationRun, 'ruled' | 'settled'>;
 
 interface Made {
   readonly split: SampleSplit;
+  readonly cache: CalibrationCache | undefined;
   readonly float: FloatModel;
   readonly journal: Journal;
   readonly shapes: ReadonlyMap<string, readonly number[]>;

@@ -10,11 +10,11 @@ import { equalizeActivations } from '../../passes/quantize/equalize-activations.
 import { insertQuantization, type InsertedBias, type RoundedProduct } from '../../passes/quantize/insert.js';
 import { planQuantization, type QuantizationPlan } from '../../passes/quantize/plan.js';
 import type { QuantizationTarget } from '../../passes/quantize/target.js';
-import { observeRanges } from '../calibration/observe-ranges.js';
 import { absorbBiases } from './absorb-biases.js';
 import { benchFacts, observeChannels, type QuantizationBench } from './bench.js';
 import { chooseRanges, type ChosenRange } from './choose-ranges.js';
 import { productMeans, type ChannelMeans } from './correct-biases.js';
+import { gatherRanges, type RangeSources } from './known-ranges.js';
 import { roundProducts } from './round-weights.js';
 
 export interface QuantizationSettings {
@@ -31,6 +31,8 @@ export interface Preparation {
   /** With nothing left in float but what has no integer kernel. */
   readonly plan: QuantizationPlan;
   readonly states: ReadonlyMap<Value, RangeState>;
+  /** Names of the values whose states a calibration cache gave. */
+  readonly cached: ReadonlySet<string>;
   readonly ranges: ReadonlyMap<Value, ChosenRange>;
   readonly rounded: ReadonlyMap<Node, RoundedProduct>;
   readonly means: ChannelMeans;
@@ -50,6 +52,7 @@ export interface AppliedQuantization {
 export async function prepareQuantization(
   bench: QuantizationBench,
   settings: QuantizationSettings,
+  sources: RangeSources = {},
 ): Promise<Preparation> {
   const { model } = bench.decoded;
   const { target, calibrators } = settings;
@@ -61,13 +64,8 @@ export async function prepareQuantization(
     equalized = await equalize(bench, plan);
     plan = planQuantization(model, benchFacts(bench), everything);
   }
-  bench.onStage?.('calibrating');
   const values = plan.groups.flatMap((group) => group.values);
-  const states = await observeRanges(bench.host, bench.workspace, bench.decoded, {
-    values,
-    feeds: bench.feeds,
-    signal: bench.signal,
-  });
+  const { states, cached } = await gatherRanges(bench, values, sources);
   bench.onStage?.('choosing ranges');
   const chosen = await chooseRanges(bench, { plan, states, target, calibrators });
   const ranges = new Map([...chosen].flatMap(([group, range]) => group.values.map((value) => [value, range] as const)));
@@ -79,7 +77,7 @@ export async function prepareQuantization(
       ? await roundProducts(bench, { plan, parameters, target })
       : new Map<Node, RoundedProduct>();
   const means = await productMeans(bench, products);
-  return { settings, plan, states, ranges, rounded, means, equalized, mark: model.journal.mark() };
+  return { settings, plan, states, cached, ranges, rounded, means, equalized, mark: model.journal.mark() };
 }
 
 /** Returns how many layers were changed. */
