@@ -31,7 +31,6 @@ export type FreezeCode =
   | 'opaque-operator'
   | 'mixes-channels'
   | 'unknown-shape'
-  | 'shared-weights'
   | 'subgraph'
   | 'fixed-index'
   | 'no-reader'
