@@ -80,9 +80,10 @@ export const COMMANDS = {
     name: 'inspect',
     summary: 'show what is in a model: operators, costs, open dimensions, obstacles on mobile devices',
     args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
-    flags: ['report', 'input', 'keepOverridable', 'top', 'details', 'quiet'],
+    flags: ['report', 'input', 'keepOverridable', 'groups', 'top', 'details', 'quiet'],
     examples: [
       { command: 'mcompress inspect model.onnx', does: 'structure, operators, dearest layers' },
+      { command: 'mcompress inspect model.onnx --groups', does: 'which channels can be pruned together, too' },
       { command: 'mcompress inspect model.onnx --input x:1x3x480x640', does: 'costs at this size' },
     ],
   },

@@ -281,6 +281,11 @@ const MEASURING = {
 
 const OUTPUT = {
   weights: { name: 'weights', group: 'Output', help: 'print all weights, not only their sizes' },
+  groups: {
+    name: 'groups',
+    group: 'Output',
+    help: 'list groups of channels: what can be pruned together, and what cannot',
+  },
   top: { name: 'top', group: 'Output', value: 'N', default: '10', help: 'list the N dearest layers' },
   json: { name: 'json', group: 'Output', help: 'print one JSON document to stdout and nothing else' },
   verbose: {

@@ -12,6 +12,7 @@ import type { DecodedModel } from '../onnx/decode.js';
 import type { OnnxDocument } from '../onnx/document.js';
 import { namedShapes, realInputs } from '../pipeline/freeze.js';
 import { assumedSizes, figuresOf, type LayerFigures, type ModelFigures } from '../pipeline/model-facts.js';
+import { channelGroupFacts } from './channel-groups.js';
 import type { FileFacts } from './facts.js';
 import type { InspectReport } from './inspect-report.js';
 import { layerFacts } from './layer-facts.js';
@@ -22,6 +23,8 @@ export interface InspectRequest {
   readonly name: string;
   /** Sizes of inputs for costs, by name; '' is the only input. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Default: skip. */
+  readonly groups?: 'list' | 'skip';
 }
 
 /** What there is to say about a model without running it. @throws InputError bad-feed when shapes do not fit the inputs */
@@ -54,6 +57,7 @@ export function buildInspectReport({ model, document }: DecodedModel, request: I
     layerKinds: layerKinds(figures),
     operators: operators(model, facts, figures),
     layers: figures.layers.map((layer) => ({ name: layer.name, facts: layerFacts(layer, undefined) })),
+    channelGroups: request.groups === 'list' ? channelGroupFacts(model, facts) : undefined,
     obstacles: mobileObstacles(model, facts),
     operatorLists: MOBILE_RUNTIMES.map(({ name, source }) => ({ target: name, source })),
     versions: programVersions(),

@@ -1,5 +1,6 @@
 // What `inspect` says: what the model is, what it costs, what stands in the way on a mobile device.
 import { costBars, countText, someNames } from './blocks.js';
+import { channelGroupBlocks } from './channel-groups.js';
 import {
   left,
   name,
@@ -210,6 +211,7 @@ export function inspectDocument(report: InspectReport, top = TOP_LAYERS): Docume
         bars && { ...bars, inTerminal: 'hide' },
         ...layerTables(report, top),
       ),
+      ...section('Channel groups', ...channelGroupBlocks(report.channelGroups)),
       ...section('Obstacles for mobile runtimes', obstacleBlock(report), obstacleSource(report)),
     ],
     footer: `mcompress ${report.versions.mcompress}, report version ${report.version}, SHA-256 ${report.file.sha256}`,

@@ -1,4 +1,5 @@
 // The report of `inspect`: what a model is, what it costs, and what stands in the way of mobile runtimes.
+import { CHANNEL_GROUP } from './channel-groups.js';
 import { FILE, LAYER, REPORT_VERSION, VERSIONS } from './facts.js';
 import { choice, either, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
 
@@ -100,6 +101,7 @@ export const INSPECT_REPORT = object(
       'Operators',
     ),
     layers: list(object({ name: words('Node'), facts: LAYER }, 'One layer'), 'Layers in order of execution'),
+    channelGroups: maybe(list(CHANNEL_GROUP, 'Groups of channels, where --groups asks for them')),
     obstacles: list(OBSTACLE, 'Obstacles for mobile runtimes'),
     operatorLists: list(
       object({ target: words('Runtime'), source: words('Where its list of operators comes from') }, 'One list'),

@@ -15,7 +15,11 @@ export const runInspect: CommandRun = async ({ args, flags, terminal }) => {
   const shapes = shapeFlags('input', flags.input);
   const top = wholeNumber('top', flags.top, TOP_LAYERS, 1);
   const decoded = await readModel(path, { keepOverridable: flags.keepOverridable === true });
-  const report = buildInspectReport(decoded, { name: basename(path), shapes });
+  const report = buildInspectReport(decoded, {
+    name: basename(path),
+    shapes,
+    groups: flags.groups === true ? 'list' : 'skip',
+  });
   await deliverReport(report, inspectDocument(report, top), { flags, terminal });
   return 0;
 };
