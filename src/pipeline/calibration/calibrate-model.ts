@@ -43,7 +43,7 @@ export interface CalibrateOutcome {
 }
 
 /** Samples that are enough to tell whether they are what the model was trained on. */
-const CHECKED_SAMPLES = 8;
+export const CHECKED_SAMPLES = 8;
 
 /**
  * Runs the model on the samples and gathers the range of every value of `calibratedValues`.

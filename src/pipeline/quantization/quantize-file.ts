@@ -11,12 +11,13 @@ import { TARGETS } from '../../passes/quantize/target.js';
 import { RuntimeHost } from '../../runtime/host.js';
 import { describeMachine, machineFingerprint, runtimeVersion } from '../../runtime/machine.js';
 import { writeCalibration, type CalibrationCache } from '../calibration/cache.js';
-import { modelDigest } from '../calibration/calibrate-model.js';
+import { CHECKED_SAMPLES, modelDigest } from '../calibration/calibrate-model.js';
+import { checkNormalization } from '../calibration/normalization-check.js';
 import { guardReads } from '../input-guard.js';
 import { formatPass } from '../recipe.js';
 import { Workspace } from '../workspace.js';
 import { instrument } from '../instrument.js';
-import type { QuantizationBench } from './bench.js';
+import { firstFeeds, type QuantizationBench } from './bench.js';
 import { ruledFloats } from './float-rules.js';
 import { makeFloatModel, refuseQuantized, type FloatModel } from './float-model.js';
 import { journalKey, memoryJournal, openJournal, type Journal } from './journal.js';
@@ -83,6 +84,7 @@ class Quantizer {
     const split = await splitSamples(request, { host: this.#host, model, path: original.path });
     const shapes = new Map([...split.first].map(([name, { dims }]) => [name, dims] as const));
     const cache = await this.#readCache(original, split);
+    if (!split.dataFree) await this.#checkSamples(original, split);
     const float = await makeFloatModel(request, this.#host, { opset: model.opset, shapes });
     this.#closing.push(() => float.slimmed.dispose());
     this.#warnings.push(...float.warnings);
@@ -108,6 +110,16 @@ class Quantizer {
     const path = this.#workspace.path('stdin.onnx');
     await writeFile(path, input.bytes);
     return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
+  }
+
+  /** Slimming folds the statistics that tell whether the samples are what the model was trained on. */
+  async #checkSamples({ decoded, path }: Original, { feeds }: SampleSplit): Promise<void> {
+    const { signal, threads, onStage } = this.#request;
+    onStage?.('looking at the samples');
+    const checked = { feeds: firstFeeds(feeds(), CHECKED_SAMPLES), signal, threads };
+    const found = await checkNormalization(this.#host, this.#workspace, { ...decoded, path }, checked);
+    await this.#host.release();
+    if (found?.warning !== undefined) this.#warnings.push(found.warning);
   }
 
   #guardInput({ document }: DecodedModel): void {

@@ -70,6 +70,14 @@ describe('a run on a trained model', () => {
     expect(opsets).toBeGreaterThanOrEqual(13);
   });
 
+  it('warns where the samples are not what the model was trained on', async () => {
+    const openUnit: QuantizeRequest['openData'] = (inputs, signal) =>
+      openData(fixture('mnist-300/images-idx3-ubyte'), { inputs, preprocess: parsePreprocess('unit'), signal });
+    const quick = { rounding: 'nearest', refineRanges: 'off', correctBiases: 'off', equalize: 'off' } as const;
+    const { outcome } = await finished(mnist({ ...quick, openData: openUnit }));
+    expect(outcome.warnings).toEqual([expect.stringMatching(/not what the model was trained on.*check --preprocess/)]);
+  });
+
   it('leaves nodes in float that the user names, and names what it does not know', async () => {
     const { outcome } = await finished(net({ float: ['c2', 'no such node'] }));
     expect(outcome.nodes.find(({ node }) => node === 'c2')).toMatchObject({ form: 'float', reason: 'asked' });
