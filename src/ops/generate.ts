@@ -3,6 +3,7 @@ import { addDims, ceilDivDims, isStatic, maxDims, mulDims, subDims, type Dim } f
 import type { Node } from '../ir/node.js';
 import { isInteger, type DType } from '../tensor/dtype.js';
 import { Tensor } from '../tensor/tensor.js';
+import { axisNumbers, inputAxis, outputAxis } from './axis-ties.js';
 import { buildData, tensorData } from './data.js';
 import { dtypeAttribute, dtypeOf, lengthOf, scalarOf, shapeOf, UNKNOWN, unknownDims } from './inputs.js';
 import { defineOp, type OpRecord, type OpSite, type ValueInfo } from './record.js';
@@ -56,6 +57,12 @@ function shapeInput(site: OpSite, index: number): ValueInfo['shape'] {
 const constantOfShape = defineOp({
   opType: 'ConstantOfShape',
   traits: PLUMBING,
+  // All elements are the same: any may leave, where the shape can be written anew.
+  axes: (site) => {
+    const rank = site.constant(0) && site.output(0)?.shape?.length;
+    const outputs = axisNumbers(rank ?? 0).map((axis) => outputAxis(0, axis));
+    return rank === undefined ? undefined : { ties: [], untouched: [inputAxis(0, 0), ...outputs] };
+  },
   infer: (site) => {
     const value = site.node.tensor('value');
     const shape = shapeInput(site, 0);
