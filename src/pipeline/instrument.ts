@@ -3,10 +3,14 @@ import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError, invariant } from '../base/errors.js';
 import { intAttr } from '../ir/attribute.js';
+import type { Graph } from '../ir/graph.js';
 import type { Model } from '../ir/model.js';
+import type { Node } from '../ir/node.js';
 import type { Value } from '../ir/value.js';
 import type { OnnxDocument } from '../onnx/document.js';
 import { writeModel } from '../onnx/write.js';
+import { usedOutputs } from '../passes/constants.js';
+import { removeNode } from '../passes/edit.js';
 import type { Workspace } from './workspace.js';
 
 export interface InstrumentedModel {
@@ -28,6 +32,8 @@ export interface Instrumented {
 export interface InstrumentOptions {
   /** Of these values the extrema and the sum are returned too; float32, and never empty. */
   readonly reduce?: readonly Value[];
+  /** `drop`: what only the model's own outputs need is left out, and they with it. Default `keep`. */
+  readonly rest?: 'keep' | 'drop';
 }
 
 /**
@@ -39,7 +45,7 @@ export async function instrument(
   { model, document, path: original = 'model.onnx' }: InstrumentedModel,
   values: readonly Value[],
   workspace: Workspace,
-  { reduce = [] }: InstrumentOptions = {},
+  { reduce = [], rest = 'keep' }: InstrumentOptions = {},
 ): Promise<Instrumented> {
   for (const value of values) checkVisible(value, model);
   const known = new Set(model.graph.outputs);
@@ -51,8 +57,13 @@ export async function instrument(
     const reduced = reduce.map(
       (value) => [value, REDUCTIONS.map((opType) => addReduction(model, opType, value))] as const,
     );
-    const outputs = [...model.graph.outputs, ...added, ...reduced.flatMap(([, results]) => results)];
-    model.graph.setOutputs(outputs);
+    const results = reduced.flatMap(([, values]) => values);
+    const isAsked = new Set(values);
+    const own = model.graph.outputs.filter((value) => rest === 'keep' || isAsked.has(value));
+    const outputs = [...own, ...added, ...results];
+    // A graph without outputs is no graph.
+    if (outputs.length > 0) model.graph.setOutputs(outputs);
+    if (rest === 'drop') dropUnneeded(model.graph);
     await writeModel(document, model, path);
     const reductions = reduced.map(([value, results]) => {
       const [min = '', max = '', sum = ''] = results.map(({ name }) => name);
@@ -61,6 +72,15 @@ export async function instrument(
     return { path, names: new Map(values.map((value) => [value, value.name])), reductions: new Map(reductions) };
   } finally {
     model.journal.seek(mark);
+  }
+}
+
+/** Removes nodes that no output depends on: the runtime would compute them. */
+function dropUnneeded(graph: Graph): void {
+  for (let node = graph.last; node !== undefined;) {
+    const { previous }: Node = node;
+    if (usedOutputs(node).length === 0) removeNode(node);
+    node = previous;
   }
 }
 

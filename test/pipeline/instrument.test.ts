@@ -5,6 +5,7 @@ import { printModel } from '../../src/ir/text/print.js';
 import type { Model } from '../../src/ir/model.js';
 import type { Value } from '../../src/ir/value.js';
 import { instrument } from '../../src/pipeline/instrument.js';
+import { openModel } from '../../src/onnx/open.js';
 import { Workspace } from '../../src/pipeline/workspace.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import { Tensor } from '../../src/tensor/tensor.js';
@@ -49,6 +50,25 @@ describe('instrument', () => {
     expect(read(x)).toEqual([-4, 3, -1]);
     expect(read(a)).toEqual([-3, 4, 1]);
     expect(model.graph.nodes()).toHaveLength(3);
+  });
+
+  it('leaves out what the values do not need', async () => {
+    const model = parseModel(MODEL);
+    const before = printModel(model, { weights: 'full' });
+    const { path } = await instrument({ model }, [value(model, 'a')], workspace, { rest: 'drop' });
+    expect(await run(path)).toEqual({ a: [-3, 4] });
+    const written = await openModel(path);
+    expect(written.model.graph.nodes().map(({ opType }) => opType)).toEqual(['Neg']);
+    const own = await instrument(
+      { model },
+      ['y', 'a'].map((name) => value(model, name)),
+      workspace,
+      { rest: 'drop' },
+    );
+    expect(await run(own.path)).toEqual({ y: [0, 8], a: [-3, 4] });
+    const inputs = await instrument({ model }, [value(model, 'x')], workspace, { rest: 'drop' });
+    expect(await run(inputs.path)).toEqual({ y: [0, 8] });
+    expect(printModel(model, { weights: 'full' })).toBe(before);
   });
 
   it('leaves the model as it was', async () => {

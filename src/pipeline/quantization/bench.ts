@@ -60,7 +60,7 @@ export async function observeValues(
   samples: number = bench.samples,
 ): Promise<readonly unknown[]> {
   const { decoded, host, workspace, feeds, signal } = bench;
-  const { path } = await instrument(decoded, values, workspace);
+  const { path } = await instrument(decoded, values, workspace, { rest: 'drop' });
   const states = await observe(host, { teacher: path }, specs, firstFeeds(feeds(), samples), { signal });
   await workspace.remove(path);
   return states;

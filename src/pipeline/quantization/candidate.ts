@@ -3,7 +3,7 @@ import type { WrittenModel } from '../../onnx/write.js';
 import { writeModel } from '../../onnx/write.js';
 import { basename } from 'node:path';
 import { applyQuantization, type AppliedQuantization } from './quantize.js';
-import { CORRECTION_SAMPLES, correctBiases } from './correct-biases.js';
+import { correctBiases } from './correct-biases.js';
 import { outputNoise } from './output-noise.js';
 import { floatsKey, type QuantizationRun } from './quantization-run.js';
 
@@ -49,9 +49,10 @@ export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<str
 
 const modelPath = ({ files }: WrittenModel): string => files.at(-1) ?? '';
 
-function noiseOf({ bench, files, outputs }: QuantizationRun, written: WrittenModel): Promise<number> {
+function noiseOf({ bench, files, outputs, preparation }: QuantizationRun, written: WrittenModel): Promise<number> {
   const models = { teacher: files.teacher, student: modelPath(written) };
-  const skipped = bench.samples >= CORRECTION_SAMPLES + JUDGING_SAMPLES ? CORRECTION_SAMPLES : 0;
+  const { samples: corrected } = preparation.means;
+  const skipped = bench.samples >= corrected + JUDGING_SAMPLES ? corrected : 0;
   const samples = Math.min(bench.samples - skipped, JUDGING_SAMPLES);
   return outputNoise(bench, models, { outputs, samples, skipped });
 }

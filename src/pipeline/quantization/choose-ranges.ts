@@ -1,6 +1,7 @@
 // The range of every quantized value: of those that the calibrators propose, the one with which the layers that read the
 // value are off by least. Each layer is run on the value as quantized in each way, beside the model itself; values that no
 // layer with weights reads are judged by their own error.
+import { tensorBytes } from '../../analysis/cost.js';
 import type { CalibratedRange } from '../../fit/calibrators/calibrator.js';
 import { CALIBRATORS, type CalibratorName } from '../../fit/calibrators/registry.js';
 import type { RangeState } from '../../fit/range.js';
@@ -32,8 +33,10 @@ export interface RangeRequest {
   readonly calibrators: readonly CalibratorName[];
 }
 
-/** Samples that the choice rests on. */
-const JUDGING_SAMPLES = 24;
+/** Samples that the choice rests on: fewer where they are large, which have as many positions. */
+const JUDGING_SAMPLES = { most: 24, fewest: 3 } as const;
+/** Bytes of trials that are looked at: some thirty seconds. */
+const JUDGING_BYTES = 12e9;
 
 /**
  * A range for every group of values of the plan that was seen on the samples. The model is as it was afterwards.
@@ -116,6 +119,7 @@ async function judge(
   try {
     const trials = open.flatMap((proposal) => addTrials(model.graph, proposal));
     const byValue = new Map(trials.map((trial) => [trial.tried, trial]));
+    const samples = judgingSamples(bench, [...byValue.keys()]);
     for (const values of inGroups([...byValue.keys()], benchFacts(bench))) {
       const part = values.flatMap((value) => byValue.get(value) ?? []);
       const specs = part.map(({ reference, tried }): SignalErrorSpec => ({
@@ -123,7 +127,7 @@ async function judge(
         values: [reference.name, tried.name],
       }));
       const seen = [...new Set(part.flatMap(({ reference, tried }) => [reference, tried]))];
-      const states = await observeValues(bench, seen, specs, Math.min(bench.samples, JUDGING_SAMPLES));
+      const states = await observeValues(bench, seen, specs, samples);
       for (const [at, { group, calibrator }] of part.entries()) {
         const sums = noise.get(group) ?? new Map<CalibratorName, number>();
         sums.set(calibrator, (sums.get(calibrator) ?? 0) + relativeNoise(states[at] as SignalError));
@@ -135,6 +139,13 @@ async function judge(
     model.names.forgetIssued();
   }
   return noise;
+}
+
+function judgingSamples(bench: QuantizationBench, tried: readonly Value[]): number {
+  const { scope } = benchFacts(bench);
+  const bytes = tried.reduce((sum, value) => sum + (tensorBytes('float32', scope.dims(value)) ?? 0), 1);
+  const { most, fewest } = JUDGING_SAMPLES;
+  return Math.min(bench.samples, Math.max(fewest, Math.min(most, Math.floor(JUDGING_BYTES / bytes))));
 }
 
 /** Layers that end a trial, with the activation behind them. */

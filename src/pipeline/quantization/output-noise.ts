@@ -66,7 +66,7 @@ export async function valueSignalToNoise(
   const found = new Map<Value, number>();
   const bySeen = new Map(pairs.map((pair) => [pair.seen, pair.reference]));
   for (const group of inGroups([...bySeen.keys()], benchFacts(bench))) {
-    const { path, names } = await instrument(bench.decoded, group, bench.workspace);
+    const { path, names } = await instrument(bench.decoded, group, bench.workspace, { rest: 'drop' });
     const specs = group.map((value): SignalErrorSpec => ({
       kind: 'signal-error',
       values: [`teacher/${bySeen.get(value) ?? ''}`, `student/${names.get(value) ?? value.name}`],

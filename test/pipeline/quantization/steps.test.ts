@@ -116,9 +116,9 @@ describe('bias correction', () => {
     const { bench, preparation } = await errorWith({ rounding: 'nearest' });
     const applied = applyQuantization(bench, preparation, new Set());
     const shift = async (): Promise<number> => {
-      const outputs = [...preparation.means.keys()].flatMap(({ output }) => output ?? []);
+      const outputs = [...preparation.means.byNode.keys()].flatMap(({ output }) => output ?? []);
       const now = await observeChannels(bench, outputs);
-      return [...preparation.means].reduce((sum, [node, mean]) => {
+      return [...preparation.means.byNode].reduce((sum, [node, mean]) => {
         const found = node.output && now.get(node.output);
         return sum + mean.reduce((all, m, c) => all + (m - (found?.mean[c] ?? 0)) ** 2, 0);
       }, 0);
