@@ -9,7 +9,7 @@ import type { Moments } from './rank-update.js';
 export interface DependencePart {
   /** Of the channels, in order; the constant last. */
   readonly moments: Moments;
-  /** By unit, its channels. */
+  /** By unit, its channels. Others of the value stay: they are taken first. */
   readonly channels: readonly (readonly number[])[];
   /** `absorbed`: a constant may be part of the combination (whoever reads the value has a bias that takes it). */
   readonly constants: 'absorbed' | 'kept';
@@ -100,6 +100,8 @@ class PivotedPart {
     this.#channels = channels;
     this.#factor = matrix(size, size);
     this.#left = Float64Array.from({ length: size }, (_, i) => correlations.data[i * size + i] ?? 0);
+    const own = new Set(channels.flat());
+    for (let channel = 0; channel < size; channel++) if (!own.has(channel)) this.#takeChannel(channel);
   }
 
   residual(unit: number): number {

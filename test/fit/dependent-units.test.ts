@@ -79,6 +79,14 @@ describe('unitDependence', () => {
     expect(dependents(found?.residuals, 1e-9)).toEqual([2]);
   });
 
+  it('lets channels of no unit explain all units', () => {
+    const units = [[1], [3], [4]];
+    const found = unitDependence([{ moments: momentsOf(planted()), channels: units, constants: 'kept' }], 3);
+    // 1 of 0 and 2; of 3 and 4 one explains the other with them.
+    expect(found?.residuals[0]).toBeLessThan(1e-9);
+    expect(dependents(found?.residuals, 1e-9)).toHaveLength(2);
+  });
+
   it('is undefined for moments that are empty or not finite', () => {
     const whole = part(planted());
     expect(unitDependence([{ ...whole, moments: { ...whole.moments, rows: 0 } }], 5)).toBeUndefined();
