@@ -1,4 +1,8 @@
 // The library. Everything here is documented in docs/library.md; what is not here may change without notice.
+export { calibrateFile, type CalibrateFileOptions, type CalibrateFileResult } from './report/calibrate-file.js';
+export { evaluateFile, type EvaluateFileOptions } from './report/evaluate-file.js';
+export { quantizeFile, type QuantizeFileOptions, type QuantizeFileResult } from './report/quantize-file.js';
+export type { SampleOptions } from './report/sample-options.js';
 export { slimFile, type SlimFileOptions, type SlimFileResult } from './report/slim-file.js';
 export {
   AppError,
@@ -29,4 +33,13 @@ export { ALL_PASSES, findPass } from './passes/registry.js';
 export { configure, type ConfiguredPass } from './pipeline/configured-pass.js';
 export { parseRecipe, recipeSchema, type Recipe, type RecipeDocument } from './pipeline/recipe.js';
 export { runPasses, type PassEnvironment } from './pipeline/run-passes.js';
+export type { QuantizeSettings } from './pipeline/quantization/settings.js';
+export { openData, type DataOptions, type OpenedData } from './data/open-data.js';
+export type { DataSet, InputPort, Sample, StreamOptions } from './data/data-set.js';
+export { parsePreprocess, type Preprocess } from './data/preprocess.js';
+export { mergeCalibrations, type CalibrationCache } from './pipeline/calibration/cache.js';
+export { readCacheFile, writeCacheFile } from './pipeline/calibration/cache-file.js';
+export type { CalibrateReport } from './report/calibrate-report.js';
+export type { EvalReport } from './report/eval-report.js';
+export type { QuantizeReport } from './report/quantize-report.js';
 export type { SlimReport } from './report/report.js';

@@ -49,11 +49,3 @@ export function openRequested(
 ): Promise<OpenedData> {
   return openData(path, { inputs, preprocess, labels, ...(signal ? { signal } : {}) });
 }
-
-/** What was done to the samples, in words, for reports. */
-export function preparationText({ kind, labelsFrom, preprocess }: OpenedData): string[] {
-  return [
-    `${kind}${labelsFrom === undefined ? ', no labels' : `, labels from ${labelsFrom}`}`,
-    `pictures: --preprocess ${preprocess}`,
-  ];
-}

@@ -120,6 +120,11 @@ export function inputSpecs(model: Model): InputSpec[] {
   );
 }
 
+/** The same, with the sizes of `shapes`, by name. */
+export function sizedInputs(model: Model, shapes: ReadonlyMap<string, readonly number[]>): InputSpec[] {
+  return inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
+}
+
 /**
  * Sizes that symbols take for costs: those of the shapes the user gave, else those on which the reference ran, so that
  * costs and times speak of the same run. @throws InputError bad-feed when shapes do not fit the inputs

@@ -127,6 +127,7 @@ describe('examples of the library', () => {
 
   it.each(titled)('%s runs', (_, code) => {
     copyFileSync(fixture('mnist-bn-as-exported.onnx'), path('model.onnx'));
+    symlinkSync(fixture('mnist-300'), path('digits'));
     writeFileSync(path('example.mjs'), code);
     const { status, stdout, stderr } = run(process.execPath, ['example.mjs']);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -139,6 +140,21 @@ describe('examples of the library', () => {
     writeFileSync(path('example.mjs'), code);
     expect(run(process.execPath, ['example.mjs']).stdout).toMatch(/^model\.slim\.onnx: 35 nodes to 1\d, agrees\n$/);
     expect(readdirSync(folder)).toContain('model.slim.onnx');
+  });
+
+  it('score, calibrate and quantize on samples', { timeout: 60_000 }, () => {
+    const code = blocks(library, 'js').find((one) => one.includes('quantizeFile')) ?? '';
+    copyFileSync(fixture('mnist-bn-as-exported.onnx'), path('model.onnx'));
+    symlinkSync(fixture('mnist-300'), path('digits'));
+    writeFileSync(path('example.mjs'), code);
+    const [ranges, quantized, scored] = run(process.execPath, ['example.mjs']).stdout.split('\n');
+    expect(ranges).toMatch(/^\d+ ranges of 50 samples$/);
+    expect(quantized).toMatch(/^model\.int8\.onnx (?:int8|mixed) [1-9]\d* -?\d/);
+    const [, accuracy, agreement, gate] = /^([\d.]+) ([\d.]+) (\w+)$/.exec(scored ?? '') ?? [];
+    expect(Number(accuracy)).toBeGreaterThan(0.9);
+    expect(Number(agreement)).toBeGreaterThan(0.97);
+    expect(gate).toBe('met');
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(['model.calibration.json', 'model.int8.onnx']));
   });
 });
 

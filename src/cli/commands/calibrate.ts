@@ -1,16 +1,15 @@
 // `mcompress calibrate MODEL --data PATH`: the ranges of a model's values, for quantization; `--merge` joins shards.
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.js';
-import type { InputPort } from '../../data/data-set.js';
-import type { OpenedData } from '../../data/open-data.js';
 import { readCacheFile, writeCacheFile } from '../../pipeline/calibration/cache-file.js';
 import { mergeCalibrations, writeCalibration, type CalibrationCache } from '../../pipeline/calibration/cache.js';
 import { calibrateModel } from '../../pipeline/calibration/calibrate-model.js';
 import { namedShapes } from '../../pipeline/freeze.js';
-import { inputSpecs } from '../../pipeline/model-facts.js';
+import { sizedInputs } from '../../pipeline/model-facts.js';
 import { buildCalibrateReport, buildMergeReport } from '../../report/build-calibrate-report.js';
 import { calibrateDocument } from '../../report/calibrate-document.js';
 import type { CalibrateReport } from '../../report/calibrate-report.js';
+import { preparationText } from '../../report/sample-options.js';
 import { dataRequest, openRequested, type DataRequest } from '../data-flags.js';
 import { STDIO } from '../input-files.js';
 import { withModelFile, type ModelFile } from '../model-input.js';
@@ -46,7 +45,7 @@ interface Calibrating {
 async function calibrate(input: CommandInput, { model, asked, output, path }: Calibrating): Promise<number> {
   const { flags, terminal, signal } = input;
   const shapes = namedShapes(model.decoded.model, shapeFlags('input', flags.input));
-  const data = asked && (await openRequested(asked, inputPorts(model, shapes), signal));
+  const data = asked && (await openRequested(asked, sizedInputs(model.decoded.model, shapes), signal));
   const threads = wholeNumber('runThreads', flags.runThreads, 1, 1);
   const outcome = await calibrateModel({
     ...model,
@@ -62,7 +61,7 @@ async function calibrate(input: CommandInput, { model, asked, output, path }: Ca
   const report = buildCalibrateReport(outcome, basename(path), {
     output: basename(output),
     dataName: data && basename(data.path),
-    preparation: data ? preparation(data) : [],
+    preparation: data ? preparationText(data) : [],
     threads,
   });
   return deliver(input, { cache: outcome.cache, report, output });
@@ -133,12 +132,4 @@ function shardFlag(text: string | undefined): { readonly index: number; readonly
 function defaultOutput(path: string): string {
   if (path === STDIO) throw new UsageError('no-input', 'there is no name for the cache', { fix: 'give one with -o' });
   return `${path.replace(/\.onnx$/i, '')}.calibration.json`;
-}
-
-function inputPorts({ decoded: { model } }: ModelFile, shapes: ReadonlyMap<string, readonly number[]>): InputPort[] {
-  return inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
-}
-
-function preparation({ kind, preprocess }: OpenedData): string[] {
-  return [kind, `pictures: --preprocess ${preprocess}`];
 }

@@ -1,17 +1,17 @@
 // `mcompress eval MODEL --data PATH`: how good a model is on data, and what it lost against a reference.
 import { basename } from 'node:path';
 import { UsageError } from '../../base/errors.js';
-import type { InputPort } from '../../data/data-set.js';
 import { evaluateModel, type EvaluateRequest } from '../../pipeline/evaluation/evaluate-model.js';
 import { namedShapes } from '../../pipeline/freeze.js';
-import { inputSpecs } from '../../pipeline/model-facts.js';
+import { sizedInputs } from '../../pipeline/model-facts.js';
 import { buildEvalReport } from '../../report/build-eval-report.js';
 import { evalDocument } from '../../report/eval-document.js';
-import { dataRequest, openRequested, preparationText } from '../data-flags.js';
+import { preparationText } from '../../report/sample-options.js';
+import { dataRequest, openRequested } from '../data-flags.js';
 import { FLAGS } from '../flags.js';
 import { STDIO } from '../input-files.js';
 import { withModelFile, type ModelFile } from '../model-input.js';
-import { choiceOf, notNegative, wholeNumber, type FlagValues } from '../parsed-flags.js';
+import { choiceOf, notNegative, wholeNumber } from '../parsed-flags.js';
 import type { CommandRun } from '../program.js';
 import { checkReportFiles, deliverReport } from '../report-output.js';
 import { shapeFlags } from '../shape-flags.js';
@@ -41,7 +41,8 @@ export const runEval: CommandRun = async ({ args, flags, terminal, signal }) => 
   const keepOverridable = flags.keepOverridable === true;
   return withModelFile(path, { keepOverridable }, (model) =>
     withReference(reference, { keepOverridable }, async (original) => {
-      const data = await openRequested(asked, inputPorts(model, flags), signal);
+      const shapes = namedShapes(model.decoded.model, shapeFlags('input', flags.input));
+      const data = await openRequested(asked, sizedInputs(model.decoded.model, shapes), signal);
       const request: EvaluateRequest = {
         ...options,
         model,
@@ -61,12 +62,6 @@ export const runEval: CommandRun = async ({ args, flags, terminal, signal }) => 
     }),
   );
 };
-
-/** Inputs of the model with the sizes that `--input` gives. @throws UsageError bad-value; InputError bad-feed */
-function inputPorts({ decoded: { model } }: ModelFile, flags: FlagValues): InputPort[] {
-  const shapes = namedShapes(model, shapeFlags('input', flags.input));
-  return inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
-}
 
 function withReference<T>(
   path: string | undefined,

@@ -11,7 +11,7 @@ import { isFloat } from '../../tensor/dtype.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { DATA_FREE_SAMPLES, dataFreeWarning, randomSamples } from '../calibration/data-free.js';
 import { namedShapes } from '../freeze.js';
-import { inputSpecs } from '../model-facts.js';
+import { sizedInputs } from '../model-facts.js';
 import type { QuantizeRequest } from './outcome.js';
 
 export interface SampleSplit {
@@ -50,7 +50,7 @@ export async function splitSamples(
 ): Promise<SampleSplit> {
   const shapes = namedShapes(model, new Map([...(request.shapes ?? []), ...Object.entries(request.recipe.freeze)]));
   if (!request.openData) return randomSplit(request, model, await runningFeeds(request, { host, path, shapes }));
-  const inputs = inputSpecs(model).map((spec) => ({ ...spec, dims: shapes.get(spec.name) ?? spec.dims }));
+  const inputs = sizedInputs(model, shapes);
   const batch = fixedBatch(inputs);
   return dataSplit(request, await request.openData(inputs, request.signal), batch);
 }
