@@ -172,7 +172,7 @@ class Builder {
     for (const side of ['input', 'output'] as const)
       for (const [slot, value] of (side === 'input' ? node.inputs : node.outputs).entries())
         for (const [axis, number] of this.#axesOf(value).entries())
-          if (!mentioned.has(key({ side, slot, axis })))
+          if (this.#axes[number]?.size !== 1 && !mentioned.has(key({ side, slot, axis })))
             frozen.push({ axis: number, code: 'mixes-channels', at: node.label, index: undefined });
     return { node, ties, choices, frozen, offered: new Set(choices.flat().flatMap(({ from, to }) => [from, to])) };
   }

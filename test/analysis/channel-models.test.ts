@@ -100,7 +100,7 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
 
 describe('groups of known architectures', () => {
   for (const [name, expected] of Object.entries(EXPECTED))
-    it.skipIf(pathOf(name) === undefined)(name, async () => {
+    it.skipIf(pathOf(name) === undefined)(`${name}`, async () => {
       const groups = await groupsOf(name);
       expect(sizes(groups).sort()).toEqual([...expected.open].sort());
       expect(frozen(groups)).toEqual(expected.frozen);
@@ -148,7 +148,7 @@ function faultsOf(groups: readonly ChannelGroup[]): string[] {
 
 describe('groups of all models', () => {
   for (const name of ASSET_MODELS)
-    it.skipIf(pathOf(name) === undefined)(name, async () => {
+    it.skipIf(pathOf(name) === undefined)(`${name}`, async () => {
       const groups = await groupsOf(name);
       expect(faultsOf(groups)).toEqual([]);
       expect((await groupsOf(name)).map((group) => group.name)).toEqual(groups.map((group) => group.name));

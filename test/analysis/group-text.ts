@@ -10,8 +10,7 @@ export function groupsOf(model: Model): readonly ChannelGroup[] {
   return findChannelGroups(model, createFacts(model));
 }
 
-/** `values`: the initializers and nodes of `g (inputs) => (outputs) <...> { ... }`. */
-export function groupLines(text: string): string[] {
+function groupLines(text: string): string[] {
   return groupsOf(parseModel(text)).map(({ name, width, members, makers, readers, frozen }) =>
     [
       `${name} ${width}: ${members.map(memberText).join(' ')}`,
@@ -26,3 +25,14 @@ function memberText({ value, axis, indices }: GroupMember): string {
   const isPlain = indices.every((list, unit) => list.length === 1 && list[0] === unit);
   return `${value.name}.${axis}${isPlain ? '' : `(${indices.map((list) => list.join(' ')).join(', ')})`}`;
 }
+
+/** x has 2 channels; `nodes` end in y. */
+export const net = (weights: string, nodes: string, { input = 'float[1,2,4,4] x', output = 'float[N,M,O,P] y' } = {}) =>
+  groupLines(`g (${input}) => (${output}) <${weights}> { ${nodes} }`);
+
+/** A layer that makes `width` channels called a, and one that reads `read` of r into one channel. */
+export const between = (width: number, nodes: string, read = width, more = '') =>
+  net(
+    `float[${width},2,1,1] wa = random(1), float[1,${read},1,1] wr = random(2)${more === '' ? '' : `, ${more}`}`,
+    `a = Conv (x, wa) ${nodes} y = Conv (r, wr)`,
+  );
