@@ -13,6 +13,8 @@ included. Any other operator is opaque: its outputs have no known shape, no pass
   attributes and constants of a node allow it, which is checked at each node.
 - **view**: the output may share the memory of the first input.
 - **dims**: reads the dims of its first input, not its elements.
+- **axes**: how the axes of its outputs follow those of its inputs is known, index by index; the others freeze the channels
+  around them (\`mcompress inspect --groups\`).
 - **random**: equal inputs may give different outputs.`;
 
 /** Traits in words, in a fixed order. */
@@ -23,6 +25,7 @@ const WORDS: readonly (readonly [word: string, holds: (record: OpRecord) => bool
   ['scales', ({ traits }) => traits.positivelyHomogeneous !== undefined],
   ['view', ({ traits }) => traits.alias === true],
   ['dims', ({ traits }) => traits.dimsOnly === true],
+  ['axes', ({ axes }) => axes !== undefined],
   ['random', ({ traits }) => traits.deterministic === false],
 ];
 

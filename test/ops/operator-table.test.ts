@@ -8,8 +8,8 @@ it('has one row for each record, under its family', () => {
     .split('\n')
     .filter((line) => /^\| (?!operator|---)/.test(line));
   expect(rows).toHaveLength(OP_RECORDS.size);
-  expect(rows).toContain('| Conv | tensor | MACs, scales |');
-  expect(rows).toContain('| Reshape | plumbing | scales, view |');
+  expect(rows).toContain('| Conv | tensor | MACs, scales, axes |');
+  expect(rows).toContain('| Reshape | plumbing | scales, view, axes |');
   expect(rows).toContain('| RandomNormalLike | non-tensor | dims, random |');
   expect(rows).toContain('| com.microsoft.QLinearAdd | non-tensor | elementwise |');
 });
