@@ -16,8 +16,15 @@ export interface Int8Kernel {
   readonly since: number;
   /** The result need not be quantized. */
   readonly floatResult?: 'allowed';
-  /** Why this node is no such operator: a noun phrase. */
-  refuse?(node: Node): string | undefined;
+  /** Why this node is no such operator. */
+  refuse?(node: Node): KernelRefusal | undefined;
+}
+
+/** A form of an operator that has no integer kernel. */
+export interface KernelRefusal {
+  readonly code: 'attributes' | 'resize-mode';
+  /** A noun phrase. */
+  readonly what: string;
 }
 
 /** QuantizeLinear begins here. */
@@ -51,7 +58,8 @@ const KERNELS: ReadonlyMap<string, Int8Kernel> = new Map<string, Int8Kernel>([
     {
       ...product,
       floatResult: 'allowed',
-      refuse: (node) => (node.inputs[2] && node.float('beta', 1) !== 1 ? 'a beta other than 1' : undefined),
+      refuse: (node) =>
+        node.inputs[2] && node.float('beta', 1) !== 1 ? { code: 'attributes', what: 'a beta other than 1' } : undefined,
     },
   ],
   ['MatMul', { ...product, floatResult: 'allowed' }],
@@ -63,14 +71,22 @@ const KERNELS: ReadonlyMap<string, Int8Kernel> = new Map<string, Int8Kernel>([
   ['LeakyRelu', own],
   ['Sigmoid', own],
   ['Softmax', own],
-  ['MaxPool', { ...same, since: 12 }],
+  [
+    'MaxPool',
+    {
+      ...same,
+      since: 12,
+      refuse: (node) =>
+        node.outputs[1] === undefined ? undefined : { code: 'attributes', what: 'indices as a result' },
+    },
+  ],
   [
     'Resize',
     {
       ...same,
       refuse: (node) => {
         const mode = node.string('mode', 'nearest');
-        return mode === 'nearest' ? undefined : `the mode ${mode}`;
+        return mode === 'nearest' ? undefined : { code: 'resize-mode', what: `the mode ${mode}` };
       },
     },
   ],
@@ -78,7 +94,7 @@ const KERNELS: ReadonlyMap<string, Int8Kernel> = new Map<string, Int8Kernel>([
 ]);
 
 /** How `node` runs in integers where everything around it allows it; undefined when there is no such kernel. */
-export function int8Kernel(node: Node): Int8Kernel | undefined {
+export function int8Kernel(node: Pick<Node, 'opType' | 'domain'>): Int8Kernel | undefined {
   return node.domain === '' ? KERNELS.get(node.opType) : undefined;
 }
 

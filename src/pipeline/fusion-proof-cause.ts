@@ -75,7 +75,7 @@ export function wrongnessOf(site: PlannedSite): Finding | undefined {
 
 const operator: Rule = ({ node, kernel }, { model }) => {
   if (!kernel) return finding('no-int8-kernel', `the runtime has no integer kernel for ${node.opType}`);
-  const refusal = kernel.refuse?.(node);
+  const refusal = kernel.refuse?.(node)?.what;
   if (refusal) return finding('no-int8-kernel', `the runtime has no integer kernel for ${node.opType} with ${refusal}`);
   if (model.opset >= kernel.since) return undefined;
   return finding('opset', `${node.opType} needs operator set ${kernel.since}, the model has ${model.opset}`);

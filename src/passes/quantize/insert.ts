@@ -212,7 +212,7 @@ class Inserter {
     if (operator.role === 'product') return this.#quantizeProduct(node, result);
     for (const [slot, value] of node.inputs.entries()) {
       const tensor = value?.constant;
-      if (tensor && operator.role === 'own' && operator.data && !inputs.includes(value))
+      if (tensor && operator.role === 'own' && operator.quantized === 'all' && !inputs.includes(value))
         this.#quantizeConstant(node, slot, tensor);
     }
     return undefined;

@@ -1,15 +1,11 @@
-// Which operators ONNX Runtime runs on 8-bit integers, and under which conditions: one record per operator. The rules were
-// run on the runtime (docs/quantization-rules.md).
+// Which of the operators that ONNX Runtime has integer kernels for (src/analysis/int8-kernels.ts) are quantized, and when not:
+// one record per operator.
 import type { Facts } from '../../analysis/facts.js';
+import { int8Kernel, type Int8Form } from '../../analysis/int8-kernels.js';
+import { invariant } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { uniformNumber } from '../constants.js';
-
-/**
- * `product`: weights against activations. `own`: an integer kernel with scales of its own on both sides. `same`: moves or
- * picks integers, so that the output has the scale of the input.
- */
-export type Int8Role = 'product' | 'own' | 'same';
 
 /** Why a node stays in float: a code of the declines of the pass. */
 export type FloatCode =
@@ -26,21 +22,36 @@ export type FloatCode =
   | 'slower-on-integers'
   | 'no-range';
 
-export interface Int8Operator {
-  readonly role: Int8Role;
-  /** The runtime does not take the conversions around it away: the node is given the integers themselves. */
-  readonly onIntegers?: true;
-  /** Input slots that hold activations; by default the first. */
-  data?(node: Node): readonly number[];
-  /** Why this node cannot run on integers, if so. */
+/** What is decided about an operator, beyond what its kernel takes. */
+interface Decision {
+  /** Why this node is not quantized, if so. */
   refuse?(node: Node, facts: Facts): FloatCode | undefined;
   /** Why this node is taken to be slower on integers, if so: a rule that measurements may overrule. */
   slower?(node: Node): FloatCode | undefined;
 }
 
-const everyInput = (node: Node): readonly number[] => node.inputs.map((_, i) => i);
-const same: Int8Operator = { role: 'same' };
-const binary: Int8Operator = { role: 'own', data: everyInput };
+export interface Int8Operator extends Decision {
+  readonly role: Int8Form;
+  /** Inputs that hold activations. */
+  readonly quantized: 'first' | 'all';
+  /** The runtime does not take the conversions around it away: the node is given the integers themselves. */
+  readonly onIntegers?: true;
+}
+
+/** An operator with an integer kernel. */
+function kernelOf(opType: string, { refuse, slower }: Decision = {}): readonly [string, Int8Operator] {
+  const kernel = int8Kernel({ opType, domain: '' });
+  invariant(kernel, `no integer kernel for ${opType}`);
+  return [
+    opType,
+    {
+      role: kernel.form,
+      quantized: kernel.quantized,
+      refuse: (node, facts) => kernel.refuse?.(node)?.code ?? refuse?.(node, facts),
+      ...(slower ? { slower } : {}),
+    },
+  ];
+}
 
 const isConstant = (value: Value | undefined): boolean => value?.constant !== undefined;
 
@@ -53,8 +64,7 @@ function hasFoldableBias(node: Node, outputs: number | undefined): boolean {
 /** From this many groups on the integer kernel, which works group by group, is slower than the float one. */
 const FEWEST_SLOW_GROUPS = 8;
 
-const conv: Int8Operator = {
-  role: 'product',
+const conv: Decision = {
   refuse: (node) => {
     const weights = node.inputs[1]?.constant;
     if (!weights) return 'weights-not-constant';
@@ -68,8 +78,7 @@ const conv: Int8Operator = {
   },
 };
 
-const gemm: Int8Operator = {
-  role: 'product',
+const gemm: Decision = {
   refuse: (node) => {
     const weights = node.inputs[1]?.constant;
     if (!weights || weights.dims.length !== 2) return 'weights-not-constant';
@@ -79,25 +88,12 @@ const gemm: Int8Operator = {
   },
 };
 
-const matMul: Int8Operator = {
-  role: 'product',
+const matMul: Decision = {
   refuse: (node) => (node.inputs[1]?.constant?.dims.length === 2 ? undefined : 'weights-not-constant'),
 };
 
-const maxPool: Int8Operator = {
-  role: 'same',
-  refuse: (node) => (node.outputs[1] === undefined ? undefined : 'attributes'),
-};
-
-const resize: Int8Operator = {
-  role: 'same',
-  refuse: (node) => (node.string('mode', 'nearest') === 'nearest' ? undefined : 'resize-mode'),
-};
-
 /** Factors of a constant operand must be of one sign and size to keep 8 bits of the other operand. */
-const mul: Int8Operator = {
-  role: 'own',
-  data: everyInput,
+const mul: Decision = {
   refuse: (node, facts) =>
     node.inputs.some((value) => isConstant(value) && uniformNumber(facts, value) === undefined)
       ? 'attributes'
@@ -105,11 +101,12 @@ const mul: Int8Operator = {
 };
 
 /** Three times the time of the float pool, as measured: the integer kernel does not know the layout around it. */
-const averagePool: Int8Operator = { role: 'own', refuse: () => 'slower-on-integers' };
+const averagePool: Decision = { refuse: () => 'slower-on-integers' };
 
 /** Zeros at the borders: the zero point. Only with the value known to be 0. */
 const pad: Int8Operator = {
   role: 'same',
+  quantized: 'first',
   onIntegers: true,
   refuse: (node, facts) => {
     const value = node.inputs[2];
@@ -121,26 +118,18 @@ const pad: Int8Operator = {
 };
 
 export const INT8_OPERATORS: ReadonlyMap<string, Int8Operator> = new Map([
-  ['Conv', conv],
-  ['Gemm', gemm],
-  ['MatMul', matMul],
-  ['Add', binary],
-  ['Mul', mul],
-  ['Concat', binary],
-  ['AveragePool', averagePool],
-  ['GlobalAveragePool', { role: 'own' }],
-  ['LeakyRelu', { role: 'own' }],
-  ['Sigmoid', { role: 'own' }],
-  ['MaxPool', maxPool],
-  ['Resize', resize],
+  kernelOf('Conv', conv),
+  kernelOf('Gemm', gemm),
+  kernelOf('MatMul', matMul),
+  kernelOf('Mul', mul),
+  kernelOf('AveragePool', averagePool),
+  ...['Add', 'Concat', 'GlobalAveragePool', 'LeakyRelu', 'Sigmoid', 'MaxPool', 'Resize'].map((one) => kernelOf(one)),
+  ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Slice', 'Split'].map((one) => kernelOf(one)),
+  // Has no kernel: it moves integers, as what the runtime has for them.
   ['Pad', pad],
-  ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Slice', 'Split'].map(
-    (opType) => [opType, same] as const,
-  ),
 ]);
 
 /** The activations that `node` reads. */
-export function dataInputs(node: Node, operator: Int8Operator): Value[] {
-  const slots = operator.data?.(node) ?? [0];
-  return slots.flatMap((slot) => node.inputs[slot] ?? []);
+export function dataInputs({ inputs }: Node, { quantized }: Int8Operator): Value[] {
+  return inputs.slice(0, quantized === 'all' ? inputs.length : 1).flatMap((value) => value ?? []);
 }
