@@ -12,11 +12,11 @@ import { choice, list, maybe, object, whole, words, type ValueOf } from './shape
 const FREEZE_WORDS: Readonly<Record<FreezeCode, string>> = {
   'graph-input': 'the caller feeds it',
   'graph-output': 'the caller gets it',
-  'opaque-operator': 'what the operator does with channels is not known',
-  'mixes-channels': 'depends on all channels at once',
+  'opaque-operator': 'what the node does with channels is not known',
+  'mixes-channels': 'the node depends on all channels at once',
   'unknown-shape': 'its size is not known',
   subgraph: 'a subgraph uses it',
-  'fixed-index': 'names an index or the number of channels',
+  'fixed-index': 'the node names one of the channels, or how many there are',
   'no-reader': 'no layer sums over it',
   'no-maker': 'no layer makes it',
 };
@@ -86,14 +86,21 @@ export function channelGroupBlocks(groups: readonly ChannelGroupFacts[] | undefi
   const open = groups.filter(({ frozen }) => frozen === undefined);
   const units = open.reduce((sum, { width }) => sum + width, 0);
   const text = `${plural(open.length, 'group')} of ${groups.length} can be pruned, ${plural(units, 'unit')} in all.`;
-  return [{ kind: 'text', text, tone: 'plain' }, groupTable(groups), memberTable(groups)];
+  return [{ kind: 'text', text, tone: 'plain' }, groupTable(groups), legend(groups), memberTable(groups)];
+}
+
+/** The codes that freeze some of `groups`, in words. */
+function legend(groups: readonly ChannelGroupFacts[]): Block | undefined {
+  const codes = new Set(groups.flatMap(({ frozen }) => frozen?.code ?? []));
+  const facts = [...codes].map((code): readonly [string, string] => [code, FREEZE_WORDS[code]]);
+  return facts.length === 0 ? undefined : { kind: 'facts', facts };
 }
 
 function groupTable(groups: readonly ChannelGroupFacts[]): Block | undefined {
   return tableBlock(
     'Channels that stand or fall together, in order of execution',
     'open',
-    [left('group'), right('width'), left('made by', 2), left('summed by', 3), right('values', 4), left('frozen', 1)],
+    [left('group'), right('width'), left('made by', 2), left('read by', 3), right('values', 4), left('frozen by', 1)],
     groups.map(({ name: title, width, makers, readers, members, frozen }) => [
       name(title),
       String(width),
@@ -105,7 +112,7 @@ function groupTable(groups: readonly ChannelGroupFacts[]): Block | undefined {
         ),
       ),
       String(members.length),
-      frozen === undefined ? '' : toned(`${frozen.at}: ${FREEZE_WORDS[frozen.code]} [${frozen.code}]`, 'warn'),
+      frozen === undefined ? '' : { ...toned(`${frozen.code}: ${frozen.at}`, 'warn'), name: 'name' },
     ]),
   );
 }

@@ -70,6 +70,26 @@ export function sampleInspect(): InspectReport {
       { opType: 'com.example.Fancy', count: 1, parameters: 0, support: 'opaque' },
     ],
     layers,
+    channelGroups: [
+      {
+        name: '/features/features.0/Conv_output_0',
+        width: 32,
+        makers: ['/features/features.0/Conv'],
+        readers: [{ node: '/features/features.1/Conv', slot: 0, axis: 1 }],
+        members: [
+          { value: 'features.0.weight', axis: 0, indices: 32 },
+          { value: '/features/features.0/Conv_output_0', axis: 1, indices: 32 },
+        ],
+      },
+      {
+        name: 'output',
+        width: 1000,
+        makers: ['/classifier/Gemm'],
+        readers: [],
+        members: [{ value: 'output', axis: 1, indices: 1000 }],
+        frozen: { code: 'graph-output', at: 'output' },
+      },
+    ],
     obstacles: [
       {
         target: 'NNAPI',

@@ -161,6 +161,10 @@ it('inspect, profile and compare say the main things', () => {
   );
   expect(inspect).toMatch(/Conv +52 +299\.5 M +100 %/);
   expect(inspect).toMatch(/com\.example\.Fancy +1 .*unknown operator: left alone/);
+  expect(inspect).toContain('1 group of 2 can be pruned, 32 units in all.');
+  expect(inspect).toMatch(/output +1000 +\/classifier\/Gemm +1 +graph-output: output/);
+  expect(inspect).toMatch(/graph-output +the caller gets it/);
+  expect(inspect).not.toContain('What is cut when a unit leaves');
   const profile = text(sampleProfile());
   expect(profile).toContain('8.90 ms (p90 9.32 ms, p99 11.2 ms), 1 thread');
   expect(profile).toMatch(/features\.2\S* +Conv +1×96×112×112 +19\.27 M +483 µs +5 % +█{16} /);
