@@ -13,7 +13,7 @@ const FREEZE_WORDS: Readonly<Record<FreezeCode, string>> = {
   'graph-input': 'the caller feeds it',
   'graph-output': 'the caller gets it',
   'opaque-operator': 'what the node does with channels is not known',
-  'mixes-channels': 'the node depends on all channels at once',
+  'mixes-channels': 'the node mixes all channels, or cuts across them',
   'unknown-shape': 'its size is not known',
   subgraph: 'a subgraph uses it',
   'fixed-index': 'the node names one of the channels, or how many there are',
@@ -100,19 +100,16 @@ function groupTable(groups: readonly ChannelGroupFacts[]): Block | undefined {
   return tableBlock(
     'Channels that stand or fall together, in order of execution',
     'open',
-    [left('group'), right('width'), left('made by', 2), left('read by', 3), right('values', 4), left('frozen by', 1)],
+    [
+      ...[left('group'), right('width'), right('makers'), right('readers'), right('values', 1)],
+      ...[left('frozen by'), left('made by', 2), left('read by', 3)],
+    ],
     groups.map(({ name: title, width, makers, readers, members, frozen }) => [
       name(title),
-      String(width),
-      name(someNames(makers, 1)),
-      name(
-        someNames(
-          readers.map(({ node }) => node),
-          1,
-        ),
-      ),
-      String(members.length),
+      ...[width, makers.length, readers.length, members.length].map(String),
       frozen === undefined ? '' : { ...toned(`${frozen.code}: ${frozen.at}`, 'warn'), name: 'name' },
+      name(someNames(makers, 1)),
+      name(readers.length === 0 ? '' : someNames([readers[0]?.node ?? ''], 1, readers.length)),
     ]),
   );
 }

@@ -53,6 +53,32 @@ describe('the report', () => {
     expect(layers.reduce((sum, { facts }) => sum + (facts.bytesMoved ?? 0), 0)).toBe(figures.bytesMoved);
   });
 
+  it('lists channel groups where asked: widths, layers, members, what freezes them', async () => {
+    expect((await inspect('mnist-bn-as-exported.onnx')).channelGroups).toBeUndefined();
+    const { channelGroups = [] } = await inspect('mnist-bn-as-exported.onnx', '--groups');
+    expect(channelGroups.map(({ name, width, frozen }) => [name, width, frozen?.code])).toEqual([
+      ['/stem/stem.0/Conv_output_0', 16, undefined],
+      ['/pw/pw.0/Conv_output_0', 32, undefined],
+      ['/a/a.0/Conv_output_0', 32, undefined],
+      ['logits', 10, 'graph-output'],
+    ]);
+    // The residual sum: two layers make its channels, and two read them.
+    expect(channelGroups[1]).toMatchObject({
+      makers: ['/pw/pw.0/Conv', '/b/b.0/Conv'],
+      readers: [
+        { node: '/a/a.0/Conv', slot: 0, axis: 1 },
+        { node: '/fc/Gemm', slot: 0, axis: 1 },
+      ],
+    });
+    expect(channelGroups[1]?.members).toContainEqual({ value: 'fc.weight', axis: 1, indices: 49 * 32 });
+    // A depthwise layer in between loses its filters with the channels of the stem.
+    expect(channelGroups[0]?.members).toContainEqual({ value: 'dw.0.weight', axis: 0, indices: 16 });
+    const { stdout } = await mcompress(['inspect', fixture('mnist-bn-as-exported.onnx'), '--groups', '-v']);
+    expect(stdout).toContain('3 groups of 4 can be pruned, 80 units in all.');
+    expect(stdout).toMatch(/logits +10 +1 +0 .*graph-output: logits/);
+    expect(stdout).toMatch(/fc\.weight +1 +1568/);
+  });
+
   it('counts nodes of subgraphs, functions, external files and weights listed as inputs', async () => {
     expect((await inspect('small/loop.onnx')).model.subgraphs).toBeGreaterThan(0);
     expect((await inspect('small/functions.onnx')).model.functions).toBeGreaterThan(0);

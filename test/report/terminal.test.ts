@@ -162,7 +162,7 @@ it('inspect, profile and compare say the main things', () => {
   expect(inspect).toMatch(/Conv +52 +299\.5 M +100 %/);
   expect(inspect).toMatch(/com\.example\.Fancy +1 .*unknown operator: left alone/);
   expect(inspect).toContain('1 group of 2 can be pruned, 32 units in all.');
-  expect(inspect).toMatch(/output +1000 +\/classifier\/Gemm +1 +graph-output: output/);
+  expect(inspect).toMatch(/output +1000 +1 +0 +1 +graph-output: output +\/classifier\/Gemm/);
   expect(inspect).toMatch(/graph-output +the caller gets it/);
   expect(inspect).not.toContain('What is cut when a unit leaves');
   const profile = text(sampleProfile());
