@@ -171,6 +171,7 @@ export const OPERATOR_CASES = [
   ['8', 'Tanh', 'Tanh', between(unary('Tanh'))],
   ['8', 'Elu', 'Elu', between(unary('Elu'))],
   ['8', 'Clip alone, no range beyond', 'Clip', between(clip(0, 6), { scale: 0.03, zero: 0 })],
+  ...['LSTM', 'GRU', 'RNN'].map((opType) => ['8', opType, opType, recurrent(opType)]),
   [
     '9',
     'Gemm with float weights, Q behind: quantized at load',
@@ -286,4 +287,14 @@ function dataMovement() {
     ['7', 'Identity', '', between(unary('Identity'))],
     ['7', 'ArgMax of DQ', '', (net, x) => net.one('ArgMax', [net.qdq(net.conv(x, PLAIN))], { axis: 1 })],
   ];
+}
+
+/** A recurrent layer over the 64 places of the picture, with integer weights. */
+function recurrent(opType) {
+  const gates = { LSTM: 4, GRU: 3, RNN: 1 }[opType];
+  return (net, x) => {
+    const steps = net.one('Reshape', [x, net.tensor('int64', [3], [64, 1, 16])]);
+    const weights = [16, 16].map((inputs) => net.weights([1, gates * 16, inputs]));
+    return net.qdq(net.one(opType, [net.qdq(steps), ...weights], { hidden_size: 16 }));
+  };
 }

@@ -103,7 +103,7 @@ export class Reference {
     if (this.obstacle) return undefined;
     const outputs = all.filter(({ name }) => !this.#unstable?.has(name));
     const isEqual = outputs.every((output) => output.agrees);
-    const reason = isEqual ? await this.#optimizedFailure(candidate) : describe(worstOf(outputs));
+    const reason = isEqual ? await this.#optimizedFailure(candidate, tolerance) : describe(worstOf(outputs));
     return {
       agrees: reason === undefined,
       worstRelative: Math.max(0, ...outputs.map((output) => output.relativeError)),
@@ -133,7 +133,7 @@ export class Reference {
   }
 
   /** What goes wrong with the candidate under the runtime's optimizations, and does not with the original. */
-  async #optimizedFailure(candidate: ModelSource): Promise<string | undefined> {
+  async #optimizedFailure(candidate: ModelSource, tolerance: Tolerance): Promise<string | undefined> {
     const [sample] = this.samples;
     if (!sample) return undefined;
     // The sessions of the comparison have done their work: at no time are more than two models in memory.
@@ -153,7 +153,8 @@ export class Reference {
         ),
       );
     const own = worstFloat(sample.outputs, expected, Infinity)?.relativeError ?? 0;
-    const worst = worstFloat(expected, actual, Math.max(OPTIMIZED_LIMIT, 10 * own));
+    const allowed = tolerance.mode === 'scale' ? tolerance.limit : 0;
+    const worst = worstFloat(expected, actual, Math.max(OPTIMIZED_LIMIT, 10 * own, allowed));
     return worst === undefined || worst.agrees ? undefined : `once ONNX Runtime optimizes it, ${describe(worst)}`;
   }
 }

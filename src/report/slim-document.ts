@@ -1,5 +1,6 @@
 // What the report of `slim` says, in the order in which a reader asks: smaller by, faster by, as good as, what was
 // skipped and why; then per pass; then per layer; then how it was measured.
+import { findPass } from '../passes/registry.js';
 import {
   COST_WORDS,
   countText,
@@ -126,6 +127,9 @@ function passRow({
   ];
 }
 
+/** Whether a pass may change outputs within bounds: where it went beyond, nothing is broken. */
+export const isLossy = (pass: string): boolean => findPass(pass)?.tolerance !== undefined;
+
 /** What each pass did, and what was undone. */
 export function passBlocks(
   { passes, verification }: SlimReport,
@@ -142,11 +146,14 @@ export function passBlocks(
   ];
   const columns = times === 'with-times' ? all : all.slice(0, -1);
   const idle = passes.filter(({ outcome }) => outcome === 'no-change').map(({ pass }) => pass);
-  const undone = verification.undone.map(({ pass, node, worstRelative, reproducer }) => [
-    name(pass),
-    name(node ?? ''),
-    worstRelative === undefined ? 'not a number' : scientific(worstRelative),
-    name(reproducer ?? ''),
+  const undone = verification.undone.map(({ pass, node, worstRelative, reproducer }): [string, BlockCell[]] => [
+    pass,
+    [
+      name(pass),
+      name(node ?? ''),
+      worstRelative === undefined ? 'not a number' : scientific(worstRelative),
+      name(reproducer ?? ''),
+    ],
   ]);
   return [
     tableBlock(
@@ -159,7 +166,13 @@ export function passBlocks(
       'Rewrites undone: defects of mcompress, worth a bug report',
       'open',
       [left('pass'), left('node'), right('error'), left('reproducer')],
-      undone,
+      undone.filter(([pass]) => !isLossy(pass)).map(([, row]) => row),
+    ),
+    tableBlock(
+      'Rewrites undone: they changed the outputs by more than their pass may',
+      'open',
+      [left('pass'), left('node'), right('error'), left('shown by')],
+      undone.filter(([pass]) => isLossy(pass)).map(([, row]) => row),
     ),
     idle.length === 0 ? undefined : { kind: 'text', text: `Ran and found nothing to do: ${idle.join(', ')}.` },
   ];

@@ -4,7 +4,7 @@ import { blocksLines, TONE_STYLES } from './document-lines.js';
 import { achievements, baselineText, figureRows, gzipNote, verificationText, type FigureRow } from './figures.js';
 import { given, plural } from './format.js';
 import type { SlimReport } from './report.js';
-import { groupDeclines, passBlocks } from './slim-document.js';
+import { groupDeclines, isLossy, passBlocks } from './slim-document.js';
 import { lineWidth, pad, span, textWidth, wrap, type Line } from './span.js';
 import { ends } from './table.js';
 
@@ -112,12 +112,13 @@ export function slimLines(report: SlimReport, options: TerminalOptions): Line[] 
   const names = report.output
     ? `${report.input.name} → ${report.output.name}`
     : `${report.input.name} (nothing written)`;
-  const undone = report.verification.undone.map(({ pass, node, reproducer }): Line => [
-    span(
-      `undone, a defect of ${pass}${given(node, (at) => ` at ${at}`)}${given(reproducer, (file) => `; reproducer: ${file}`)}`,
-      'warn',
-    ),
-  ]);
+  const undone = report.verification.undone.map(({ pass, node, reproducer }): Line => {
+    const where = `${pass}${given(node, (at) => ` at ${at}`)}`;
+    const what = isLossy(pass)
+      ? `undone: ${where} changed the outputs by more than it may on made-up inputs; give real ones (--feed, --input)`
+      : `undone, a defect of ${where}${given(reproducer, (file) => `; reproducer: ${file}`)}`;
+    return [span(what, 'warn')];
+  });
   const compared = report.baseline ? [baselineText(report.baseline)] : [];
   const baseline = compared.map((said): Line => [span(`baseline: ${said.text}`, TONE_STYLES[said.tone])]);
   const warnings = [...report.warnings, ...(report.figures.latency?.warnings ?? [])].map((warning): Line => [

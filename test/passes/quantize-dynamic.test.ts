@@ -17,6 +17,7 @@ import { runPasses } from '../../src/pipeline/run-passes.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
 import { optimizedGraph } from '../../src/runtime/optimized-graph.js';
 import { Tensor } from '../../src/tensor/tensor.js';
+import { permuteTensor } from '../../src/tensor/view.js';
 import { assetFolder } from '../onnx/model-files.js';
 import { difference, feedsFor } from './run-model.js';
 
@@ -91,6 +92,76 @@ describe('columnWeights', () => {
   });
 });
 
+/** Rounded as the runtime does it: 256 steps over the whole tensor, 0 among them. */
+function rounded(tensor: Tensor): Tensor {
+  const numbers = tensor.toFloat64();
+  const [low, high] = [Math.min(0, ...numbers), Math.max(0, ...numbers)];
+  const scale = Math.fround((high - low) / 255);
+  const zero = Math.round(-low / scale);
+  const steps = numbers.map((x) => scale * (Math.min(255, Math.max(0, Math.round(x / scale) + zero)) - zero));
+  return Tensor.fromNumbers('float32', tensor.dims, steps);
+}
+
+describe('the dynamic LSTM of the runtime', () => {
+  const NET_OF = (
+    batch: number,
+  ): string => `g (float[1,${batch},24] x, float[1,${batch},32] h, float[1,${batch},32] c) =>
+      (float[1,1,${batch},32] y) <float[1,128,24] w = random(1), float[1,128,32] r = random(2), float[1,256] b = random(3)> {
+    y = LSTM <hidden_size = 32> (x, w, r, b, , h, c)
+  }`;
+
+  // In a batch one scale serves all samples: what one of them is off by depends on the others, and nothing else is wrong.
+  it.each([1, 2, 3])('gives the LSTM of the rounded inputs for a batch of %i', async (batch) => {
+    const model = parseModel(NET_OF(batch));
+    const feeds = new Map([...feedsFor(model, 3)].map(([name, tensor]) => [name, tensor]));
+    const spread =
+      feeds
+        .get('x')
+        ?.toFloat64()
+        .map((x, i) => (i < 24 ? 40 * x : x)) ?? [];
+    feeds.set('x', Tensor.fromNumbers('float32', [1, batch, 24], spread));
+    const weights = (at: number): Tensor => {
+      const source = [...model.allNodes()][0]?.inputs[at]?.constant;
+      if (!source) throw new TypeError('no weights');
+      const { integers, scales } = columnWeights(permuteTensor(source, [0, 2, 1]), 127);
+      const columns = scales.size;
+      const real = integers.toFloat64().map((w, i) => w * (scales.toNumbers()[i % columns] ?? 0));
+      return permuteTensor(Tensor.fromNumbers('float32', integers.dims, real), [0, 2, 1]);
+    };
+    const reference = parseModel(NET_OF(batch));
+    const [node] = [...reference.allNodes()];
+    for (const at of [1, 2]) {
+      const value = node?.inputs[at];
+      if (node && value)
+        reference.graph.setInput(node, at, reference.graph.addInitializer(weights(at), `rounded${at}`));
+    }
+    const roundedFeeds = new Map([...feeds].map(([name, one]) => [name, name === 'c' ? one : rounded(one)]));
+    const wanted = await host.run(bytesOf(reference), roundedFeeds);
+    await runPasses(model, [quantized({ minimum: 1 })], environment);
+    expect([...model.allNodes()].map(({ opType }) => opType)).toEqual(['DynamicQuantizeLSTM']);
+    expect(difference(wanted, await host.run(bytesOf(model), feeds), 1e-4)).toBeUndefined();
+  });
+});
+
+describe('recurrent layers without a dynamic kernel', () => {
+  it.each(['GRU', 'RNN'])('the runtime knows no DynamicQuantize%s, and the pass says so', async (opType) => {
+    const gates = opType === 'GRU' ? 3 : 1;
+    const text = (
+      name: string,
+      domain: string,
+    ): string => `<ir_version: 8, opset_import: ["" : 17, "com.microsoft" : 1]>
+      g (float[5,1,32] s) => (float[5,1,1,32] y) <float[1,${gates * 32},32] w = random(1), float[1,${gates * 32},32] r = random(2)> {
+        y = ${domain}${name} <hidden_size = 32> (s, w, r)
+      }`;
+    const unknown = bytesOf(parseModel(text(`DynamicQuantize${opType}`, 'com.microsoft.')));
+    await expect(host.describe(unknown, {})).rejects.toMatchObject({ code: 'runtime-rejects' });
+    const model = parseModel(text(opType, ''));
+    const log = await runPasses(model, [quantized({ minimum: 1 })], environment);
+    expect(log.rewrites).toEqual([]);
+    expect(log.declines().map((one) => one.code)).toContain('no-kernel');
+  });
+});
+
 const silero = join(assetFolder, 'silero-vad-16k.onnx');
 
 describe.skipIf(!existsSync(silero))('silero-vad-16k', () => {
@@ -103,5 +174,7 @@ describe.skipIf(!existsSync(silero))('silero-vad-16k', () => {
     expect(types).toContain('DynamicQuantizeLSTM');
     expect(types).not.toContain('LSTM');
     expect(difference(before, await host.run(bytesOf(model), feeds), 0.02)).toBeUndefined();
+    const two = feedsFor(model, 1, 'batch = 2\nsequence = 576\nint64 sr = {16000}');
+    expect(difference(await host.run(silero, two), await host.run(bytesOf(model), two), 0.05)).toBeUndefined();
   });
 });

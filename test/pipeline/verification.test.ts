@@ -97,6 +97,24 @@ describe('a candidate disagrees', () => {
 });
 
 describe('nobody is blamed', () => {
+  it('when optimizing changes the candidate by no more than a lossy pass may', async () => {
+    const reference = await gather();
+    const [sample] = reference.samples;
+    const y = sample?.outputs.get('y')?.toNumbers() ?? [];
+    const step = 0.05 * Math.max(...y.map(Math.abs));
+    const moved = new Map(sample?.outputs).set(
+      'y',
+      Tensor.fromNumbers(
+        'float32',
+        [1, 4],
+        y.map((one) => one + step),
+      ),
+    );
+    play({ model: candidate, optimization: 'all', act: () => moved });
+    expect(await reference.check(candidate, { mode: 'scale', limit: 0.1 })).toMatchObject({ agrees: true });
+    expect(await reference.check(candidate, { mode: 'scale', limit: 0.01 })).toMatchObject({ agrees: false });
+  });
+
   it('when optimizing makes the original fail too', async () => {
     const reference = await gather();
     const act = fails(new InputError('runtime-rejects', 'no kernel'));

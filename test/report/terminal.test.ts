@@ -72,6 +72,16 @@ it('says what went wrong, in words and in style', () => {
   expect(text).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u);
 });
 
+it('calls no defect what a lossy pass changed too much', () => {
+  const report = troubledReport();
+  const undone = [{ pass: 'quantize-dynamic', node: 'lstm', worstRelative: 0.4 }];
+  const lossy = { ...report, verification: { ...report.verification, undone } };
+  const text = plainText(slimLines(lossy, { width: 200, verbosity: 1, reports: [] }));
+  expect(text).toContain('undone: quantize-dynamic at lstm changed the outputs by more than it may on made-up inputs');
+  expect(text).toContain('Rewrites undone: they changed the outputs by more than their pass may');
+  expect(text).not.toContain('defect');
+});
+
 describe('verdicts', () => {
   const base = sampleReport();
   it.each([
