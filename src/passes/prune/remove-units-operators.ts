@@ -33,8 +33,6 @@ export type Edit =
 /** What has to change, or why that is not possible. Sizes that nodes compute are left to them: what comes out is checked. */
 type Mend = (site: CutSite) => readonly Edit[] | RemovalCode;
 
-const NOTHING: readonly Edit[] = [];
-
 /** An integer list that is an attribute in early opsets, and input `slot` since. */
 function listEdit(
   site: CutSite,
@@ -77,7 +75,7 @@ function grouped(blocks: 'inputs' | 'outputs'): Mend {
     const isEven = listed.every((places, g) => (left.includes(g) ? places.join() === columns : places.length === 0));
     const isFull = counted.every((places, g) => places.length === (left.includes(g) ? height : 0));
     if (!isEven || !isFull || height === 0) return 'uneven-groups';
-    return left.length === before ? NOTHING : [{ attribute: 'group', value: intAttr(left.length) }];
+    return left.length === before ? [] : [{ attribute: 'group', value: intAttr(left.length) }];
   };
 }
 
@@ -104,7 +102,7 @@ const reshape: Mend = (site) => {
     return listEdit(site, 'shape', 1, given, target);
   }
   const target = reshapeTarget(from, to);
-  if (target === undefined || to.every((_, axis) => !site.outputCut(0, axis))) return NOTHING;
+  if (target === undefined || to.every((_, axis) => !site.outputCut(0, axis))) return [];
   return [
     { input: 1, tensor: Tensor.int64s(target) },
     { attribute: 'allowzero', value: undefined },
@@ -116,7 +114,7 @@ function shapeOperand(slot: number): Mend {
   return (site) => {
     const given = numbersOf(site.op, slot);
     const rank = site.outputDims(0)?.length;
-    if (given === undefined || rank === undefined) return NOTHING;
+    if (given === undefined || rank === undefined) return [];
     const target = given.map((dim, i) => {
       const cut = site.outputCut(0, rank - given.length + i);
       return cut && dim !== 1 ? cut.kept.length : dim;
@@ -128,7 +126,7 @@ function shapeOperand(slot: number): Mend {
 const resize: Mend = (site) => {
   const given = numbersOf(site.op, 3);
   const rank = site.outputDims(0)?.length;
-  if (given === undefined || rank === undefined) return NOTHING;
+  if (given === undefined || rank === undefined) return [];
   const axes = site.node.ints('axes')?.map((axis) => axisOf(axis, rank));
   const sizes = given.map((size, i) => site.outputCut(0, axes ? (axes[i] ?? -1) : i)?.kept.length ?? size);
   return listEdit(site, '', 3, given, sizes);
@@ -137,14 +135,14 @@ const resize: Mend = (site) => {
 const split: Mend = (site) => {
   const rank = site.inputDims(0)?.length ?? 0;
   const axis = axisOf(site.node.int('axis', 0), rank);
-  if (axis === undefined || site.inputCut(0, axis) === undefined) return NOTHING;
+  if (axis === undefined || site.inputCut(0, axis) === undefined) return [];
   const sizes = site.node.outputs.map((_, i) => outputAfter(site, i)?.[axis]);
   if (!sizes.every(isStatic)) return 'unknown-shape';
   const given = intsOf(site.op, 'split', 1);
   if (Array.isArray(given)) return listEdit(site, 'split', 1, given, sizes);
   if (given === undefined) return 'computed-size';
   // Equal parts stay equal without a word; `num_outputs` (opset 18) gives the last one less.
-  if (sizes.every((size) => size === sizes[0])) return NOTHING;
+  if (sizes.every((size) => size === sizes[0])) return [];
   if (site.op.opset < 13) return [{ attribute: 'split', value: intsAttr(sizes) }];
   return [
     { input: 1, tensor: Tensor.int64s(sizes) },
@@ -163,7 +161,7 @@ const slice: Mend = (site) => {
   const rank = site.inputDims(0)?.length ?? 0;
   const ranges = readSlice(site.op);
   const cutAxes = site.inputDims(0)?.some((_, axis) => site.inputCut(0, axis) !== undefined);
-  if (ranges === undefined) return cutAxes ? 'computed-size' : NOTHING;
+  if (ranges === undefined) return cutAxes ? 'computed-size' : [];
   const after: SliceRange[] = [];
   for (const range of ranges) {
     const axis = axisOf(range.axis, rank) ?? -1;
@@ -218,7 +216,7 @@ const gather: Mend = (site) => {
   const cut = site.inputCut(0, axis);
   const indices = site.op.constant(1);
   const across = indices?.dims.map((_, i) => site.outputCut(0, axis + i)) ?? [];
-  if (cut === undefined && across.every((found) => found === undefined)) return NOTHING;
+  if (cut === undefined && across.every((found) => found === undefined)) return [];
   if (indices === undefined) return 'read-by-index';
   const left = across.reduce((tensor, found, i) => (found ? slicedAlong(tensor, i, found.kept) : tensor), indices);
   const places = left.toNumbers().map((index) => {
@@ -234,7 +232,7 @@ const pad: Mend = (site) => {
   const dims = site.inputDims(0) ?? [];
   const cutAxes = dims.flatMap((_, axis) => ((site.outputCut(0, axis) ?? site.inputCut(0, axis)) ? [axis] : []));
   const before = padsOf(site.op, dims.length);
-  if (before === undefined) return cutAxes.length > 0 ? 'computed-size' : NOTHING;
+  if (before === undefined) return cutAxes.length > 0 ? 'computed-size' : [];
   const begins = [...before.begins];
   const ends = [...before.ends];
   for (const axis of cutAxes) {
@@ -245,7 +243,7 @@ const pad: Mend = (site) => {
     begins[axis] = begin > 0 ? keptWithin(output, 0, begin) : 0 - keptWithin(input, 0, -begin);
     ends[axis] = end > 0 ? keptWithin(output, total - end, total) : 0 - keptWithin(input, size + end, size);
   }
-  if (cutAxes.every((axis) => begins[axis] === before.begins[axis] && ends[axis] === before.ends[axis])) return NOTHING;
+  if (cutAxes.every((axis) => begins[axis] === before.begins[axis] && ends[axis] === before.ends[axis])) return [];
   return padEdit(site, [...begins, ...ends]);
 };
 
