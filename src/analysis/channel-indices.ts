@@ -80,7 +80,7 @@ class Binder {
     const [x, y] = [this.#starts[from] ?? -1, this.#starts[to] ?? -1];
     for (let index = 0; index < b; index++) {
       const source = map?.(index);
-      if (source === undefined || source < 0 || source >= a) continue;
+      if (source === undefined || !(source >= 0 && source < a)) continue;
       if (x >= 0 && y >= 0) this.#unions.join(x + source, y + index);
       else if (x >= 0) this.#freeze(from, source, 'fixed-index', node.label);
       else if (y >= 0) this.#freeze(to, index, 'fixed-index', node.label);

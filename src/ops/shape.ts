@@ -304,20 +304,22 @@ function blockMove(
   });
 }
 
+const within = (index: number, period: Dim | undefined): number | undefined =>
+  isStatic(period) && period > 0 ? index % period : undefined;
+
 /** Channels of the result are the inner ones of [b, b, C] (DCR), or the outer ones of [C, b, b] (CRD). */
 function depthToSpaceAxes(site: CostSite): AxisFacts {
   const channels = site.output(0)?.shape?.[1];
   const block = site.node.int('blocksize', 0) ** 2;
   const isInner = site.node.string('mode', 'DCR') === 'DCR';
-  const map = (index: number): number | undefined =>
-    isInner ? (isStatic(channels) ? index % channels : undefined) : Math.floor(index / block);
+  const map = (index: number): number | undefined => (isInner ? within(index, channels) : Math.floor(index / block));
   return { ties: [carried(0, 0, 0), tie('carry', outputAxis(0, 1), inputAxis(0, 1), map)] };
 }
 
 /** [b, b, C]: positions outside, channels inside. */
 function spaceToDepthAxes(site: CostSite): AxisFacts {
   const channels = shapeOf(site, 0)?.[1];
-  return { ties: [carried(0, 0, 0), carried(0, 1, 1, (index) => (isStatic(channels) ? index % channels : undefined))] };
+  return { ties: [carried(0, 0, 0), carried(0, 1, 1, (index) => within(index, channels))] };
 }
 
 const reverseSequence = defineOp({

@@ -1,5 +1,6 @@
 // Nodes that make no sense: records answer, and never throw.
 import { describe, expect, it } from 'vitest';
+import { findChannelGroups } from '../../src/analysis/channels.js';
 import { nodeCosts } from '../../src/analysis/cost.js';
 import { createFacts } from '../../src/analysis/inference.js';
 import { createRng, type Rng } from '../../src/base/rng.js';
@@ -125,6 +126,9 @@ describe.each([...OP_RECORDS])('%s', (key, record) => {
       const infos = node.outputs.map((value) => value && facts.of(value));
       record.traits.nonDecreasing?.(facts.site(node));
       record.traits.positivelyHomogeneous?.(facts.site(node));
+      const maps = record.axes?.(facts.site(node))?.ties.flatMap(({ map }) => map ?? []) ?? [];
+      const indices = maps.flatMap((map) => [0, 1, 5].map(map));
+      const groups = findChannelGroups(model, facts);
       const costs = nodeCosts(model, facts);
       const isFine = infos.every(
         (info) =>
@@ -132,6 +136,9 @@ describe.each([...OP_RECORDS])('%s', (key, record) => {
       );
       if (!isFine || costs.some(({ macs, activationBytes }) => !(macs >= 0) || !(activationBytes >= 0)))
         wrong.push(JSON.stringify([round, infos]));
+      if (indices.some((index) => index !== undefined && !Number.isInteger(index))) wrong.push(`${round}: ${indices}`);
+      // All inputs are fed, and what is computed from constants is learned: nothing may leave.
+      if (groups.some(({ frozen }) => frozen === undefined)) wrong.push(`${round}: ${groups.map(({ name }) => name)}`);
     }
     expect(wrong).toEqual([]);
   });
