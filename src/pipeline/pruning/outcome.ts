@@ -1,0 +1,134 @@
+// What a pruning run asks for and what it gives: the contract between the run (prune-file.ts) and those who ask and report
+// (src/cli, src/report).
+import type { FreezeCode } from '../../analysis/channel-group.js';
+import type { InputPort } from '../../data/data-set.js';
+import type { OpenedData } from '../../data/open-data.js';
+import type { RemovalCode } from '../../passes/prune/remove-units-cuts.js';
+import type { ScoreName } from '../../passes/prune/scores/registry.js';
+import type { ScoreRefusal } from '../../passes/prune/scores/score.js';
+import type { Accuracy, Comparison, Loss } from '../evaluation/compare-answers.js';
+import type { Measurement } from '../measure.js';
+import type { Compression } from '../model-facts.js';
+import type { Recipe } from '../recipe.js';
+import type { Side } from '../slim.js';
+import type { PruneSettings } from './settings.js';
+
+export interface PruneRequest {
+  readonly input: { readonly path: string } | { readonly bytes: Uint8Array; readonly name: string };
+  /** Where the result will be published; undefined when nowhere. */
+  readonly output: string | undefined;
+  /** Passes that run before: the exact preset, unless the user says otherwise. */
+  readonly recipe: Recipe;
+  readonly settings: PruneSettings;
+  /** Opens the data for the inputs of the model; undefined: nothing but weights is looked at (data-free). */
+  readonly openData: ((inputs: readonly InputPort[], signal: AbortSignal) => Promise<OpenedData>) | undefined;
+  /** Most samples to use, drawn by the seed; all by default. */
+  readonly limit?: number;
+  /** Where the journal lies, so that an interrupted run goes on; undefined: none is kept. */
+  readonly journal: string | undefined;
+  /** Latencies per layer from an earlier run (`profile --latency-table`). */
+  readonly latencyTable?: string;
+  readonly measure: 'on' | 'off';
+  /** Sizes that `--input` gives to inputs, by name ('' for the only one). */
+  readonly shapes?: ReadonlyMap<string, readonly number[]>;
+  /** Whether file sizes after gzip are wanted; default `measure`. */
+  readonly compression?: Compression;
+  readonly seed: number;
+  readonly threads: number;
+  readonly keepOverridable: boolean;
+  readonly externalData: 'auto' | 'always';
+  readonly overwrite?: 'refuse' | 'force';
+  readonly signal: AbortSignal;
+  readonly onStage?: (text: string) => void;
+}
+
+/**
+ * Why a group kept all its units. `worth`: others were worth less. `defect`: the model without them computed something
+ * else than the original with them at zero, and they were given back. `slower`: the pruned model was measured slower.
+ * `loss`: nothing could leave within the loss that is allowed.
+ */
+export type KeepReason = FreezeCode | RemovalCode | ScoreRefusal | 'one-unit' | 'worth' | 'defect' | 'slower' | 'loss';
+
+/** One channel group: what became of it. */
+export interface PrunedGroup {
+  readonly name: string;
+  /** Labels of the layers that make the units, and of those that read them. */
+  readonly makers: readonly string[];
+  readonly readers: readonly string[];
+  readonly width: { readonly before: number; readonly after: number };
+  /** Undefined where units left. */
+  readonly reason: KeepReason | undefined;
+  /** The node or value to blame. */
+  readonly at: string | undefined;
+  /** Of the units before: as scored, the same in no two groups unless the score says so. */
+  readonly scores: { readonly min: number; readonly median: number; readonly max: number } | undefined;
+  /** What its readers lose of their outputs, after the refit where there was one; part of the energy, on the samples. */
+  readonly error: number | undefined;
+  /** Microseconds per run of its makers and readers. */
+  readonly us: { readonly before: number; readonly after: number } | undefined;
+}
+
+/** One model that was tried on the way. */
+export interface PruneStep {
+  /** In words: `cycle 3`, `ratio 0.25`. */
+  readonly name: string;
+  /** Units that are left, of all that could leave. */
+  readonly units: number;
+  readonly macs: number;
+  readonly parameters: number;
+  /** On the samples for selection. */
+  readonly loss: Loss;
+  /** Against the original: below 1 is faster. Undefined when not timed. */
+  readonly latencyRatio: number | undefined;
+}
+
+/** A cut of the head to some classes. */
+export interface ClassSubset {
+  /** Index in the original by index in the result. */
+  readonly kept: readonly number[];
+  /** By index in the result, where the data knows names. */
+  readonly names: readonly string[] | undefined;
+  readonly of: number;
+  /** Where the classes of samples come from. */
+  readonly by: 'labels' | 'predictions';
+  /** Accuracy on them: of the original restricted to them, and of the result; undefined without labels. */
+  readonly accuracy: { readonly original: Accuracy; readonly result: Accuracy } | undefined;
+  /** The original with nothing but its head cut, and the result against it: what was gained beyond the cut. */
+  readonly restricted: {
+    readonly macs: number;
+    readonly parameters: number;
+    readonly latencyRatio: number | undefined;
+  };
+}
+
+export interface PruneOutcome {
+  readonly before: Side;
+  readonly after: Side;
+  readonly groups: readonly PrunedGroup[];
+  /** What units were ranked by. */
+  readonly score: ScoreName;
+  /** Units that could leave, and those that did. */
+  readonly units: { readonly before: number; readonly after: number };
+  readonly steps: readonly PruneStep[];
+  readonly subset: ClassSubset | undefined;
+  /** The result without refit was the original with the units at zero: worst error relative to scale; undefined when not checked. */
+  readonly removalError: number | undefined;
+  /** Layers that were refitted. */
+  readonly refitted: number;
+  readonly comparison: Comparison | undefined;
+  readonly loss: Loss | undefined;
+  /** Verdict on `maxDrop`; undefined when none was given. */
+  readonly gate: 'met' | 'missed' | undefined;
+  /** Verdict on the budget; undefined where only a loss was given. */
+  readonly budget: 'met' | 'missed' | undefined;
+  readonly measurement: Measurement | undefined;
+  /** `original`: nothing was pruned, because what came out was slower, or lost too much. */
+  readonly kept: 'pruned' | 'original';
+  /** Samples for statistics and refits, for choices on the way, and for the loss above. */
+  readonly samples: { readonly fitted: number; readonly selected: number; readonly reported: number };
+  readonly dataFree: boolean;
+  readonly warnings: readonly string[];
+  readonly path: string;
+  publish(path: string): Promise<void>;
+  dispose(): Promise<void>;
+}
