@@ -11,7 +11,7 @@ import { removeUnits } from '../../../src/passes/prune/remove-units.js';
 import { compareOutputs, outputScales } from '../../../src/runtime/compare.js';
 import type { RuntimeHost } from '../../../src/runtime/host.js';
 import { runModel, type Feeds } from '../run-model.js';
-import { maskUnits } from './mask-units.js';
+import { maskUnits } from '../../../src/passes/prune/mask-units.js';
 
 export interface CorrectnessOptions {
   /** How many of the units of each group go. */

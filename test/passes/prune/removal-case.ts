@@ -10,7 +10,7 @@ import { removeUnits } from '../../../src/passes/prune/remove-units.js';
 import type { RuntimeHost } from '../../../src/runtime/host.js';
 import type { GoldenCase } from '../golden-file.js';
 import { difference, feedsFor, runModel } from '../run-model.js';
-import { maskUnits } from './mask-units.js';
+import { maskUnits } from '../../../src/passes/prune/mask-units.js';
 
 /** Units by the name of their group. */
 export type NamedUnits = ReadonlyMap<string, readonly number[]>;

@@ -1,9 +1,10 @@
 // The model that removal is compared with: the same units are there, but layers that sum over them read zeros.
-import type { ChannelGroup } from '../../../src/analysis/channel-group.js';
-import type { Facts } from '../../../src/analysis/facts.js';
-import type { Node } from '../../../src/ir/node.js';
-import type { Value } from '../../../src/ir/value.js';
-import { Tensor } from '../../../src/tensor/tensor.js';
+import type { ChannelGroup } from '../../analysis/channel-group.js';
+import type { Facts } from '../../analysis/facts.js';
+import { invariant } from '../../base/errors.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { Tensor } from '../../tensor/tensor.js';
 
 interface Masked {
   readonly node: Node;
@@ -12,7 +13,10 @@ interface Masked {
   readonly indices: Set<number>;
 }
 
-/** Multiplies what the readers of the groups read by 0 where a unit is to go, and by 1 elsewhere. Needs opset 7. */
+/**
+ * Multiplies what the readers of the groups read by 0 where a unit is to go, and by 1 elsewhere. Needs opset 7.
+ * @throws InternalError invariant where a reader has no known size along the axis
+ */
 export function maskUnits(facts: Facts, removals: ReadonlyMap<ChannelGroup, readonly number[]>): void {
   const masks = new Map<string, Masked>();
   const numbers = new Map<Node, number>();
@@ -46,7 +50,10 @@ function readAt({ node, slot, axis }: Masked, facts: Facts) {
   const value: Value | undefined = node.inputs[slot];
   const info = value && facts.of(value);
   const size = info?.shape?.[axis];
-  if (!value || !info?.shape || typeof size !== 'number' || !info.dtype)
-    throw new Error(`${node.label}: input ${slot} has no known size along axis ${axis}`);
+  invariant(
+    value && info?.shape && typeof size === 'number' && info.dtype,
+    `input ${slot} has no known size along axis ${axis}`,
+    { node: node.label },
+  );
   return { value, size, rank: info.shape.length, dtype: info.dtype };
 }
