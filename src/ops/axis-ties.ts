@@ -3,10 +3,12 @@ import type { AxisFacts, AxisRef, AxisTie } from './axes.js';
 import type { CostSite, OpSite } from './record.js';
 import { shapeOf } from './inputs.js';
 
+/** Axis `axis` of input `slot`. */
 export function inputAxis(slot: number, axis: number): AxisRef {
   return { side: 'input', slot, axis };
 }
 
+/** Axis `axis` of output `slot`. */
 export function outputAxis(slot: number, axis: number): AxisRef {
   return { side: 'output', slot, axis };
 }
@@ -16,6 +18,7 @@ export function carried(slot: number, axis: number, to: number, map?: AxisTie['m
   return tie('carry', inputAxis(slot, axis), outputAxis(0, to), map);
 }
 
+/** A tie; `map` as in `AxisTie`. */
 export function tie(kind: AxisTie['kind'], from: AxisRef, to: AxisRef, map?: AxisTie['map']): AxisTie {
   return map === undefined ? { kind, from, to } : { kind, from, to, map };
 }
