@@ -3,7 +3,14 @@ import { InputError, UsageError } from '../../base/errors.js';
 import type { DataSet, StreamOptions } from '../../data/data-set.js';
 import type { RuntimeHost } from '../../runtime/host.js';
 import type { Answers } from '../evaluation/answers.js';
-import { compareAnswers, lossOf, type Comparison, type Loss } from '../evaluation/compare-answers.js';
+import {
+  accuracyOf,
+  compareAnswers,
+  lossOf,
+  type Accuracy,
+  type Comparison,
+  type Loss,
+} from '../evaluation/compare-answers.js';
 import { createStore, type OutputStore } from '../evaluation/output-store.js';
 import { decideTask, type OutputTask, type TaskRequest } from '../evaluation/output-task.js';
 import { scoreModel } from '../evaluation/score-model.js';
@@ -14,7 +21,12 @@ import type { SampleSplit } from './split-samples.js';
 export interface Score {
   readonly comparison: Comparison;
   readonly loss: Loss;
+  /** Of both on the labelled samples; undefined without labels. */
+  readonly accuracy: { readonly original: Accuracy; readonly candidate: Accuracy } | undefined;
 }
+
+/** What scoring needs of a request. */
+export type ScoringRequest = Pick<QuantizeRequest, 'threads' | 'signal' | 'onStage'>;
 
 interface Reference {
   readonly task: OutputTask;
@@ -24,7 +36,7 @@ interface Reference {
 
 export class Scorer {
   readonly #host: RuntimeHost;
-  readonly #request: QuantizeRequest;
+  readonly #request: ScoringRequest;
   readonly #part: StreamOptions;
   readonly #original: string;
   /** What was found out about the data. */
@@ -32,7 +44,12 @@ export class Scorer {
   #data: DataSet;
   #reference: Reference | undefined;
 
-  constructor(host: RuntimeHost, request: QuantizeRequest, split: SampleSplit, original: string) {
+  constructor(
+    host: RuntimeHost,
+    request: ScoringRequest,
+    split: Pick<SampleSplit, 'part' | 'scoring'>,
+    original: string,
+  ) {
     this.#host = host;
     this.#request = request;
     this.#part = split.part;
@@ -43,11 +60,13 @@ export class Scorer {
   /** @throws InputError as `scoreModel` */
   async score(path: string): Promise<Score> {
     const { task, answers, store } = await this.#gather();
-    this.#request.onStage?.('scoring int8');
+    this.#request.onStage?.('scoring the result');
     const against = { model: this.#original, task, store };
     const candidate = await scoreModel(this.#host, path, this.#data, { ...this.#settings(), task, against });
     const comparison = compareAnswers(answers, candidate);
-    return { comparison, loss: lossOf(comparison) };
+    const [original, after] = [accuracyOf(answers), accuracyOf(candidate)];
+    const accuracy = original && after && { original, candidate: after };
+    return { comparison, loss: lossOf(comparison), accuracy };
   }
 
   dispose(): void {

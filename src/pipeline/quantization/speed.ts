@@ -19,22 +19,27 @@ export interface SpeedFinding {
   readonly slimmed: TimingComparison | undefined;
 }
 
+/** What timing needs of a run. */
+export interface TimedRun {
+  readonly bench: Pick<QuantizationRun['bench'], 'host'>;
+  readonly files: Pick<QuantizationRun['files'], 'original' | 'slimmed'>;
+  readonly request: Pick<QuantizationRun['request'], 'threads' | 'seed' | 'signal' | 'onStage'>;
+  readonly split: Pick<QuantizationRun['split'], 'first'>;
+  readonly journal: QuantizationRun['journal'];
+}
+
 /** Whether the model may not stand. */
 export function isTooSlow({ original, slimmed }: SpeedFinding): boolean {
   return isSlower(original) || slimmed?.verdict === 'slower';
 }
 
 /** Times the model whose file `make` gives, called `name` in the journal; it is not made where the journal has its time. */
-export async function timeCandidate(
-  run: QuantizationRun,
-  make: () => Promise<string>,
-  name: string,
-): Promise<SpeedFinding> {
+export async function timeCandidate(run: TimedRun, make: () => Promise<string>, name: string): Promise<SpeedFinding> {
   const first = await timeOnce(run, make, `time of ${name}`);
   return isTooSlow(first) ? timeOnce(run, make, `second time of ${name}`) : first;
 }
 
-async function timeOnce(run: QuantizationRun, make: () => Promise<string>, step: string): Promise<SpeedFinding> {
+async function timeOnce(run: TimedRun, make: () => Promise<string>, step: string): Promise<SpeedFinding> {
   const { bench, files, request, split, journal } = run;
   const { threads, seed, signal, onStage } = request;
   return journal.recall(step, async () => {

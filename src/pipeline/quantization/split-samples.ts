@@ -33,6 +33,19 @@ export interface SampleSplit {
   digest(): Promise<string>;
 }
 
+/** What is asked of the samples. */
+export type SplitRequest = Pick<
+  QuantizeRequest,
+  'openData' | 'calibrationSamples' | 'scoringSamples' | 'shapes' | 'recipe' | 'seed' | 'signal'
+>;
+
+/** The model that samples are made for. */
+export interface FedModel {
+  readonly host: RuntimeHost;
+  readonly model: Model;
+  readonly path: string;
+}
+
 /** Scoring samples below which the loss says little. */
 const FEW_TO_SCORE = 30;
 /** Bytes of calibration samples that are kept in memory: decoding pictures for every look takes longer than the look. */
@@ -44,18 +57,19 @@ const SCORING_SEED = 1_000_003;
  * Opens the data of `request` for `model`.
  * @throws InputError bad-data without samples, and what opening throws
  */
-export async function splitSamples(
-  request: QuantizeRequest,
-  { host, model, path }: { readonly host: RuntimeHost; readonly model: Model; readonly path: string },
-): Promise<SampleSplit> {
-  const shapes = namedShapes(model, new Map([...(request.shapes ?? []), ...Object.entries(request.recipe.freeze)]));
-  if (!request.openData) return randomSplit(request, model, await runningFeeds(request, { host, path, shapes }));
-  const inputs = sizedInputs(model, shapes);
+export async function splitSamples(request: SplitRequest, fed: FedModel): Promise<SampleSplit> {
+  if (!request.openData) return randomSplit(request, fed);
+  const inputs = sizedInputs(fed.model, fedShapes(request, fed.model));
   const batch = fixedBatch(inputs);
   return dataSplit(request, await request.openData(inputs, request.signal), batch);
 }
 
-async function dataSplit(request: QuantizeRequest, data: OpenedData, batch: number): Promise<SampleSplit> {
+/** Sizes that inputs are fed with, by name. */
+export function fedShapes({ shapes, recipe }: Pick<SplitRequest, 'shapes' | 'recipe'>, model: Model): ShapeMap {
+  return namedShapes(model, new Map([...(shapes ?? []), ...Object.entries(recipe.freeze)]));
+}
+
+async function dataSplit(request: SplitRequest, data: OpenedData, batch: number): Promise<SampleSplit> {
   const { calibrationSamples, scoringSamples = Infinity, seed, signal } = request;
   const count = data.size ?? (await countSamples(data, calibrationSamples + scoringSamples, signal));
   const held = count - calibrationSamples;
@@ -91,20 +105,20 @@ function heldBackWarning(count: number, held: number): string[] {
   return held < FEW_TO_SCORE ? [`only ${held} samples are left to score with: the loss is a rough guess`] : [];
 }
 
-async function countSamples(data: DataSet, most: number, signal: AbortSignal): Promise<number> {
+export async function countSamples(data: DataSet, most: number, signal: AbortSignal): Promise<number> {
   let count = 0;
   for await (const _ of data.samples({ ...(Number.isFinite(most) ? { to: most } : {}), signal })) count++;
   return count;
 }
 
 /** The size of the batches that the model fixes, where that is not 1. */
-function fixedBatch(inputs: readonly InputPort[]): number {
+export function fixedBatch(inputs: readonly InputPort[]): number {
   const [size = 1, ...others] = new Set(inputs.map(({ dims }) => dims[0]));
   return typeof size === 'number' && others.length === 0 ? Math.max(1, size) : 1;
 }
 
 /** Feeds of `size` samples each; the last is filled up from its first. */
-async function* inBatches(samples: AsyncIterable<Sample>, size: number): AsyncGenerator<TensorMap> {
+export async function* inBatches(samples: AsyncIterable<Sample>, size: number): AsyncGenerator<TensorMap> {
   let batch: TensorMap[] = [];
   const joined = (): TensorMap => {
     const full = Array.from({ length: size }, (_, at) => batch[at % batch.length] ?? new Map<string, Tensor>());
@@ -133,7 +147,7 @@ function joinTensors({ dtype, dims }: Tensor, parts: readonly Tensor[]): Tensor 
 }
 
 /** The feeds of `feeds`, read once as far as they fit into memory. */
-function keepFeeds(source: () => AsyncIterable<TensorMap>): () => AsyncIterable<TensorMap> {
+export function keepFeeds(source: () => AsyncIterable<TensorMap>): () => AsyncIterable<TensorMap> {
   let kept: TensorMap[] = [];
   let state: 'unread' | 'kept' | 'large' = 'unread';
   return async function* () {
@@ -153,22 +167,25 @@ function keepFeeds(source: () => AsyncIterable<TensorMap>): () => AsyncIterable<
   };
 }
 
-async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
+export async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
   for await (const item of items) return item;
   return undefined;
 }
 
 /** Feeds on which the model runs: sizes, and the values of inputs that are no floats (rates, lengths), are not guessed. */
-async function runningFeeds(
-  { seed, signal }: QuantizeRequest,
-  { host, path, shapes }: { readonly host: RuntimeHost; readonly path: string; readonly shapes: ShapeMap },
-): Promise<TensorMap> {
+async function runningFeeds(request: SplitRequest, { host, model, path }: FedModel): Promise<TensorMap> {
+  const { seed, signal } = request;
+  const shapes = fedShapes(request, model);
   const search = await findFeeds(host, path, { seed, signal, shapes, kinds: ['normal'] });
   if (search.verdict === 'unverified') throw search.error;
   return search.samples[0]?.feeds ?? new Map();
 }
 
-async function randomSplit({ seed }: QuantizeRequest, model: Model, running: TensorMap): Promise<SampleSplit> {
+/** Random inputs for the model: some to look at it, others to score. */
+export async function randomSplit(request: SplitRequest, fed: FedModel): Promise<SampleSplit> {
+  const { seed } = request;
+  const { model } = fed;
+  const running = await runningFeeds(request, fed);
   const dims = new Map([...running].map(([name, tensor]) => [name, tensor.dims]));
   const given = [...running].filter(([, { dtype }]) => !isFloat(dtype));
   const drawn = async (from: number): Promise<TensorMap[]> => {
