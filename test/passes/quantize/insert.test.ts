@@ -2,6 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkModel } from '../../../src/ir/check.js';
 import { parseModel } from '../../../src/ir/text/parse.js';
+import { decodeModel } from '../../../src/onnx/decode.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
 import { feedsFor, relativeError } from '../run-model.js';
 import { bytesOf, quantizeNet, type QuantizeNetOptions } from './quantize-net.js';
@@ -18,8 +19,11 @@ interface Outcome {
   readonly error: number;
 }
 
-async function quantized(text: string, options: QuantizeNetOptions = {}): Promise<Outcome> {
-  const model = parseModel(text);
+async function quantized(
+  text: string,
+  { keepOverridable = false, ...options }: QuantizeNetOptions & { readonly keepOverridable?: boolean } = {},
+): Promise<Outcome> {
+  const { model } = decodeModel(bytesOf(parseModel(text)), { keepOverridable });
   const feeds = [1, 2, 3].map((seed) => feedsFor(model, seed));
   const before = bytesOf(model);
   const names = model.graph.outputs.map(({ name }) => name);
@@ -131,6 +135,22 @@ describe('a net', () => {
     }`);
     expect(found).toMatchObject(FUSED);
     expect(found.error).toBeLessThan(0.03);
+  });
+
+  it('with a layer whose weights the caller may replace, which stays in float', async () => {
+    const found = await quantized(
+      `<ir_version: 8, opset_import: ["" : 17]>
+      g (float[N,16,8,8] x, float[16,16,3,3] v) => (float[N,16,8,8] y)
+      <float[16,16,3,3] w = random(1), float[16,16,3,3] v = random(2)> {
+        a = Conv <pads = [1, 1, 1, 1]> (x, w)
+        c = Conv <pads = [1, 1, 1, 1]> (a, v)
+        y = Conv <pads = [1, 1, 1, 1]> (c, w)
+      }`,
+      { keepOverridable: true },
+    );
+    expect(found).toMatchObject({ missed: [], atLoad: [], floats: { Conv: 'weights-not-constant' } });
+    expect(found.ran).toEqual(['QLinearConv', 'QLinearConv']);
+    expect(found.error).toBeLessThan(0.05);
   });
 
   it('with weights that are shared, and weights that are inputs too', async () => {

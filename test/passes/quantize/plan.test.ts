@@ -122,6 +122,25 @@ describe('what stays in float, and why', () => {
   });
 });
 
+describe('weights that are inputs of the graph', () => {
+  it.each([
+    ['Conv', 'float[16,16,1,1] w', 'y = Conv (x, w)'],
+    ['depthwise Conv', 'float[16,1,3,3] w', 'y = Conv <group = 16> (x, w)'],
+    ['MatMul', 'float[8,8] w', 'y = MatMul (x, w)'],
+  ])('are a reason to stay in float: %s', (_, input, body) => {
+    const plan = planOf(`g (float[N,16,8,8] x, ${input}) => (float y) { ${body} }`);
+    expect(plan.nodes).toEqual([]);
+    expect(floatsOf(plan)).toEqual(['y: weights-not-constant']);
+  });
+
+  it('the same for Gemm, and for a bias that is an input', () => {
+    const gemm = planOf('g (float[N,4] x, float[4,3] w) => (float y) { y = Gemm (x, w) }');
+    expect(floatsOf(gemm)).toEqual(['y: weights-not-constant']);
+    const bias = planOf('g (float[N,4] x, float[3] b) => (float y) <float[4,3] w = random(1)> { y = Gemm (x, w, b) }');
+    expect(floatsOf(bias)).toEqual(['y: bias']);
+  });
+});
+
 describe('what is taken to be slower on integers', () => {
   it.each([
     ['8 groups of 2', 8, 2, 'grouped'],
