@@ -1,0 +1,160 @@
+// What a model costs by the widths of its groups. A layer's multiplications, its weights, and (as fitted) its time are products
+// of the widths of what it reads and what it makes, and each of these is a sum over the groups on that axis: so the cost of
+// a model is a quadratic form in the numbers of units kept, with a product for every two groups that meet in a layer.
+import type { ChannelGroup } from '../../analysis/channel-group.js';
+import { nodeCosts } from '../../analysis/cost.js';
+import type { ModelFacts } from '../../analysis/inference.js';
+import { weightsOf } from '../../analysis/weights.js';
+import { invariant } from '../../base/errors.js';
+import type { Model } from '../../ir/model.js';
+import type { Value } from '../../ir/value.js';
+import { constantTensor } from '../../ops/generate.js';
+import type { Tensor } from '../../tensor/tensor.js';
+
+/** `macs`: of one run. `params`, `size`: elements and bytes of all weights. `latency`: microseconds of one run. */
+export type CostKind = 'macs' | 'params' | 'size' | 'latency';
+
+/** constant + sum of linear[g] k[g] + sum of factor k[a] k[b], k: units kept by group. */
+export interface WidthCost {
+  readonly kind: CostKind;
+  readonly groups: readonly ChannelGroup[];
+  readonly constant: number;
+  /** By group, per unit kept. */
+  readonly linear: Float64Array;
+  /** a <= b, each pair once. */
+  readonly products: readonly CostProduct[];
+}
+
+export interface CostProduct {
+  readonly a: number;
+  readonly b: number;
+  readonly factor: number;
+}
+
+/** The cost at these widths; groups that are not named keep all units. */
+export function costAt(cost: WidthCost, kept: ReadonlyMap<ChannelGroup, number>): number {
+  const widths = cost.groups.map((group) => kept.get(group) ?? group.width);
+  const linear = widths.reduce((sum, width, at) => sum + width * (cost.linear[at] ?? 0), cost.constant);
+  return cost.products.reduce((sum, { a, b, factor }) => sum + factor * (widths[a] ?? 0) * (widths[b] ?? 0), linear);
+}
+
+/** The size of an axis: `rest` and so much per unit kept of each group. */
+export interface AxisWidth {
+  readonly size: number;
+  readonly rest: number;
+  /** By number of the group. */
+  readonly perUnit: ReadonlyMap<number, number>;
+}
+
+export type AxisWidths = ReadonlyMap<Value, ReadonlyMap<number, AxisWidth>>;
+
+/** How the sizes of all axes along which units of `groups` lie follow the numbers of units kept. */
+export function axisWidths(groups: readonly ChannelGroup[], facts: ModelFacts): AxisWidths {
+  const widths = new Map<Value, Map<number, { size: number; rest: number; perUnit: Map<number, number> }>>();
+  for (const [number, { members, width }] of groups.entries()) {
+    for (const { value, axis, indices } of members) {
+      const size = value.constant?.dims[axis] ?? facts.assumed(value)?.[axis];
+      if (size === undefined) continue;
+      const axes = widths.get(value) ?? new Map<number, { size: number; rest: number; perUnit: Map<number, number> }>();
+      widths.set(value, axes);
+      const found = axes.get(axis) ?? { size, rest: size, perUnit: new Map<number, number>() };
+      axes.set(axis, found);
+      const lies = indices.reduce((sum, own) => sum + own.length, 0);
+      found.rest -= lies;
+      found.perUnit.set(number, (found.perUnit.get(number) ?? 0) + lies / Math.max(1, width));
+    }
+  }
+  return widths;
+}
+
+/** Adds up a quadratic form. */
+export class CostSum {
+  readonly #groups: readonly ChannelGroup[];
+  readonly #linear: Float64Array;
+  readonly #products = new Map<string, CostProduct>();
+  #constant = 0;
+
+  constructor(groups: readonly ChannelGroup[]) {
+    this.#groups = groups;
+    this.#linear = new Float64Array(groups.length);
+  }
+
+  /** `amount` times the product of what is left of each axis, as a part of its size. At most two axes: more count as whole. */
+  add(amount: number, [first, second]: readonly AxisWidth[] = []): void {
+    if (!first) this.#constant += amount;
+    else if (!second) {
+      const each = amount / first.size;
+      this.#constant += each * first.rest;
+      for (const [group, units] of first.perUnit) this.#addLinear(group, each * units);
+    } else this.#addProduct(amount / (first.size * second.size), first, second);
+  }
+
+  total(kind: CostKind): WidthCost {
+    const products = [...this.#products.values()].sort((x, y) => x.a - y.a || x.b - y.b);
+    return { kind, groups: this.#groups, constant: this.#constant, linear: this.#linear, products };
+  }
+
+  #addProduct(each: number, first: AxisWidth, second: AxisWidth): void {
+    this.#constant += each * first.rest * second.rest;
+    for (const [group, units] of first.perUnit) this.#addLinear(group, each * units * second.rest);
+    for (const [group, units] of second.perUnit) this.#addLinear(group, each * units * first.rest);
+    for (const [one, left] of first.perUnit) {
+      for (const [other, right] of second.perUnit) {
+        const [a, b] = one <= other ? [one, other] : [other, one];
+        const key = `${a} ${b}`;
+        const factor = (this.#products.get(key)?.factor ?? 0) + each * left * right;
+        this.#products.set(key, { a, b, factor });
+      }
+    }
+  }
+
+  #addLinear(group: number, amount: number): void {
+    invariant(group < this.#linear.length, `no group ${group}`);
+    this.#linear[group] = (this.#linear[group] ?? 0) + amount;
+  }
+}
+
+/** Multiplications of one run, or elements or bytes of weights, by the widths of `groups`. */
+export function countedCost(
+  model: Model,
+  facts: ModelFacts,
+  groups: readonly ChannelGroup[],
+  kind: Exclude<CostKind, 'latency'>,
+): WidthCost {
+  const widths = axisWidths(groups, facts);
+  const sum = new CostSum(groups);
+  if (kind === 'macs') {
+    for (const { node, macs, runs } of nodeCosts(model, facts))
+      if (macs > 0) sum.add(macs * runs, macAxes(node.inputs, node.output, widths));
+    return sum.total(kind);
+  }
+  const amount = ({ size, byteLength }: Tensor): number => (kind === 'params' ? size : byteLength);
+  let fixed = weightsOf(model).reduce((all, tensor) => all + amount(tensor), 0);
+  for (const value of widths.keys()) {
+    const tensor = value.constant ?? (value.producer && constantTensor(value.producer));
+    if (!tensor) continue;
+    sum.add(amount(tensor), axesOf(widths, value));
+    fixed -= amount(tensor);
+  }
+  sum.add(fixed);
+  return sum.total(kind);
+}
+
+const axesOf = (widths: AxisWidths, value: Value | undefined): AxisWidth[] =>
+  value ? [...(widths.get(value)?.values() ?? [])] : [];
+
+/**
+ * The axes that multiplications grow with: those of the weights where they are stored (each number of a filter is used once
+ * per position), else those of both operands and of the result, each width once.
+ */
+export function macAxes(
+  inputs: readonly (Value | undefined)[],
+  output: Value | undefined,
+  widths: AxisWidths,
+): AxisWidth[] {
+  const weights = inputs[1];
+  if (weights?.constant) return axesOf(widths, weights);
+  const all = [inputs[0], weights, output].flatMap((value) => axesOf(widths, value));
+  const byGroups = new Map(all.map((axis) => [[...axis.perUnit.keys()].join(), axis]));
+  return [...byGroups.values()];
+}
