@@ -22,6 +22,12 @@ export interface RemovalPart {
 export interface RemovalOptions {
   /** Part of the mean of G's diagonal (without the bias) that is added to it; raised until it can be inverted. Default 1e-4. */
   readonly lambda?: number;
+  /**
+   * `sample` (default): errors as they are at the positions that were summed. `unseen`: as they are to be expected elsewhere,
+   * by generalized cross-validation, error / (1 - p / rows)^2 with p = tr(G H^-1) parameters; lambda is raised until p is at
+   * most half the rows. Fewer rows than columns would make every unit look dispensable.
+   */
+  readonly estimate?: 'sample' | 'unseen';
 }
 
 export interface RemovalCurve {
@@ -32,6 +38,10 @@ export interface RemovalCurve {
 }
 
 const DEFAULT_LAMBDA = 1e-4;
+/** The damping at which more is no help. */
+const MOST_DAMPING = 1e3;
+/** Of 1 - p / rows: where there are next to no rows, the estimate is as rough as this. */
+const LEAST_FREEDOM = 0.1;
 /** Rows of the inverse that are updated at a time. */
 const PANEL = 64;
 
@@ -48,7 +58,7 @@ export function removalCurve(
   const states: PartState[] = [];
   for (const part of parts) {
     invariant(part.columns.length === units, `columns of ${part.columns.length} units for ${units}`);
-    const state = PartState.of(part, options.lambda ?? DEFAULT_LAMBDA);
+    const state = PartState.of(part, options);
     if (!state) return undefined;
     states.push(state);
   }
@@ -92,6 +102,8 @@ class PartState {
   readonly #at: Int32Array;
   /** What was added to the diagonal. */
   readonly #damping: number;
+  /** Rows that the error is estimated from; infinite where it is taken as it is. */
+  readonly #samples: number;
   readonly #costs: Float64Array;
   /** By unit, the squared length of its weights at first. */
   readonly #lengths: Float64Array;
@@ -101,29 +113,39 @@ class PartState {
   #removed = 0;
   #moved = 0;
 
-  static of({ moments, rows, columns, weight }: RemovalPart, lambda: number): PartState | undefined {
+  static of(
+    { moments, rows, columns, weight }: RemovalPart,
+    { lambda = DEFAULT_LAMBDA, estimate = 'sample' }: RemovalOptions,
+  ): PartState | undefined {
     const size = moments.columns;
     invariant(rows.columns === size, `rows of ${rows.columns} for moments of ${size} columns`);
     if (moments.rows === 0) return undefined;
     const gram = unpackSymmetric(moments.gram, size);
     gram.data.forEach((value, i) => (gram.data[i] = value / moments.rows));
-    const factor = dampedCholesky(gram, { damping: lambda, undamped: [size - 1] });
-    if (!factor) return undefined;
-    let trace = 0;
-    for (let i = 0; i + 1 < size; i++) trace += gram.data[i * size + i] ?? 0;
-    const mean = trace / Math.max(1, size - 1);
-    const damping = factor.damping * (mean > 0 ? mean : 1);
-    return new PartState(invert(factor.lower), transpose(rows), columns, { weight, damping });
+    const mean = meanDiagonal(gram, size - 1);
+    for (let asked = lambda; ;) {
+      const factor = dampedCholesky(gram, { damping: asked, undamped: [size - 1] });
+      if (!factor) return undefined;
+      const damping = factor.damping * (mean > 0 ? mean : 1);
+      const state = new PartState(invert(factor.lower), transpose(rows), columns, {
+        weight,
+        damping,
+        samples: estimate === 'unseen' ? moments.rows : Infinity,
+      });
+      if (state.#parameters() <= state.#samples / 2 || factor.damping >= MOST_DAMPING) return state;
+      asked = Math.max(factor.damping, DEFAULT_LAMBDA) * 10;
+    }
   }
 
   private constructor(
     inverse: Matrix,
     weights: Matrix,
     columns: RemovalPart['columns'],
-    { weight, damping }: { readonly weight: number; readonly damping: number },
+    { weight, damping, samples }: { readonly weight: number; readonly damping: number; readonly samples: number },
   ) {
     this.weight = weight;
     this.#damping = damping;
+    this.#samples = samples;
     this.#columns = columns;
     this.#inverse = inverse;
     this.#now = weights;
@@ -146,9 +168,19 @@ class PartState {
     return (this.#costs[unit] ?? 0) - this.#damping * (this.#lengths[unit] ?? 0);
   }
 
-  /** The squared change of the outputs that the damped error holds. */
+  /** The squared change of the outputs: what the damped error holds besides the damping. */
   error(): number {
-    return Math.max(0, this.#dampedError - this.#damping * (this.#removed + this.#moved));
+    const error = Math.max(0, this.#dampedError - this.#damping * (this.#removed + this.#moved));
+    if (this.#samples === Infinity) return error;
+    return error / Math.max(LEAST_FREEDOM, 1 - this.#parameters() / this.#samples) ** 2;
+  }
+
+  /** tr(G H^-1) over the columns that are left: all of them less what the damping takes away. */
+  #parameters(): number {
+    const bias = this.#positions.at(-1);
+    let trace = 0;
+    for (let i = 0; i < this.#left; i++) if (i !== bias) trace += this.#inverseAt(i, i);
+    return this.#left - this.#damping * trace;
   }
 
   remove(unit: number, left: ReadonlySet<number>): void {
@@ -193,15 +225,19 @@ class PartState {
     if (only === undefined) return 0;
     if (positions.length === 1) return dot(only, only) / this.#inverseAt(only, only);
     const size = positions.length;
-    const products = matrix(size, size);
-    positions.forEach((p, i) =>
-      positions.forEach(
-        (q, j) => (products.data[i * size + j] = j < i ? (products.data[j * size + i] as number) : dot(p, q)),
-      ),
-    );
-    const factor = dampedCholesky(this.#inverseBlock(positions));
+    const products = new Float64Array(size * size);
+    for (const [i, p] of positions.entries())
+      for (let j = 0; j <= i; j++) {
+        const product = dot(p, positions[j] as number);
+        products[i * size + j] = product;
+        products[j * size + i] = product;
+      }
+    const block = this.#inverseBlock(positions);
+    const cost = traceOfQuotient(Float64Array.from(block.data), Float64Array.from(products), size);
+    if (cost !== undefined) return cost;
+    const factor = dampedCholesky(block);
     if (!factor) return Number.NaN;
-    const solved = solve(factor.lower, products);
+    const solved = solve(factor.lower, matrix(size, size, products));
     return positions.reduce((sum, _, i) => sum + (solved.data[i * size + i] as number), 0);
   }
 
@@ -211,11 +247,12 @@ class PartState {
   }
 
   #inverseBlock(positions: readonly number[]): Matrix {
-    return matrix(
-      positions.length,
-      positions.length,
-      Float64Array.from(positions.flatMap((i) => positions.map((j) => this.#inverseAt(i, j)))),
-    );
+    const size = positions.length;
+    const block = matrix(size, size);
+    for (let i = 0; i < size; i++)
+      for (let j = 0; j < size; j++)
+        block.data[i * size + j] = this.#inverseAt(positions[i] as number, positions[j] as number);
+    return block;
   }
 
   #inverseRows(positions: readonly number[]): Matrix {
@@ -263,6 +300,43 @@ class PartState {
     const column = this.#at[last] as number;
     this.#at[position] = column;
     this.#positions[column] = position;
+  }
+}
+
+function meanDiagonal({ columns, data }: Matrix, count: number): number {
+  let trace = 0;
+  for (let i = 0; i < count; i++) trace += data[i * columns + i] ?? 0;
+  return trace / Math.max(1, count);
+}
+
+/**
+ * tr(A^-1 M) of symmetric matrices of this size, row by row; both are overwritten. Undefined where A is not positive definite.
+ */
+function traceOfQuotient(a: Float64Array, m: Float64Array, size: number): number | undefined {
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = a[i * size + j] as number;
+      for (let k = 0; k < j; k++) sum -= (a[i * size + k] as number) * (a[j * size + k] as number);
+      if (i === j && !(sum > 0)) return undefined;
+      a[i * size + j] = i === j ? Math.sqrt(sum) : sum / (a[j * size + j] as number);
+    }
+  }
+  solveLower(a, m, size, size, 1);
+  // (L^-1 M) L^-T: its trace is that of A^-1 M.
+  solveLower(a, m, size, 1, size);
+  let trace = 0;
+  for (let i = 0; i < size; i++) trace += m[i * size + i] as number;
+  return trace;
+}
+
+/** L^-1 from the left: of element (i, j) at i `down` + j `right`. */
+function solveLower(lower: Float64Array, m: Float64Array, size: number, down: number, right: number): void {
+  for (let j = 0; j < size; j++) {
+    for (let i = 0; i < size; i++) {
+      let sum = m[i * down + j * right] as number;
+      for (let k = 0; k < i; k++) sum -= (lower[i * size + k] as number) * (m[k * down + j * right] as number);
+      m[i * down + j * right] = sum / (lower[i * size + i] as number);
+    }
   }
 }
 

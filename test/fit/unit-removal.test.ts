@@ -119,6 +119,32 @@ describe('removalCurve', () => {
     expect(curve?.errors[3]).toBeGreaterThan(1e-3 * energy);
   });
 
+  it('expects of positions that were not summed what they show', () => {
+    // Independent inputs, of which each takes an equal share away: 1 - k / width is left after k.
+    const [width, rng] = [24, createRng('unseen')];
+    const weights = matrix(1, width + 1, new Float64Array(width + 1).fill(1));
+    weights.data[width] = 0;
+    const columns = Array.from({ length: width }, (_, j) => [j]);
+    const errorsOf = (rows: number, estimate: 'sample' | 'unseen'): number[] => {
+      const drawn = Array.from({ length: rows }, () => Array.from({ length: width }, () => rng.normal()));
+      return [
+        ...(removalCurve([{ moments: momentsOf(drawn), rows: weights, columns, weight: 1 }], width, { estimate })
+          ?.errors ?? []),
+      ];
+    };
+    const half = width / 2;
+    const mean = (rows: number, estimate: 'sample' | 'unseen'): number =>
+      Array.from({ length: 10 }, () => errorsOf(rows, estimate)[half] ?? Number.NaN).reduce(
+        (sum, x) => sum + x / 10,
+        0,
+      );
+    // With half as many rows as columns nothing seems to be lost at all.
+    expect(mean(12, 'sample')).toBeLessThan(0.05 * half);
+    expect(mean(12, 'unseen')).toBeGreaterThan(0.15 * half);
+    expect(mean(36, 'unseen')).toBeGreaterThan(mean(36, 'sample') * 1.2);
+    expect(Math.abs(mean(2000, 'unseen') - half)).toBeLessThan(0.1 * half);
+  });
+
   it('is undefined for moments that are empty or not finite', () => {
     const { part } = layerCase('broken');
     expect(removalCurve([{ ...part, moments: { ...part.moments, rows: 0 } }], UNITS)).toBeUndefined();

@@ -92,7 +92,7 @@ const obsOf = (
   const moments = new Map(
     net.group.readers.map((reader) => [reader, momentsOver(readerLayer(reader, net.facts), batches, largestPatch)]),
   );
-  return scored(scoreOf('obs', net, { moments }, { lambda: 0, errors }));
+  return scored(scoreOf('obs', net, { moments }, { lambda: 0, errors, estimate: 'sample' }));
 };
 
 describe('obs', () => {
@@ -229,6 +229,19 @@ describe('lin-deps', () => {
   it('finds nothing among independent channels', () => {
     const { values } = dependence(read('[2,4,1,1]', ''), samples('free', [1, 4, 5, 5], 4));
     expect(Math.min(...values)).toBeGreaterThan(1e-2);
+  });
+
+  it('is refused where channels outnumber positions', () => {
+    const net = read('[2,4,1,1]', '');
+    const moments = {
+      columns: 5,
+      outputs: 0,
+      rows: 9,
+      gram: new Float64Array(15),
+      cross: new Float64Array(),
+      energy: new Float64Array(),
+    };
+    expect(scoreOf('lin-deps', net, { covariance: new Map([[net.value('r'), moments]]) })).toBe('too-few-samples');
   });
 
   it('must be observed along the channels', () => {

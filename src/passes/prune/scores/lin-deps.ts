@@ -9,6 +9,8 @@ import { readerLayer } from './linear-layer.js';
 import type { Score } from './score.js';
 import { unitIndices, valuesRead } from './units.js';
 
+const ROWS_PER_CHANNEL = 2;
+
 /** Its numbers are parts of a unit's own energy that the others do not explain, 0 to 1: the same in every group. */
 export const LIN_DEPS: Score = {
   name: 'lin-deps',
@@ -22,6 +24,8 @@ export const LIN_DEPS: Score = {
       const channels = unitIndices(group, value, axis);
       if (!channels) return refuse('unsupported-layout');
       if (!moments) return refuse('not-observed');
+      // Of more channels than positions each is a combination of others, whatever they are.
+      if (moments.rows < ROWS_PER_CHANNEL * moments.columns) return refuse('too-few-samples');
       const own = group.readers.filter(({ node, slot }) => node.inputs[slot] === value);
       const constants = own.every((reader) => takesConstants(reader, facts)) ? 'absorbed' : 'kept';
       parts.push({ moments, channels, constants });

@@ -28,8 +28,8 @@ export const OBS: Score = {
       parts.push(...found);
     }
     if (parts.length === 0) return refuse('not-observed');
-    const { lambda } = options;
-    const removal = removalCurve(parts, group.width, lambda === undefined ? {} : { lambda });
+    const { lambda, estimate = 'unseen' } = options;
+    const removal = removalCurve(parts, group.width, { estimate, ...(lambda === undefined ? {} : { lambda }) });
     return removal ? removalScores(removal) : refuse('not-finite');
   },
 };

@@ -38,11 +38,14 @@ export interface ScoreOptions {
   readonly lambda?: number;
   /** `relative`: `obs` measures errors of a reader against the variance of its output (default); `absolute`: as they are. */
   readonly errors?: 'relative' | 'absolute';
+  /** Of `obs`, see `RemovalOptions`; default `unseen`. */
+  readonly estimate?: 'sample' | 'unseen';
 }
 
 /** Why a group has no such score. */
 export type ScoreRefusal =
   | 'not-observed'
+  | 'too-few-samples'
   | 'not-finite'
   | 'weights-not-constant'
   | 'unsupported-reader'
@@ -52,6 +55,7 @@ export type ScoreRefusal =
 
 export const SCORE_REFUSALS: Readonly<Record<ScoreRefusal, string>> = {
   'not-observed': 'what the score needs could not be observed on samples',
+  'too-few-samples': 'there are fewer observed positions than two per channel',
   'not-finite': 'observed values are infinite or no numbers',
   'weights-not-constant': 'weights of a layer are computed, not stored',
   'unsupported-reader': 'an operator that reads the units is no linear layer with stored weights',
