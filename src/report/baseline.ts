@@ -1,7 +1,8 @@
 // Comparison of a report with an earlier one of its kind: is what was reached before still reached?
 import type { Figures, Timing } from './facts.js';
 import { figure } from './format.js';
-import type { BaselineComparison, SlimReport } from './report.js';
+import type { SlimReport } from './report.js';
+import type { BaselineComparison } from './run-facts.js';
 
 /** What a report needs to be compared with another. */
 type Comparable = Pick<SlimReport, 'figures' | 'machine' | 'versions' | 'input'>;

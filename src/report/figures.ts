@@ -2,7 +2,8 @@
 // Every output form takes its words from here.
 import type { Figures, Timing } from './facts.js';
 import { change, figure, figurePair, given, interval, plural, scientific, type Quantity, countOf } from './format.js';
-import type { BaselineComparison, SlimReport, Verification } from './report.js';
+import type { SlimReport, Verification } from './report.js';
+import type { BaselineComparison } from './run-facts.js';
 
 export type Tone = 'good' | 'bad' | 'warn' | 'plain';
 

@@ -1,9 +1,9 @@
 // The report of `quantize`: what became smaller and faster, what was lost, which layers run on integers and why the others
 // do not, and how every value was quantized.
 import { LOSS, PAIRED, PROPORTION } from './eval-report.js';
-import { FIGURES, FILE, HISTOGRAM, MACHINE, REPORT_VERSION, VERSIONS } from './facts.js';
-import { BASELINE } from './report.js';
-import { anyJson, choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
+import { FIGURES, FILE, REPORT_VERSION } from './facts.js';
+import { RUN } from './run-facts.js';
+import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
 
 const GATE = choice(['met', 'missed'], 'missed: exit status 1, OUT was left alone');
 
@@ -140,21 +140,7 @@ export const QUANTIZE_REPORT = object(
     equalizedLayers: whole('Layers whose channels were scaled so that they are alike'),
     correctedBiases: whole('Biases that mean errors were taken out of'),
     search: list(STEP, 'Candidates that were scored in the search for --max-drop and speed'),
-    operators: HISTOGRAM,
-    recipe: object(
-      {
-        commandLine: words('The command that does the same again, ready to paste'),
-        document: anyJson('The recipe as JSON, as --recipe reads it'),
-      },
-      'The recipe as run',
-    ),
-    baseline: maybe(BASELINE),
-    machine: MACHINE,
-    versions: VERSIONS,
-    seed: whole('Seed of everything random'),
-    threads: whole('Intra-op threads', { min: 1 }),
-    elapsedMs: maybe(real('Duration of the run', { min: 0 })),
-    warnings: list(words('Warning'), 'Warnings of the run'),
+    ...RUN,
   },
   'Report of mcompress quantize, and of mcompress slim --int8',
 );

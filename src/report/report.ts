@@ -1,18 +1,7 @@
 // The report of `slim`: one plain value, filled by the command and shown by every output form.
-import { FIGURES, FILE, FUSION, HISTOGRAM, LAYER, MACHINE, REPORT_VERSION, SHARE, VERSIONS } from './facts.js';
-import {
-  anyJson,
-  choice,
-  exactly,
-  list,
-  maybe,
-  object,
-  real,
-  whole,
-  words,
-  type Shape,
-  type ValueOf,
-} from './shape.js';
+import { FIGURES, FILE, FUSION, LAYER, REPORT_VERSION, SHARE } from './facts.js';
+import { RUN } from './run-facts.js';
+import { choice, exactly, list, maybe, object, real, whole, words, type Shape, type ValueOf } from './shape.js';
 
 const signed = (description: string): Shape<number> => whole(description, {});
 
@@ -90,29 +79,6 @@ const DECLINE = object(
   'A place where a pass could have fired and did not',
 );
 
-export const BASELINE = object(
-  {
-    name: words('File name of the earlier report'),
-    verdict: choice(['met', 'regressed'], 'regressed: at least one figure is worse'),
-    figures: list(
-      object(
-        {
-          figure: words('Key of the figure'),
-          label: words('Its name'),
-          earlier: maybe(real('Value after slimming in the earlier report')),
-          now: maybe(real('Value after slimming now')),
-          verdict: choice(['better', 'same', 'worse', 'not-compared'], 'worse fails the run'),
-          reason: maybe(words('Why it was not compared, or how close it was')),
-        },
-        'One figure',
-      ),
-      'Figures',
-    ),
-  },
-  'Comparison with an earlier report',
-);
-export type BaselineComparison = ValueOf<typeof BASELINE>;
-
 export const SLIM_REPORT = object(
   {
     version: exactly(REPORT_VERSION, 'Version of this format'),
@@ -138,22 +104,8 @@ export const SLIM_REPORT = object(
       ),
       'Layers in order of execution',
     ),
-    operators: HISTOGRAM,
-    recipe: object(
-      {
-        commandLine: words('The command that does the same again, ready to paste'),
-        document: anyJson('The recipe as JSON, as --recipe reads it'),
-      },
-      'The recipe as run',
-    ),
-    baseline: maybe(BASELINE),
-    machine: MACHINE,
-    versions: VERSIONS,
-    seed: whole('Seed of everything random'),
-    threads: whole('Intra-op threads', { min: 1 }),
     createdAt: maybe(words('ISO 8601 time')),
-    elapsedMs: maybe(real('Duration of the run', { min: 0 })),
-    warnings: list(words('Warning'), 'Warnings of the run'),
+    ...RUN,
   },
   'Report of mcompress slim',
 );

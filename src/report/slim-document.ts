@@ -33,7 +33,8 @@ import {
 } from './document.js';
 import { answers, baselineText, duration, figureRows, timingConditions } from './figures.js';
 import { difference, dimensions, figure, figurePair, given, plural, scientific, countOf } from './format.js';
-import type { BaselineComparison, DeclineReport, LayerReport, PassReport, SlimReport } from './report.js';
+import type { DeclineReport, LayerReport, PassReport, SlimReport } from './report.js';
+import type { BaselineComparison } from './run-facts.js';
 
 /** The figures of an earlier report and now. */
 export function baselineBlock(baseline: BaselineComparison): Block[] {
