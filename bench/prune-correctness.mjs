@@ -1,8 +1,8 @@
 // Bar: removing 30 % of the units at random keeps a valid model whose outputs equal those of the original with the same
 // units set to zero where layers sum over them, within 1e-4 of the output's scale: every group alone, and all together.
 //   npm run bench -- prune-correctness [--graphs COUNT=500] [--first SEED=0] [--share 0.3] [--json FILE] [MODEL FOLDER or NAME...]
-// Every model as it is and after `slim` (which computes shapes beforehand, so that fewer groups are frozen), on a random feed
-// and on border values, graph optimizations off. Then COUNT random nets, whose seeds are printed where they miss. Exits
+// Every model as it is and after `slim` (which computes shapes beforehand, so that fewer groups are frozen), on random feeds
+// and border values, graph optimizations off. Then COUNT random nets, whose seeds are printed where they miss. Exits
 // with 1 on a miss.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

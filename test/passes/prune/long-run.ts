@@ -31,8 +31,8 @@ export interface NetTotals {
 /** A multiplication with a mask spreads it over the value from this operator set on. */
 const LEAST_OPSET = 7;
 
-/** Random feeds, small ones (where others saturate a Softmax), and border values: they reach the ends of clips. */
-const KINDS = ['normal', 'faint', 'border'] as const;
+/** Random feeds, and border values, which reach the ends of clips. Faint ones are left out: they are noise to a normalization. */
+const KINDS = ['normal', 'uniform', 'border'] as const;
 
 export type RemovalRun = ReturnType<typeof openRemoval>;
 
