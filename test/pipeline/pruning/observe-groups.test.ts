@@ -198,7 +198,7 @@ describe.skipIf(!existsSync(resnet))('ResNet-20', () => {
   }
 
   it('every score ranks the units of every group, and second order loses less than chance', async () => {
-    const bench = await resnetBench(60);
+    const bench = await resnetBench(140);
     const facts = benchFacts(bench);
     const { evidence } = await evidenceOf(bench);
     expect(evidence.length).toBeGreaterThanOrEqual(9);
@@ -215,7 +215,7 @@ describe.skipIf(!existsSync(resnet))('ResNet-20', () => {
       }
       // A refit per reader takes time: the residual streams have up to 19.
       if (group.readers.length > 3) continue;
-      const obs = SCORES.obs.score(one, { facts, rng });
+      const obs = SCORES.obs.score(one, { facts, rng, estimate: 'sample' });
       if (isRefusal(obs) || !obs.removal) throw new Error('no order');
       const half = Math.floor(group.width / 2);
       const chosen = obs.removal.order.slice(0, half);
