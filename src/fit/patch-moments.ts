@@ -148,8 +148,8 @@ function createPatchMoments(spec: PatchMomentsSpec): Accumulator<PatchMoments> {
   };
 }
 
-/** The layer's input in one batch. Element: sample * batch + channel index * channel + taps[t]. */
-interface Window {
+/** The input of a layer in one batch. Element: sample * batch + channel index * channel + taps[t]. */
+export interface Window {
   readonly data: Float32Array;
   readonly samples: number;
   readonly positions: number;
@@ -164,7 +164,7 @@ interface Target {
   readonly layout: ValueLayout;
 }
 
-function windowOf(layer: LinearLayer, { data, dims }: StreamedValue): Window {
+export function windowOf(layer: LinearLayer, { data, dims }: StreamedValue): Window {
   if (layer.kind === 'rows') {
     const { samples, positions, batch, channel, position } = outputLayout(layer, dims);
     invariant(dims.at(-1) === layer.inputs, `the last axis of [${dims.join(',')}] is not ${layer.inputs}`);
@@ -187,7 +187,7 @@ function targetOf(layer: LinearLayer, { data, dims }: StreamedValue): Target {
 }
 
 /** `count` of `all` positions, one out of each of `count` equal runs; all where there are no more. */
-function* samplePositions(all: number, count: number, seed: string): Generator<number> {
+export function* samplePositions(all: number, count: number, seed: string): Generator<number> {
   if (count >= all) {
     for (let position = 0; position < all; position++) yield position;
     return;

@@ -57,7 +57,12 @@ export function refitRows(moments: Moments, old: Matrix, options: RidgeOptions =
   };
 }
 
-/** Mean of |y - W x|^2 over the rows of the moments, summed over outputs. */
+/** Mean of |y - W x|^2 over the rows of the moments, summed over outputs, for any weights W (outputs x columns). */
+export function meanError(moments: Moments, rows: Matrix): number {
+  checkRows(rows, moments.columns);
+  return fitError(moments, unpackSymmetric(moments.gram, moments.columns), rows);
+}
+
 function fitError(moments: Moments, gram: Matrix, rows: Matrix): number {
   const product = multiply(rows, gram);
   let sum = sumOf(moments.energy);

@@ -1,0 +1,176 @@
+// Linear layers whose inputs are no longer those of the original, with what each has to give: the values of the original at the
+// output channels that are left. In levels: what layers of one level read depends on layers of earlier levels only.
+import type { Facts } from '../../analysis/facts.js';
+import { layerSizes, type LinearLayer } from '../../fit/patch-geometry.js';
+import type { Graph } from '../../ir/graph.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { linearLayer } from '../../passes/prune/scores/linear-layer.js';
+import type { KeptChannels } from './kept-channels.js';
+import { layerOutput, withBias } from './repair-weights.js';
+
+/** A layer that is to be refitted. */
+export interface RepairLayer {
+  readonly node: Node;
+  readonly layer: LinearLayer;
+  readonly input: Value;
+  /** Behind the bias, where an Add carries it. */
+  readonly output: Value;
+  /** Computed by the original; channel `kept[o]` of it is what output o has to give. */
+  readonly target: Value;
+  readonly kept: readonly number[];
+}
+
+/** Why a layer behind the first change is not refitted. */
+export type SkipCode = 'no-counterpart' | 'unsupported-layer';
+
+export const SKIP_WORDS: Readonly<Record<SkipCode, string>> = {
+  'no-counterpart': 'the original computes no value of the same name and width',
+  'unsupported-layer': 'the weights are computed, or the geometry of the layer depends on sizes that are not known',
+};
+
+export interface RepairPlan {
+  /** Level by level, in graph order. */
+  readonly levels: readonly (readonly RepairLayer[])[];
+  readonly skipped: ReadonlyMap<Node, SkipCode>;
+  /** How many refitted layers lie on the longest way to a value. */
+  readonly depths: ReadonlyMap<Value, number>;
+}
+
+export interface RepairedModels {
+  readonly student: { readonly graph: Graph; readonly facts: Facts };
+  readonly teacher: { readonly graph: Graph; readonly facts: Facts };
+  readonly kept: KeptChannels;
+}
+
+const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+/**
+ * `readers`: only layers that sum over channels that went. `all`: every layer behind the first change. Products of the
+ * student get an Add for their bias (`dropIdleBias` takes it away if it is not used).
+ */
+export function planRepair(models: RepairedModels, which: 'readers' | 'all'): RepairPlan {
+  const found = findLayers(models, which);
+  const layers = found.layers.map((one) => ({ ...one, node: withBias(one.node) }));
+  return { ...inLevels(models.student.graph, layers), skipped: found.skipped };
+}
+
+interface FoundLayers {
+  readonly layers: readonly RepairLayer[];
+  readonly skipped: ReadonlyMap<Node, SkipCode>;
+}
+
+function findLayers({ student, teacher, kept }: RepairedModels, which: 'readers' | 'all'): FoundLayers {
+  const originals = valuesByName(teacher.graph);
+  const layers: RepairLayer[] = [];
+  const skipped = new Map<Node, SkipCode>();
+  const changed = new Set<Value>();
+  for (const node of student.graph.nodes()) {
+    const output = layerOutput(node);
+    const isLayer = LAYER_TYPES.has(node.opType) && node.domain === '' && output !== undefined;
+    const target = output && (originals.get(output.name) ?? (node.output && originals.get(node.output.name)));
+    const hasLost = isLayer && sumsOverLess(node, student.facts, originalLayer(node, target, originals), teacher.facts);
+    const isChanged = hasLost || readsAny(node, changed);
+    if (!isChanged) continue;
+    for (const value of node.outputs) if (value) changed.add(value);
+    if (!isLayer || (which === 'readers' && !hasLost)) continue;
+    const found = describe(node, { output, target, facts: student.facts }, { facts: teacher.facts, kept });
+    if (typeof found === 'string') skipped.set(node, found);
+    else if (found) layers.push(found);
+  }
+  return { layers, skipped };
+}
+
+/** Values that nodes of the graph compute. */
+function valuesByName(graph: Graph): Map<string, Value> {
+  const values = graph.nodes().flatMap(({ outputs }) => outputs);
+  return new Map(values.flatMap((value) => (value ? [[value.name, value] as const] : [])));
+}
+
+/** The layer of the original that the layer of the student comes from: the target's own, or the one before its bias. */
+function originalLayer(node: Node, target: Value | undefined, originals: ReadonlyMap<string, Value>): Node | undefined {
+  const own = node.output && originals.get(node.output.name)?.producer;
+  return own ?? target?.producer;
+}
+
+/** Fewer inputs in each group than the original: channels went that are summed. In a depthwise layer none are. */
+function sumsOverLess(node: Node, facts: Facts, original: Node | undefined, originalFacts: Facts): boolean {
+  const now = linearLayer(node, facts);
+  const before = original && linearLayer(original, originalFacts);
+  return now !== undefined && before !== undefined && layerSizes(now).inputs < layerSizes(before).inputs;
+}
+
+function readsAny(node: Node, values: ReadonlySet<Value>): boolean {
+  // What a subgraph reads is not looked up: it counts as changed.
+  return node.inputs.some((value) => value && values.has(value)) || (values.size > 0 && node.subgraphs().length > 0);
+}
+
+function describe(
+  node: Node,
+  { output, target, facts }: { readonly output: Value; readonly target: Value | undefined; readonly facts: Facts },
+  { facts: originalFacts, kept }: { readonly facts: Facts; readonly kept: KeptChannels },
+): RepairLayer | SkipCode | undefined {
+  const [input] = node.inputs;
+  const layer = linearLayer(node, facts);
+  // Two activations multiplied with each other are no layer.
+  if (!layer && node.opType === 'MatMul' && !node.inputs.some((value) => value?.constant)) return undefined;
+  if (!layer || !input || input.constant) return 'unsupported-layer';
+  const shape = target && originalFacts.of(target).shape;
+  if (!target || !shape) return 'no-counterpart';
+  const axis = layer.kind === 'rows' ? shape.length - 1 : 1;
+  const size = shape[axis];
+  const channels = kept.get(target.name)?.get(axis) ?? kept.get(output.name)?.get(axis);
+  const all = channels ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
+  return all.length === layer.outputs ? { node, layer, input, output, target, kept: all } : 'no-counterpart';
+}
+
+function inLevels(graph: Graph, layers: readonly RepairLayer[]): Pick<RepairPlan, 'levels' | 'depths'> {
+  const byNode = new Map(layers.map((one) => [one.node, one]));
+  const depths = new Map<Value, number>();
+  const levels: RepairLayer[][] = [];
+  let deepest = 0;
+  for (const node of graph.nodes()) {
+    const read = node.inputs.reduce((most, value) => Math.max(most, (value && depths.get(value)) ?? 0), 0);
+    const depth = node.subgraphs().length > 0 ? deepest : read;
+    const layer = byNode.get(node);
+    if (layer) (levels[depth] ??= []).push(layer);
+    const after = depth + (layer ? 1 : 0);
+    for (const value of node.outputs) if (value) depths.set(value, after);
+    deepest = Math.max(deepest, after);
+  }
+  return { levels: Array.from(levels, (level) => level ?? []), depths };
+}
+
+/**
+ * Values that no longer change once the layers of the levels before `level` are repaired, and that what comes after it is
+ * computed from; in graph order.
+ */
+export function valuesBehind(graph: Graph, { levels, depths }: RepairPlan, level: number): readonly Value[] {
+  const open = levels.slice(level + 1).flatMap((layers) => layers.map(({ input }) => input));
+  const seen = new Set<Value>();
+  const found = new Set<Value>();
+  for (let value = open.pop(); value; value = open.pop()) {
+    if (seen.has(value) || value.constant) continue;
+    seen.add(value);
+    if ((depths.get(value) ?? 0) <= level) found.add(value);
+    else for (const input of value.producer?.inputs ?? []) if (input) open.push(input);
+  }
+  const all = [...graph.inputs, ...graph.nodes().flatMap(({ outputs }) => outputs)];
+  return all.filter((value): value is Value => value !== undefined && found.has(value));
+}
+
+/** Runs of items of which each is of bounded size; a single item may be larger. */
+export function inParts<T>(items: readonly T[], sizeOf: (item: T) => number, limit: number): T[][] {
+  const parts: T[][] = [];
+  let used = Infinity;
+  for (const item of items) {
+    const size = sizeOf(item);
+    if (used + size > limit) {
+      parts.push([]);
+      used = 0;
+    }
+    parts.at(-1)?.push(item);
+    used += size;
+  }
+  return parts;
+}

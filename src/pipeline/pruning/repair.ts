@@ -1,0 +1,126 @@
+// Repair of a pruned model without training: layer by layer from the input on, weights are refitted by least squares so that
+// from what they now read they give what the original gave (Luo 2017 and He 2017 do so with features of the original; here
+// the pruned model's own features are the inputs, so that errors do not add up). The bias takes up the mean of what went.
+import { createFacts } from '../../analysis/inference.js';
+import { InterruptError } from '../../base/errors.js';
+import { layerSizes } from '../../fit/patch-geometry.js';
+import type { DecodedModel } from '../../onnx/decode.js';
+import { assumedSizes } from '../model-facts.js';
+import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
+import type { KeptChannels } from './kept-channels.js';
+import { openRepair, sumsBytes, type RepairedLayer } from './repair-layer.js';
+import { inParts, planRepair, valuesBehind, type RepairLayer, type RepairPlan } from './repair-plan.js';
+import { dropIdleBias } from './repair-weights.js';
+import { targetSource, type Sampling, type TargetSource } from './repair-targets.js';
+import { studentStream, type StudentStream } from './student-stream.js';
+
+export interface RepairOptions {
+  /** Samples of the bench to use, from the first; default all. */
+  readonly samples?: number;
+  /** Output positions looked at per sample; by default so many that all samples together give some 6 rows per weight of a filter. */
+  readonly positions?: number;
+  /** The ridge, as a part of the mean diagonal; by default the best of some on rows held out. */
+  readonly lambda?: number;
+  /** `readers`: only layers that sum over channels that went. Default `all`: every layer behind the first change. */
+  readonly layers?: 'readers' | 'all';
+  readonly seed?: number;
+  /** Bytes that values kept between layers may take. */
+  readonly cacheBytes?: number;
+  /** Aborting ends the repair; the model is then repaired in part. Default: the signal of the bench. */
+  readonly signal?: AbortSignal;
+  /** Default: that of the bench. */
+  readonly onStage?: (text: string) => void;
+}
+
+export interface RepairOutcome {
+  /** In the order of repair. */
+  readonly layers: readonly RepairedLayer[];
+  readonly refitted: number;
+  readonly samples: number;
+}
+
+const CACHE_BYTES = 640 * 2 ** 20;
+/** Sums of the layers that are gathered in one run. */
+const SUMS_BYTES = 256 * 2 ** 20;
+
+/**
+ * Repairs the model of `bench` in place. `teacher`: the original, which is left as it is. `kept`: which of its channels the
+ * model still has (`removeTracked`).
+ * @throws InputError as `RuntimeHost.run`, and what the feeds throw; InterruptError
+ */
+export async function repairLayers(
+  bench: QuantizationBench,
+  teacher: DecodedModel,
+  kept: KeptChannels,
+  options: RepairOptions = {},
+): Promise<RepairOutcome> {
+  const { signal = bench.signal, onStage = bench.onStage } = options;
+  const samples = Math.min(bench.samples, options.samples ?? bench.samples);
+  const facts = benchFacts(bench);
+  const teacherFacts = createFacts(teacher.model, {
+    assumedSizes: assumedSizes(teacher.model, bench.shapes, undefined),
+  });
+  const { graph } = bench.decoded.model;
+  const models = { student: { graph, facts }, teacher: { graph: teacher.model.graph, facts: teacherFacts }, kept };
+  const plan = planRepair(models, options.layers ?? 'all');
+  const own = { ...bench, signal };
+  const sampling = (layer: RepairLayer): Sampling => samplingOf(layer, samples, options);
+  const run: RepairRun = {
+    bench: own,
+    plan,
+    sampling,
+    lambda: options.lambda,
+    targets: targetSource(own, { teacher, facts: teacherFacts, samples, sampling, layers: plan.levels.flat() }),
+    stream: studentStream(own, { facts, samples, cacheBytes: options.cacheBytes ?? CACHE_BYTES }),
+  };
+  const repaired: RepairedLayer[] = [...plan.skipped].map(([node, result]) => ({
+    name: node.label,
+    opType: node.opType,
+    result,
+  }));
+  for (let level = 0; level < plan.levels.length; level++) {
+    onStage?.(`repairing layers, ${level + 1} of ${plan.levels.length}`);
+    repaired.push(...(await repairLevel(run, level)));
+  }
+  for (const { node } of plan.levels.flat()) dropIdleBias(node);
+  return { layers: repaired, refitted: repaired.filter(({ result }) => result === 'refitted').length, samples };
+}
+
+interface RepairRun {
+  readonly bench: QuantizationBench;
+  readonly plan: RepairPlan;
+  readonly sampling: (layer: RepairLayer) => Sampling;
+  readonly lambda: number | undefined;
+  readonly targets: TargetSource;
+  readonly stream: StudentStream;
+}
+
+const FEWEST_ROWS = 1024;
+const ROWS_PER_COLUMN = 6;
+const FEWEST_ROWS_PER_COLUMN = 2;
+/** Rows times columns squared: some 15 s of sums. Wide patches get fewer rows for it. */
+const SUMS_BUDGET = 4e10;
+
+function samplingOf({ layer }: RepairLayer, samples: number, { positions, seed = 0 }: RepairOptions): Sampling {
+  const columns = layerSizes(layer).patch + 1;
+  const ideal = Math.max(FEWEST_ROWS, ROWS_PER_COLUMN * columns);
+  const rows = Math.min(ideal, Math.max(FEWEST_ROWS_PER_COLUMN * columns, SUMS_BUDGET / columns ** 2));
+  return { positions: positions ?? Math.ceil(rows / Math.max(1, samples)), seed };
+}
+
+async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer[]> {
+  const { bench, plan, targets, stream } = run;
+  const parts = inParts(plan.levels[level] ?? [], sumsBytes, SUMS_BYTES);
+  const repaired: RepairedLayer[] = [];
+  for (const [at, part] of parts.entries()) {
+    const wanted = await targets.of(part);
+    const open = part.map((layer, index) => openRepair(layer, wanted[index] ?? [], run.sampling(layer)));
+    const later = at === parts.length - 1 ? valuesBehind(bench.decoded.model.graph, plan, level) : undefined;
+    await stream.run([...new Set(part.map(({ input }) => input))], later, (values, sample) => {
+      if (bench.signal.aborted) throw new InterruptError('stopped');
+      for (const one of open) one.add(values, sample);
+    });
+    for (const one of open) repaired.push(one.close(run.lambda));
+  }
+  return repaired;
+}
