@@ -30,7 +30,11 @@ async function bundle(folder) {
   const { build } = await import('esbuild');
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { main: 'src/cli/main.ts', worker: 'src/runtime/worker.ts' },
+    entryPoints: {
+      main: 'src/cli/main.ts',
+      worker: 'src/runtime/worker.ts',
+      'accumulator-thread': 'src/runtime/accumulator-thread.ts',
+    },
     outdir: folder,
     bundle: true,
     splitting: true,

@@ -48,21 +48,26 @@ export class Histogram {
   /** What `#recent` held when it was full. */
   #earlier: Float64Array | undefined;
 
-  /**
-   * Counts the elements (of large arrays every k-th), and finds the range of all. `known`: the range, where someone has found
-   * it already and all elements are finite: then the others need not be looked at.
-   */
-  add(data: Float32Array, known?: Pick<Extrema, 'min' | 'max'>): Extrema {
-    const range = known ? { ...known, nonFinite: 0 } : rangeOf(data);
+  /** Counts the elements (of large arrays every k-th), and finds the range of all. */
+  add(data: Float32Array): Extrema {
+    const range = rangeOf(data);
     const { min, max, nonFinite } = range;
     if (min > max) return range;
-    this.#makeRoom(Math.max(Math.abs(min), Math.abs(max)));
     const finite = nonFinite === 0 ? data : data.filter(Number.isFinite);
-    const stride = strideOf(finite.length);
-    this.#reserve(Math.ceil(finite.length / stride));
-    count(finite, { bins: this.#recent, scale: 2 ** -this.#exponent, stride });
+    this.#count(finite, range, sampleStride(finite.length));
     // Adding 0 makes 0 of -0.
     return { min: min + 0, max: max + 0, nonFinite };
+  }
+
+  /** Counts all elements of `sample`: every `sampleStride`-th one of an array whose elements are finite, with this range. */
+  addSample(sample: Float32Array, range: Pick<Extrema, 'min' | 'max'>): void {
+    this.#count(sample, range, 1);
+  }
+
+  #count(data: Float32Array, { min, max }: Pick<Extrema, 'min' | 'max'>, stride: number): void {
+    this.#makeRoom(Math.max(Math.abs(min), Math.abs(max)));
+    this.#reserve(Math.ceil(data.length / stride));
+    count(data, { bins: this.#recent, scale: 2 ** -this.#exponent, stride });
   }
 
   state(): HistogramState {
@@ -169,8 +174,11 @@ function rangeOf(data: Float32Array): Extrema {
   return { ...rangeOf(finite), nonFinite: data.length - finite.length };
 }
 
-/** The least step without a common divisor with the size, so that no axis is seen at the same few places only. */
-function strideOf(size: number): number {
+/**
+ * Of an array of `size` elements, so many steps lie between those that are counted: the least number without a common
+ * divisor with the size, so that no axis is seen at the same few places only.
+ */
+export function sampleStride(size: number): number {
   let stride = Math.ceil(size / MOST_COUNTED);
   while (commonDivisor(stride, size) > 1) stride++;
   return Math.max(1, stride);

@@ -2,15 +2,11 @@
 // of src/fit/calibrators work from this one state.
 import { invariant } from '../base/errors.js';
 import type { Accumulator, AccumulatorKind, AccumulatorSpec, StreamedBatch } from './accumulator.js';
-import { Histogram, mergeHistograms, type HistogramState } from './histogram.js';
+import { Histogram, mergeHistograms, type Extrema, type HistogramState } from './histogram.js';
 
 export interface RangeSpec extends AccumulatorSpec {
   readonly kind: 'range';
-  /**
-   * One name; where the model computes them, those of the least element, the largest, and the sum as well, which save a look
-   * at every element. The sum tells whether all are finite.
-   */
-  readonly values: readonly [value: string] | readonly [value: string, min: string, max: string, sum: string];
+  readonly values: readonly [value: string];
 }
 
 export interface RangeState {
@@ -34,8 +30,8 @@ export interface RangeState {
  */
 const RECENT = 4096;
 
-class RangeAccumulator implements Accumulator<RangeState> {
-  readonly #names: RangeSpec['values'];
+/** Makes a `RangeState` of one array per batch. */
+export class RangeTally {
   readonly #histogram = new Histogram();
   readonly #minima: number[] = [];
   readonly #maxima: number[] = [];
@@ -45,26 +41,15 @@ class RangeAccumulator implements Accumulator<RangeState> {
   #min = Infinity;
   #max = -Infinity;
 
-  constructor(names: RangeSpec['values']) {
-    this.#names = names;
+  add(data: Float32Array): void {
+    this.#take(this.#histogram.add(data), data.length);
   }
 
-  add(batch: StreamedBatch): void {
-    const [name, ...reduced] = this.#names;
-    const value = batch.get(name);
-    invariant(value, `no value "${name}" in the batch`);
-    const { min, max, nonFinite } = this.#histogram.add(value.data, knownRange(batch, reduced));
-    this.#batches++;
-    this.#elements += value.data.length - nonFinite;
-    this.#nonFinite += nonFinite;
-    if (min > max) return;
-    this.#min = Math.min(this.#min, min);
-    this.#max = Math.max(this.#max, max);
-    this.#minima.push(min);
-    this.#maxima.push(max);
-    if (this.#minima.length < 2 * RECENT) return;
-    this.#minima.splice(0, RECENT);
-    this.#maxima.splice(0, RECENT);
+  /** The same for an array of `elements` finite elements, from every `sampleStride`-th of them and their range. */
+  addSample(sample: Float32Array, { min, max, elements }: SampledArray): void {
+    this.#histogram.addSample(sample, { min, max });
+    // Adding 0 makes 0 of -0.
+    this.#take({ min: min + 0, max: max + 0, nonFinite: 0 }, elements);
   }
 
   state(): RangeState {
@@ -78,20 +63,58 @@ class RangeAccumulator implements Accumulator<RangeState> {
       histogram: this.#histogram.state(),
     };
   }
+
+  #take({ min, max, nonFinite }: Extrema, elements: number): void {
+    this.#batches++;
+    this.#elements += elements - nonFinite;
+    this.#nonFinite += nonFinite;
+    if (min > max) return;
+    this.#min = Math.min(this.#min, min);
+    this.#max = Math.max(this.#max, max);
+    this.#minima.push(min);
+    this.#maxima.push(max);
+    if (this.#minima.length < 2 * RECENT) return;
+    this.#minima.splice(0, RECENT);
+    this.#maxima.splice(0, RECENT);
+  }
 }
 
-function knownRange(batch: StreamedBatch, names: readonly string[]): { min: number; max: number } | undefined {
-  const [min, max, sum] = names.map((name) => batch.get(name)?.data[0]);
-  return min === undefined || max === undefined || !Number.isFinite(sum) ? undefined : { min, max };
+interface SampledArray {
+  readonly min: number;
+  readonly max: number;
+  readonly elements: number;
+}
+
+class RangeAccumulator implements Accumulator<RangeState> {
+  readonly #name: string;
+  readonly #tally = new RangeTally();
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  add(batch: StreamedBatch): void {
+    const value = batch.get(this.#name);
+    invariant(value, `no value "${this.#name}" in the batch`);
+    this.#tally.add(value.data);
+  }
+
+  state(): RangeState {
+    return this.#tally.state();
+  }
 }
 
 const latest = (extrema: ArrayLike<number>): Float32Array => Float32Array.from(extrema).slice(-RECENT);
 
-/** `merge(a, b)`: the batches of `b` come after those of `a`. */
 export const RANGE: AccumulatorKind<RangeSpec, RangeState> = {
   kind: 'range',
-  create: ({ values }) => new RangeAccumulator(values),
-  merge: (a, b) => ({
+  create: ({ values: [name] }) => new RangeAccumulator(name),
+  merge: mergeRanges,
+};
+
+/** The batches of `b` come after those of `a`. */
+export function mergeRanges(a: RangeState, b: RangeState): RangeState {
+  return {
     batches: a.batches + b.batches,
     elements: a.elements + b.elements,
     nonFinite: a.nonFinite + b.nonFinite,
@@ -102,5 +125,5 @@ export const RANGE: AccumulatorKind<RangeSpec, RangeState> = {
       maxima: latest([...a.recent.maxima, ...b.recent.maxima]),
     },
     histogram: mergeHistograms(a.histogram, b.histogram),
-  }),
-};
+  };
+}

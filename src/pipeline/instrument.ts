@@ -1,8 +1,7 @@
 // A copy of a model that returns values inside it too, for looking at them on ONNX Runtime.
 import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { InputError, invariant } from '../base/errors.js';
-import { intAttr } from '../ir/attribute.js';
+import { InputError } from '../base/errors.js';
 import type { Graph } from '../ir/graph.js';
 import type { Model } from '../ir/model.js';
 import type { Node } from '../ir/node.js';
@@ -25,13 +24,9 @@ export interface Instrumented {
   readonly path: string;
   /** Under which name each value comes out (graph inputs: go in). */
   readonly names: ReadonlyMap<Value, string>;
-  /** Under which names the least element, the largest and the sum of a value come out, where that was asked for. */
-  readonly reductions: ReadonlyMap<Value, readonly [min: string, max: string, sum: string]>;
 }
 
 export interface InstrumentOptions {
-  /** Of these values the extrema and the sum are returned too; float32, and never empty. */
-  readonly reduce?: readonly Value[];
   /** `drop`: what only the model's own outputs need is left out, and they with it. Default `keep`. */
   readonly rest?: 'keep' | 'drop';
 }
@@ -45,7 +40,7 @@ export async function instrument(
   { model, document, path: original = 'model.onnx' }: InstrumentedModel,
   values: readonly Value[],
   workspace: Workspace,
-  { reduce = [], rest = 'keep' }: InstrumentOptions = {},
+  { rest = 'keep' }: InstrumentOptions = {},
 ): Promise<Instrumented> {
   for (const value of values) checkVisible(value, model);
   const known = new Set(model.graph.outputs);
@@ -54,22 +49,14 @@ export async function instrument(
   const path = join(await mkdtemp(workspace.path('instrumented-')), basename(original));
   const mark = model.journal.mark();
   try {
-    const reduced = reduce.map(
-      (value) => [value, REDUCTIONS.map((opType) => addReduction(model, opType, value))] as const,
-    );
-    const results = reduced.flatMap(([, values]) => values);
     const isAsked = new Set(values);
     const own = model.graph.outputs.filter((value) => rest === 'keep' || isAsked.has(value));
-    const outputs = [...own, ...added, ...results];
+    const outputs = [...own, ...added];
     // A graph without outputs is no graph.
     if (outputs.length > 0) model.graph.setOutputs(outputs);
     if (rest === 'drop') dropUnneeded(model.graph);
     await writeModel(document, model, path);
-    const reductions = reduced.map(([value, results]) => {
-      const [min = '', max = '', sum = ''] = results.map(({ name }) => name);
-      return [value, [min, max, sum]] as const;
-    });
-    return { path, names: new Map(values.map((value) => [value, value.name])), reductions: new Map(reductions) };
+    return { path, names: new Map(values.map((value) => [value, value.name])) };
   } finally {
     model.journal.seek(mark);
   }
@@ -82,20 +69,6 @@ function dropUnneeded(graph: Graph): void {
     if (usedOutputs(node).length === 0) removeNode(node);
     node = previous;
   }
-}
-
-const REDUCTIONS = ['ReduceMin', 'ReduceMax', 'ReduceSum'] as const;
-
-/** Over all axes: without axes these operators read alike in every operator set. */
-function addReduction(model: Model, opType: (typeof REDUCTIONS)[number], value: Value): Value {
-  const node = model.graph.addNode({
-    opType,
-    inputs: [value],
-    outputs: [`${value.name}_${opType}`],
-    attributes: { keepdims: intAttr(0) },
-  });
-  invariant(node.output, 'a reduction has an output');
-  return node.output;
 }
 
 function checkVisible(value: Value, model: Model): void {

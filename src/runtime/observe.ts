@@ -23,7 +23,7 @@ export interface ObserveOptions extends CallOptions {
 /**
  * Runs the models on all of `feeds` and returns the state of each accumulator, in the order of `specs`. The values that
  * specs read must be inputs or outputs of the models (pipeline/instrument.ts makes them so). Memory does not depend on
- * how many feeds there are: the next batch is made while the child works on the present one, and no more. `feeds` must
+ * how many feeds there are: two batches are made ahead of the one that the child works on, and no more. `feeds` must
  * not use `host` itself, which is taken until the end.
  * @throws what `RuntimeHost.run` throws and what `feeds` throws; InputError unsupported when a value is not there
  */
@@ -60,7 +60,7 @@ interface Pumping {
   readonly onProgress: ((batches: number) => void) | undefined;
 }
 
-/** While the child works on a batch, the next one is made. */
+/** While the child works on a batch, the next one is under way to it, and the one after that is made. */
 async function pump(
   link: RuntimeLink,
   observer: string,
@@ -68,18 +68,37 @@ async function pump(
   { model, onProgress }: Pumping,
 ): Promise<void> {
   let next = await iterator.next();
-  for (let batches = 1; !next.done; batches++) {
-    const work = link.ask('observe', { observer, feeds: toWire(next.value) }, model);
-    const [following] = await settleBoth(iterator.next(), work);
-    next = following;
-    onProgress?.(batches);
+  let batches = 0;
+  let before: Promise<void> | undefined;
+  const done = async (): Promise<void> => {
+    if (!before) return;
+    await before;
+    onProgress?.(++batches);
+  };
+  while (!next.done) {
+    const work = inOrder(before, link.ask('observe', { observer, feeds: toWire(next.value) }, model));
+    const following = handled(iterator.next());
+    await done();
+    before = work;
+    try {
+      next = await following;
+    } catch (error) {
+      // The error of an earlier batch goes first.
+      await work;
+      throw error;
+    }
   }
+  await done();
 }
 
-/** Both results; the error of the second goes first, since it is about the earlier batch. */
-async function settleBoth<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
-  const [one, other] = await Promise.allSettled([first, second]);
-  if (other.status === 'rejected') throw other.reason;
-  if (one.status === 'rejected') throw one.reason;
-  return [one.value, other.value];
+/** Settles when both are done; the error of the first goes first. */
+function inOrder(first: Promise<void> | undefined, second: Promise<void>): Promise<void> {
+  handled(second);
+  return handled((first ?? Promise.resolve()).then(() => second));
+}
+
+/** Whoever waits for it is told of its failure; before that nobody need wait. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }

@@ -1,6 +1,7 @@
 // Entry of the child process that runs ONNX Runtime. A run blocks its thread, and a busy worker thread cannot be ended
 // without aborting the process, so the parent keeps the runtime here and ends it by a signal.
 import { readFileSync } from 'node:fs';
+import { AccumulatorDefect, AccumulatorHost } from './accumulator-host.js';
 import type {
   Ask,
   FailureStage,
@@ -13,13 +14,14 @@ import type {
   SessionOptions,
   WireModel,
 } from './protocol.js';
-import { AccumulatorDefect, Observer } from './worker-observer.js';
+import { Observer } from './worker-observer.js';
 import { nativeFeeds, openSession, runSession, UnsupportedError, type WorkerSession } from './worker-session.js';
 
 /** What lives from one request to the next. */
 interface Kept {
   readonly sessions: Map<string, WorkerSession>;
   readonly observers: Map<string, Observer>;
+  readonly accumulators: AccumulatorHost;
 }
 
 type Handlers = { readonly [K in RequestKind]: (body: Ask<K>, kept: Kept) => Promise<ReplyTo<K>> | ReplyTo<K> };
@@ -54,9 +56,11 @@ const HANDLERS: Handlers = {
   },
   load: ({ models, options, rounds, first }) =>
     interleave(models.length, { rounds, first }, (which) => loadOnce(models[which], options[which])),
-  startObserver: ({ observer, sessions: names, specs }, { sessions, observers }) => {
+  startObserver: async ({ observer, sessions: names, specs }, { sessions, observers, accumulators }) => {
     const observed = names.map(({ session, prefix }) => ({ target: find(sessions, session), prefix }));
-    observers.set(observer, new Observer(observed, specs));
+    const started = new Observer(observed, specs, accumulators);
+    await started.idle();
+    observers.set(observer, started);
     return undefined;
   },
   observe: async ({ observer, feeds }, { observers }) => {
@@ -64,9 +68,9 @@ const HANDLERS: Handlers = {
     return undefined;
   },
   endObserver: ({ observer }, { observers }) => {
-    const states = findObserver(observers, observer).states();
+    const ended = findObserver(observers, observer);
     observers.delete(observer);
-    return states;
+    return ended.end();
   },
   endProfile: ({ session }, { sessions }) => {
     find(sessions, session).session.endProfiling();
@@ -177,7 +181,7 @@ function stageOf(kind: RequestKind, error: unknown): FailureStage {
 }
 
 function serve(): void {
-  const kept: Kept = { sessions: new Map(), observers: new Map() };
+  const kept: Kept = { sessions: new Map(), observers: new Map(), accumulators: new AccumulatorHost() };
   let last: Promise<void> = Promise.resolve();
   process.on('message', (request: Request) => {
     last = last.then(async () => {

@@ -1,24 +1,25 @@
-// vitest global set-up: a child process cannot run TypeScript on Node 20, so the runtime worker is bundled to dist
-// unless the compiled one there is newer than its sources.
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+// vitest global set-up: neither a child process nor a thread can run TypeScript on Node 20, so the entries of the runtime
+// are bundled to dist unless the compiled ones there are newer than their sources.
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const worker = join(root, 'dist/runtime/worker.js');
+const folder = join(root, 'dist/runtime');
+const ENTRIES = ['worker', 'accumulator-thread'];
 
 export async function setup(): Promise<void> {
   const sources = ['base', 'tensor', 'linalg', 'fit', 'runtime'].flatMap((layer) =>
     readdirSync(join(root, 'src', layer), { recursive: true }).map((file) => join(root, 'src', layer, String(file))),
   );
   const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
-  if (existsSync(worker) && statSync(worker).mtimeMs > newest) return;
-  const draft = `${worker}.${process.pid}`;
-  mkdirSync(dirname(worker), { recursive: true });
+  const isFresh = (file: string): boolean => existsSync(file) && statSync(file).mtimeMs > newest;
+  if (ENTRIES.every((entry) => isFresh(join(folder, `${entry}.js`)))) return;
+  const draft = join(folder, `draft-${process.pid}`);
   await build({
-    entryPoints: [join(root, 'src/runtime/worker.ts')],
-    outfile: draft,
+    entryPoints: ENTRIES.map((entry) => join(root, `src/runtime/${entry}.ts`)),
+    outdir: draft,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -26,5 +27,6 @@ export async function setup(): Promise<void> {
     external: ['onnxruntime-node'],
     logLevel: 'warning',
   });
-  renameSync(draft, worker);
+  for (const entry of ENTRIES) renameSync(join(draft, `${entry}.js`), join(folder, `${entry}.js`));
+  rmSync(draft, { recursive: true });
 }

@@ -2,8 +2,8 @@
 // values of one group are in memory at once, and the samples are streamed once per group.
 import { tensorBytes } from '../../analysis/cost.js';
 import { createFacts, type ModelFacts } from '../../analysis/inference.js';
+import type { AccumulatorSpec } from '../../fit/accumulator.js';
 import type { RangeSpec, RangeState } from '../../fit/range.js';
-import { isAtLeast } from '../../ir/dim.js';
 import type { Value } from '../../ir/value.js';
 import type { CallOptions, RuntimeHost } from '../../runtime/host.js';
 import { observe } from '../../runtime/observe.js';
@@ -11,6 +11,7 @@ import type { TensorMap } from '../../runtime/wire-tensor.js';
 import { instrument, type InstrumentedModel } from '../instrument.js';
 import { assumedSizes } from '../model-facts.js';
 import type { Workspace } from '../workspace.js';
+import { addSamples } from './sampled-values.js';
 
 /** Every group sees all samples. */
 export interface RangesProgress {
@@ -33,7 +34,8 @@ const GROUP_BYTES = 96 * 2 ** 20;
 
 /**
  * The range of every value, over all samples. Memory does not depend on the number of samples, and on the size of the model
- * only by its own run. No values are observed where there is no sample.
+ * only by its own run. No values are observed where there is no sample. Where samples of values cannot tell (an element is
+ * not finite, feeds differ in size), the values of that group are looked at once more, as a whole: the outcome is the same.
  * @throws InputError as `instrument` and `observe`, and what `feeds` throws
  */
 export async function observeRanges(
@@ -43,35 +45,86 @@ export async function observeRanges(
   request: RangesRequest,
 ): Promise<ReadonlyMap<Value, RangeState>> {
   const { values, feeds, threads = 1, signal, onProgress } = request;
-  const { model } = observed;
   const ranges = new Map<Value, RangeState>();
   const first = await firstOf(feeds());
   if (!first) return ranges;
-  const sizes = assumedSizes(model, new Map([...first].map(([name, { dims }]) => [name, dims])), undefined);
-  const facts = createFacts(model, { assumedSizes: sizes });
+  const sizes = assumedSizes(observed.model, new Map([...first].map(([name, { dims }]) => [name, dims])), undefined);
+  const facts = createFacts(observed.model, { assumedSizes: sizes });
   const groups = inGroups([...new Set(values)], facts);
+  let alike = true;
+  async function* equalFeeds(): AsyncGenerator<TensorMap> {
+    for await (const feed of feeds()) {
+      alike = hasSizesOf(feed, first);
+      if (!alike) return;
+      yield feed;
+    }
+  }
   for (const [index, group] of groups.entries()) {
-    const reduce = model.opsets.has('') ? group.filter((value) => isReducible(facts, value)) : [];
-    const { path, names, reductions } = await instrument(observed, group, workspace, { reduce });
-    const specs = group.map((value): RangeSpec => {
-      const name = names.get(value) ?? value.name;
-      const reduced = reductions.get(value);
-      return { kind: 'range', values: reduced ? [name, ...reduced] : [name] };
-    });
-    const states = await observe(host, { teacher: path }, specs, feeds(), {
-      session: { threads },
-      ...(signal ? { signal } : {}),
-      onProgress: (samples) => onProgress?.({ samples, group: index + 1, groups: groups.length }),
-    });
-    group.forEach((value, at) => void ranges.set(value, states[at] as RangeState));
+    const look = async ({ path, specs, arena }: Prepared, stream: AsyncIterable<TensorMap>): Promise<RangesFound> => {
+      const states = await observe(host, { teacher: path }, [...specs.values()], stream, {
+        session: { threads, arena },
+        ...(signal ? { signal } : {}),
+        onProgress: (samples) => onProgress?.({ samples, group: index + 1, groups: groups.length }),
+      });
+      return new Map([...specs.keys()].map((value, at) => [value, states[at] as RangeState | undefined]));
+    };
+    const found = alike
+      ? await look(await prepareSampled(observed, group, { workspace, facts }), equalFeeds())
+      : undefined;
+    const rest = group.filter((value) => !alike || !found?.get(value));
+    const whole =
+      rest.length === 0 ? undefined : await look(await prepareWhole(observed, group, { workspace, rest }), feeds());
+    for (const value of group) {
+      const state = whole?.get(value) ?? found?.get(value);
+      if (state) ranges.set(value, state);
+    }
   }
   return ranges;
 }
 
-/** The runtime finds extrema ten times faster than we do, but not those of nothing. */
-function isReducible(facts: ModelFacts, value: Value): boolean {
-  const { dtype, shape } = facts.of(value);
-  return dtype === 'float32' && shape !== undefined && shape.every((dim) => isAtLeast(dim, 1));
+type RangesFound = ReadonlyMap<Value, RangeState | undefined>;
+
+/** A copy of the model that returns what the accumulators of these values read. */
+interface Prepared {
+  readonly path: string;
+  readonly specs: ReadonlyMap<Value, AccumulatorSpec>;
+  /** Fresh memory for every large value takes longer to get than most of them to compute. */
+  readonly arena: 'on' | 'off';
+}
+
+/** With samples in the place of values, as far as possible. */
+async function prepareSampled(
+  observed: InstrumentedModel,
+  group: readonly Value[],
+  { workspace, facts }: { readonly workspace: Workspace; readonly facts: ModelFacts },
+): Promise<Prepared> {
+  const { graph, journal } = observed.model;
+  const mark = journal.mark();
+  try {
+    const { outputs, specs } = addSamples(graph, group, facts);
+    const others = group.filter((value) => !specs.has(value));
+    const { path } = await instrument(observed, [...outputs, ...others], workspace);
+    return { path, specs: new Map(group.map((value) => [value, specs.get(value) ?? rangeSpec(value)])), arena: 'on' };
+  } finally {
+    journal.seek(mark);
+  }
+}
+
+/** Of `rest` only. All values of the group are returned though, so that the runtime computes them in the same way. */
+async function prepareWhole(
+  observed: InstrumentedModel,
+  group: readonly Value[],
+  { workspace, rest }: { readonly workspace: Workspace; readonly rest: readonly Value[] },
+): Promise<Prepared> {
+  const { path } = await instrument(observed, group, workspace);
+  // What is returned is written into the same arrays again and again (see OutputStream).
+  return { path, specs: new Map(rest.map((value) => [value, rangeSpec(value)])), arena: 'off' };
+}
+
+const rangeSpec = ({ name }: Value): RangeSpec => ({ kind: 'range', values: [name] });
+
+function hasSizesOf(feed: TensorMap, other: TensorMap | undefined): boolean {
+  return [...feed].every(([name, { dims }]) => String(dims) === String(other?.get(name)?.dims));
 }
 
 async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
