@@ -48,6 +48,9 @@ interface Tried {
   readonly score: Score;
 }
 
+/** Points or percent that are surely lost, beyond which a model whose user set no limit is taken for broken. */
+const BROKEN_LOSS = 10;
+const BROKEN = `on integers alone the model loses more than ${BROKEN_LOSS} points or percent: layers went back to float; --max-drop sets another limit`;
 /** Candidates scored in one search, but for what bisection needs. */
 const MOST_STEPS = 16;
 /** Prices looked at: this far below and above the one at which noise weighs as much as time, in steps of this factor. */
@@ -88,6 +91,8 @@ class Search {
     const { settled } = this.#run;
     const everything = await this.#try(settled);
     const isGood = this.#holds(everything);
+    const { request, warnings } = this.#run;
+    if (!isGood && request.maxDrop === undefined) warnings.push(BROKEN);
     const speed = isGood ? await this.#time(everything) : undefined;
     if (isGood && !(speed && isTooSlow(speed)))
       return (speed && (await this.#tryFaster(everything, speed))) ?? this.#choice(everything, speed, new Map());
@@ -119,9 +124,10 @@ class Search {
     return { candidate, score: tried?.score, speed, steps: isSearch ? steps : [], found };
   }
 
-  #holds({ score }: Tried): boolean {
-    const { maxDrop } = this.#run.request;
-    return maxDrop === undefined || gateVerdict(score.loss, maxDrop) === 'met';
+  #holds({ score: { loss } }: Tried): boolean {
+    const { request, split } = this.#run;
+    if (request.maxDrop !== undefined) return gateVerdict(loss, request.maxDrop) === 'met';
+    return split.dataFree || (loss.interval?.low ?? loss.value) <= BROKEN_LOSS;
   }
 
   /** Makes and scores a candidate, unless the journal knows its score. The best so far is kept beside the output. */

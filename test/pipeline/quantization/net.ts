@@ -17,16 +17,19 @@ const CHANNELS = 16;
 
 /**
  * Five convolutions with a residual, as a file in `folder`: x [1,3,24,24] to y [1,4,24,24]. The weights of `c3` have a few
- * outliers, so that 8 bits are too few for it.
+ * outliers, so that 8 bits are too few for it. `spread` makes the first channel of `c1` so much larger, and what `c2` and `c4` make
+ * of it so much smaller: one range for all channels leaves nothing of the others.
  */
-export function writeNet(folder: string): string {
+export function writeNet(folder: string, { spread = 1 }: { readonly spread?: number } = {}): string {
   const model = new Model({ graphName: 'net', opsets: new Map([['', 17]]), irVersion: 8 });
   const { graph } = model;
   const rng = createRng('weights');
   const conv = (name: string, input: Value | undefined, inputs: number, outputs: number): Value | undefined => {
     const weights = Array.from({ length: outputs * inputs * 9 }, (_, i) => {
       const outlier = name === 'c3' && i % 31 === 0 ? 60 : 1;
-      return (rng.normal() * outlier) / Math.sqrt(inputs * 9);
+      const isWide = (name === 'c1' && i < inputs * 9) || (/^c[24]$/.test(name) && i % (inputs * 9) < 9);
+      const factor = !isWide ? 1 : name === 'c1' ? spread : 1 / spread;
+      return (rng.normal() * outlier * factor) / Math.sqrt(inputs * 9);
     });
     const w = graph.addInitializer(Tensor.fromNumbers('float32', [outputs, inputs, 3, 3], weights), `${name}_w`);
     const bias = Array.from({ length: outputs }, () => rng.normal() * 0.1);

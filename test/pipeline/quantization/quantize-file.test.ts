@@ -223,6 +223,18 @@ describe('a bound on the loss', () => {
     expect(outcome.nodes.filter(({ form }) => form === 'int8')).toEqual([]);
   });
 
+  it('is set where the user set none and the model would be broken', async () => {
+    const request = requestFor(writeNet(folder, { spread: 1000 }), { equalize: 'off' });
+    const { outcome } = await finished(request);
+    expect(outcome.steps[0]?.loss.value).toBeGreaterThan(10);
+    expect(outcome.loss?.value).toBeLessThanOrEqual(10);
+    expect(outcome.kept).not.toBe('int8');
+    expect(outcome.gate).toBeUndefined();
+    expect(outcome.warnings.join()).toContain('layers went back to float');
+    const asked = await finished({ ...request, maxDrop: 1000 });
+    expect(asked.outcome).toMatchObject({ kept: 'int8', gate: 'met' });
+  });
+
   it('leaves the best so far beside the output when it is ended', async () => {
     const stop = new AbortController();
     const stages: string[] = [];
