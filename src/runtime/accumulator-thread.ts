@@ -44,10 +44,12 @@ function answer(request: ThreadRequest): ThreadReply {
   return { states: accumulators.map((accumulator) => accumulator.state()) };
 }
 
-parentPort?.on('message', (request: ThreadRequest) => {
+function attempt(request: ThreadRequest): ThreadReply {
   try {
-    parentPort?.postMessage(answer(request));
+    return answer(request);
   } catch (error) {
-    parentPort?.postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies ThreadReply);
+    return { error: error instanceof Error ? error.message : String(error) };
   }
-});
+}
+
+parentPort?.on('message', (request: ThreadRequest) => parentPort?.postMessage(attempt(request), []));

@@ -1,6 +1,8 @@
 // Observing: accumulators in the child see every value of every batch, of one model or of two side by side.
 import { afterAll, describe, expect, it } from 'vitest';
-import type { AccumulatorSpec } from '../../src/fit/accumulator.js';
+import { createRng } from '../../src/base/rng.js';
+import type { AccumulatorSpec, StreamedValue } from '../../src/fit/accumulator.js';
+import { ACCUMULATORS } from '../../src/fit/accumulators.js';
 import type { RangeState } from '../../src/fit/range.js';
 import { InputError, InternalError, InterruptError } from '../../src/base/errors.js';
 import { RuntimeHost } from '../../src/runtime/host.js';
@@ -17,6 +19,11 @@ const range = (name: string): AccumulatorSpec => ({ kind: 'range', values: [name
 async function* batches(...rows: readonly (readonly number[])[]): AsyncGenerator<TensorMap> {
   for (const row of rows) yield new Map([['x', Tensor.fromNumbers('float32', [row.length], row)]]);
 }
+
+const streamed = (tensor: Tensor): StreamedValue => ({
+  data: Float32Array.from(tensor.toNumbers()),
+  dims: tensor.dims,
+});
 
 async function failure(promise: Promise<unknown>): Promise<unknown> {
   return promise.then(
@@ -144,6 +151,49 @@ describe('observe', () => {
     const specs = [{ kind: 'nothing', values: ['y'] }];
     const error = await failure(observe(host, { teacher: addModel(['n'], [1]) }, specs, batches([1])));
     expect(error).toBeInstanceOf(InternalError);
+  });
+
+  it('passes on what fails in an accumulator, in the middle and at the end', async () => {
+    const models = { teacher: addModel(['n'], [1]), student: identityModel(TYPE.float32) };
+    const specs = [{ kind: 'channel-statistics', values: ['teacher/y'], axis: 0 }];
+    for (const rows of [
+      [[1], [1, 2]],
+      [[1], [1, 2], [3], [4]],
+    ]) {
+      const error = await failure(observe(host, models, specs, batches(...rows)));
+      expect(error).toBeInstanceOf(InternalError);
+      expect(String(error)).toContain('"teacher/y" has 2 channels, and had 1');
+    }
+    const states = await observe(host, models, specs, batches([5], [6]));
+    expect(states).toMatchObject([{ count: 2, sum: Float64Array.of(13) }]);
+  });
+
+  it('reports the error of the earlier batch', async () => {
+    async function* feeds(): AsyncGenerator<TensorMap> {
+      yield* batches([1], [1, 2]);
+      throw new InputError('bad-data', 'no more');
+    }
+    const error = await failure(observe(host, { teacher: addModel([1], [1]) }, [range('y')], feeds()));
+    expect(error).toMatchObject({ code: 'bad-feed' });
+  });
+
+  it('gives the states that the same accumulators give one batch after the other, bit for bit', async () => {
+    const teacher = addModel(['n'], [0.1]);
+    const rng = createRng(5);
+    const rows = Array.from({ length: 40 }, () => Array.from({ length: 300 }, () => rng.uniform() * 3 - 1));
+    const specs: AccumulatorSpec[] = [
+      range('y'),
+      range('x'),
+      Object.assign(range('y'), { kind: 'channel-statistics', axis: 0 }),
+    ];
+    const expected = specs.map((spec) => ACCUMULATORS[spec.kind]?.create(spec));
+    for await (const feeds of batches(...rows)) {
+      const outputs = await host.run(teacher, feeds);
+      const batch = new Map([...feeds, ...outputs].map(([name, tensor]) => [name, streamed(tensor)]));
+      for (const accumulator of expected) accumulator?.add(batch);
+    }
+    const states = await observe(host, { teacher }, specs, batches(...rows));
+    expect(states).toEqual(expected.map((accumulator) => accumulator?.state()));
   });
 
   it('stops when aborted', async () => {

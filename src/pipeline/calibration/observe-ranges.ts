@@ -68,10 +68,12 @@ export async function observeRanges(
       });
       return new Map([...specs.keys()].map((value, at) => [value, states[at] as RangeState | undefined]));
     };
-    const found = alike
+    const sampled = alike
       ? await look(await prepareSampled(observed, group, { workspace, facts }), equalFeeds())
       : undefined;
-    const rest = group.filter((value) => !alike || !found?.get(value));
+    // That may have turned up feeds of other sizes.
+    const found = alike ? sampled : undefined;
+    const rest = group.filter((value) => !found?.get(value));
     const whole =
       rest.length === 0 ? undefined : await look(await prepareWhole(observed, group, { workspace, rest }), feeds());
     for (const value of group) {
