@@ -46,6 +46,13 @@ export interface AxisWidth {
   readonly perUnit: ReadonlyMap<number, number>;
 }
 
+/** The size at these widths, by number of the group. */
+export function axisAt({ rest, perUnit }: AxisWidth, kept: readonly number[]): number {
+  let size = rest;
+  for (const [group, units] of perUnit) size += units * (kept[group] ?? 0);
+  return size;
+}
+
 export type AxisWidths = ReadonlyMap<Value, ReadonlyMap<number, AxisWidth>>;
 
 /** How the sizes of all axes along which units of `groups` lie follow the numbers of units kept. */
@@ -140,7 +147,7 @@ export function countedCost(
   return sum.total(kind);
 }
 
-const axesOf = (widths: AxisWidths, value: Value | undefined): AxisWidth[] =>
+export const axesOf = (widths: AxisWidths, value: Value | undefined): AxisWidth[] =>
   value ? [...(widths.get(value)?.values() ?? [])] : [];
 
 /**

@@ -1,6 +1,7 @@
 // What is known of groups before widths are chosen, what is asked for, and what was chosen.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
-import type { ScoreRefusal } from '../../passes/prune/scores/score.js';
+import type { ScoreRefusal, UnitScores } from '../../passes/prune/scores/score.js';
+import type { Scope } from '../../passes/prune/scores/scope.js';
 import type { CostKind, WidthCost } from './costs.js';
 
 /** End-to-end error of a group by its width, all others at full width. */
@@ -21,23 +22,18 @@ export interface GroupCurve {
 /** A group that can lose units. */
 export interface StudiedGroup {
   readonly group: ChannelGroup;
-  /** The score of each unit. */
-  readonly values: Float64Array;
+  readonly scores: UnitScores;
   /** Units by rank: the first is to leave first. */
   readonly order: readonly number[];
   readonly curve: GroupCurve;
 }
 
-/** Why a group keeps its width. */
-export type KeptReason =
-  /** See `group.frozen`. */
-  | 'frozen'
-  /** The score has no answer: see `refusal`. */
-  | 'no-score'
-  /** No smaller width suits the kernels. */
-  | 'no-level'
-  /** A smaller width costs more than it saves, or saves nothing. */
-  | 'no-gain';
+/**
+ * Why a group keeps its width. `frozen`: see `group.frozen`. `no-score`: see `refusal`. `no-level`: no smaller width suits
+ * the kernels, or none is near what was asked for. `no-gain`: nothing is saved by a smaller one. `worth`: other groups lose
+ * less by what they save.
+ */
+export type KeptReason = 'frozen' | 'no-score' | 'no-level' | 'no-gain' | 'worth';
 
 export interface LeftGroup {
   readonly group: ChannelGroup;
@@ -45,18 +41,20 @@ export interface LeftGroup {
   readonly refusal?: ScoreRefusal | undefined;
 }
 
-/** Groups in graph order: those that can lose units and those that cannot. */
+/** Groups that can lose units and those that cannot, each in graph order. */
 export interface GroupStudy {
+  /** All of them, in graph order. */
+  readonly order: readonly ChannelGroup[];
   readonly studied: readonly StudiedGroup[];
   readonly left: readonly LeftGroup[];
 }
 
 /**
- * `ratio`: a share of the units, 0 to 1. Costs: as a part of what they are (`factor`), or in their unit (`absolute`): multiplications,
- * weights, bytes, microseconds.
+ * `ratio`: the share of the units of each ranking that leaves, 0 to 1; `scope` says what units are compared over. Costs: as a
+ * part of what they are (`factor`), or in their own unit (`absolute`): multiplications, weights, bytes, microseconds.
  */
 export type Objective =
-  | { readonly kind: 'ratio'; readonly value: number }
+  | { readonly kind: 'ratio'; readonly value: number; readonly scope: Scope }
   | { readonly kind: CostKind; readonly factor: number }
   | { readonly kind: CostKind; readonly absolute: number };
 
@@ -78,7 +76,7 @@ export interface PredictedCost {
 }
 
 /**
- * `ratio`: widths follow from the share. `exact`: the least sum of errors, up to the resolution of costs. `descent`: a local
+ * `ratio`: widths follow from the share. `exact`: the least sum of errors, up to the resolution of `allocate`. `descent`: a local
  * optimum, where too many groups meet for an exact answer.
  */
 export type AllocationMethod = 'ratio' | 'exact' | 'descent';
