@@ -27,6 +27,14 @@ const INT8_FLAGS = [
   ...(['requireFused', 'journal', 'layerLatencies'] as const),
 ] as const satisfies readonly FlagKey[];
 
+const PRUNE_FLAGS = [
+  ...(['ratio', 'macs', 'params', 'latency', 'maxDropPruned'] as const),
+  ...(['pruneScore', 'scope', 'widths', 'pruneTarget', 'noRepair', 'classes'] as const),
+  ...(['schedule', 'share', 'kappa'] as const),
+  ...(['data', 'labels', 'preprocess', 'fitSamples', 'limit', 'weightsOnly'] as const),
+  ...(['pruneJournal', 'layerLatencies'] as const),
+] as const satisfies readonly FlagKey[];
+
 /** Flags that every command takes. */
 const COMMON_FLAGS: readonly FlagKey[] = ['json', 'color', 'debug'];
 
@@ -74,6 +82,29 @@ export const COMMANDS = {
         does: 'for x86 without VNNI',
       },
       { command: 'mcompress quantize model.onnx --fp16', does: 'half the size, no data needed' },
+    ],
+  },
+  prune: {
+    name: 'prune',
+    summary: 'remove channels that a model can do without, repair the rest, and prove that it is faster',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: [
+      ...PRUNE_FLAGS,
+      ...(['pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...(['pruned', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
+      ...(['noProfile', 'input', 'baseline', 'strict', 'threads', 'seed', 'verbose', 'quiet'] as const),
+    ],
+    examples: [
+      {
+        command: 'mcompress prune model.onnx --data images/',
+        does: 'removes as much as one point of accuracy allows; writes model.pruned.onnx and its report',
+      },
+      { command: 'mcompress prune model.onnx --data images/ --latency 0.8x', does: 'a fifth faster, or exit 1' },
+      { command: 'mcompress prune model.onnx --data images/ --classes cat,dog', does: 'a model of two classes' },
+      {
+        command: 'mcompress prune model.onnx --data images/ --schedule dropnet --share 0.1',
+        does: 'in cycles, until accuracy falls under 99 % of what it was',
+      },
     ],
   },
   inspect: {
@@ -187,6 +218,7 @@ export const COMMANDS = {
           'eval',
           'calibrate',
           'quantize',
+          'prune',
           'recipe',
         ],
       },

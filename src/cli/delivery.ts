@@ -1,10 +1,11 @@
-// Where the result of `slim` and `quantize` goes: the model under its name, or beside it when a gate was not met; its reports; stdout.
+// Where the result of `slim`, `quantize` and `prune` goes: the model under its name, or beside it when a gate was not met; its reports; stdout.
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { InputError } from '../base/errors.js';
 import { writeReport } from '../report/json.js';
 import { renderReportFile } from '../report/render.js';
 import type { SlimReport } from '../report/report.js';
+import type { PruneReport } from '../report/prune-report.js';
 import type { QuantizeReport } from '../report/quantize-report.js';
 import type { Line } from '../report/span.js';
 import type { TerminalOptions } from '../report/terminal.js';
@@ -34,7 +35,7 @@ export function reportPaths(model: string, destination: Destination, flags: Flag
 }
 
 /** A report that names the model that was written. */
-type ModelReport = SlimReport | QuantizeReport;
+type ModelReport = SlimReport | QuantizeReport | PruneReport;
 
 export interface Result<R extends ModelReport> {
   /** The model in a private folder. */

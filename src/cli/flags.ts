@@ -2,6 +2,7 @@
 // records and from those of command-specs.ts.
 
 import { QUANTIZATION } from './int8-flag-table.js';
+import { PRUNING } from './prune-flag-table.js';
 
 /** Headings of the help, in its order. */
 export const FLAG_GROUPS = ['What to do', 'Data', 'Files', 'Checking and timing', 'Output'] as const;
@@ -314,5 +315,5 @@ const OUTPUT = {
   debug: { name: 'debug', group: 'Output', help: 'print the stack of an error' },
 } as const satisfies Record<string, Flag>;
 
-export const FLAGS = { ...WHAT, ...QUANTIZATION, ...DATA, ...EVALUATION, ...FILES, ...MEASURING, ...OUTPUT };
+export const FLAGS = { ...WHAT, ...QUANTIZATION, ...PRUNING, ...DATA, ...EVALUATION, ...FILES, ...MEASURING, ...OUTPUT };
 export type FlagKey = keyof typeof FLAGS;

@@ -29,6 +29,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   compare: async () => (await import('./commands/compare.js')).runCompare,
   eval: async () => (await import('./commands/eval.js')).runEval,
   quantize: async () => (await import('./commands/quantize.js')).runQuantize,
+  prune: async () => (await import('./commands/prune.js')).runPrune,
   calibrate: async () => (await import('./commands/calibrate.js')).runCalibrate,
   passes: async () => (await import('./commands/passes.js')).runPasses,
   print: async () => (await import('./commands/print.js')).runPrint,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../base/errors.js';
 import { parsePass, parseRecipe, presetPasses, type Recipe } from '../pipeline/recipe.js';
+import { parsePruning, type PruneSettings } from '../pipeline/pruning/settings.js';
 import { DEFAULT_SETTINGS } from '../pipeline/quantization/settings.js';
 import { wholeNumber, type FlagValues } from './parsed-flags.js';
 import { shapeFlags } from './shape-flags.js';
@@ -25,18 +26,46 @@ export async function recipeFromFlags(flags: FlagValues, announce: (text: string
   return { ...base, freeze: { ...base.freeze, ...Object.fromEntries(shapeFlags('freeze', flags.freeze)) }, opset };
 }
 
-/** `-p quantize` at the end stands for quantization to 8-bit integers, whose options are flags of their own. */
+/** Steps that are no passes: `-p quantize` at the end, and `-p prune-filters` behind all passes. */
+const STEP = /^(quantize|prune-filters)(:|$)/;
+
+/** A recipe of the passes that are named, with the steps behind them. @throws UsageError conflict, bad-value */
 function passRecipe(texts: readonly string[]): Recipe {
-  const at = texts.findIndex((text) => /^quantize(:|$)/.test(text));
+  const at = texts.findIndex((text) => STEP.test(text));
   const base = { freeze: {}, opset: undefined };
   if (at < 0) return { ...base, passes: texts.map(parsePass) };
-  if (at < texts.length - 1)
-    throw new UsageError('conflict', 'nothing can come after -p quantize', { fix: 'put it at the end' });
-  if (texts[at] !== 'quantize')
-    throw new UsageError('bad-value', `-p cannot be ${JSON.stringify(texts[at])}`, {
+  const steps = texts.slice(at);
+  const later = steps.findIndex((text) => !STEP.test(text));
+  if (later >= 0)
+    throw new UsageError('conflict', `nothing can come after -p ${stepName(steps[later - 1])}`, {
+      fix: 'put it at the end',
+    });
+  const [first, second, ...more] = steps.map(stepName);
+  const isOrdered = more.length === 0 && (second === undefined || (first === 'prune-filters' && second === 'quantize'));
+  if (!isOrdered)
+    throw new UsageError('conflict', `nothing can come after -p ${first}`, {
+      fix: 'what is pruned can be quantized behind it, once: -p prune-filters:ratio=0.3 -p quantize',
+    });
+  const prune = steps.find((text) => stepName(text) === 'prune-filters');
+  const quantize = steps.find((text) => stepName(text) === 'quantize');
+  if (quantize !== undefined && quantize !== 'quantize')
+    throw new UsageError('bad-value', `-p cannot be ${JSON.stringify(quantize)}`, {
       fix: 'options of quantization are flags: --target, --max-drop, ... (mcompress quantize --help)',
     });
-  return { ...base, passes: texts.slice(0, at).map(parsePass), quantize: DEFAULT_SETTINGS };
+  return {
+    ...base,
+    passes: texts.slice(0, at).map(parsePass),
+    ...(prune === undefined ? {} : { prune: pruningOf(prune) }),
+    ...(quantize === undefined ? {} : { quantize: DEFAULT_SETTINGS }),
+  };
+}
+
+const stepName = (text = ''): string => text.replace(/:.*$/s, '');
+
+function pruningOf(text: string): PruneSettings {
+  return parsePruning(text.slice(text.indexOf(':') < 0 ? text.length : text.indexOf(':') + 1), (what, fix) => {
+    throw new UsageError('bad-value', `-p ${text}: ${what}`, { fix });
+  });
 }
 
 async function baseRecipe(flags: FlagValues, announce: (text: string) => void): Promise<Recipe> {

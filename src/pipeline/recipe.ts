@@ -14,6 +14,7 @@ import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { PRESETS, type PresetName } from './presets.js';
+import { pruningDocument, pruningSchema, readPruning, type PruneSettings } from './pruning/settings.js';
 import { readSettings, settingsDocument, settingsSchema, type QuantizeSettings } from './quantization/settings.js';
 
 export const RECIPE_VERSION = 1;
@@ -26,7 +27,9 @@ export interface Recipe {
   readonly passes: readonly ConfiguredPass[];
   /** How pictures become inputs of the model, for passes and verbs that take data. */
   readonly preprocess?: Preprocess;
-  /** Quantization to 8-bit integers, behind the passes. */
+  /** Removal of channels, behind the passes. */
+  readonly prune?: PruneSettings;
+  /** Quantization to 8-bit integers, behind all else. */
   readonly quantize?: QuantizeSettings;
 }
 
@@ -40,6 +43,7 @@ export interface RecipeDocument {
   readonly freeze?: Readonly<Record<string, readonly number[]>>;
   readonly opset?: number;
   readonly preprocess?: string | PreprocessDocument;
+  readonly prune?: Partial<PruneSettings>;
   readonly quantize?: Partial<QuantizeSettings>;
 }
 
@@ -94,6 +98,7 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
     ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
     ...(recipe.preprocess ? { preprocess: preprocessDocument(recipe.preprocess) } : {}),
+    ...(recipe.prune ? { prune: pruningDocument(recipe.prune) } : {}),
     ...(recipe.quantize ? { quantize: settingsDocument(recipe.quantize) } : {}),
   };
 }
@@ -106,12 +111,12 @@ export function parseRecipe(json: unknown, file: string): Recipe {
   const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
   if (!isRecord(json))
     throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
-  const known = ['version', 'preset', 'passes', 'freeze', 'opset', 'preprocess', 'quantize', '$schema'];
+  const known = ['version', 'preset', 'passes', 'freeze', 'opset', 'preprocess', 'prune', 'quantize', '$schema'];
   for (const key of Object.keys(json)) {
     if (!known.includes(key))
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
-  const { version, preset, passes, freeze, opset, preprocess, quantize } = json;
+  const { version, preset, passes, freeze, opset, preprocess, prune, quantize } = json;
   if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
@@ -124,6 +129,9 @@ export function parseRecipe(json: unknown, file: string): Recipe {
     throw bad('"passes" is not a list', 'write "passes": ["pass-name", ...]');
   if (opset !== undefined && !(typeof opset === 'number' && Number.isInteger(opset) && opset > 0))
     throw bad('"opset" is not a positive whole number', 'write "opset": 17');
+  const fail = (what: string, fix: string): never => {
+    throw bad(what, fix);
+  };
   return {
     freeze: parseFreeze(freeze, bad),
     opset: opset === undefined ? undefined : Number(opset),
@@ -132,13 +140,8 @@ export function parseRecipe(json: unknown, file: string): Recipe {
         ? presetPasses((preset ?? 'exact') as PresetName)
         : passes.map((step: unknown) => parseStep(step, bad)),
     ...(preprocess === undefined ? {} : { preprocess: parsePreprocessKey(preprocess, file) }),
-    ...(quantize === undefined
-      ? {}
-      : {
-          quantize: readSettings(quantize, (what, fix) => {
-            throw bad(what, fix);
-          }),
-        }),
+    ...(prune === undefined ? {} : { prune: readPruning(prune, fail) }),
+    ...(quantize === undefined ? {} : { quantize: readSettings(quantize, fail) }),
   };
 }
 
@@ -247,6 +250,7 @@ export function recipeSchema(): Record<string, unknown> {
       },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
       preprocess: preprocessSchema(),
+      prune: pruningSchema(),
       quantize: settingsSchema(),
     },
   };

@@ -9,7 +9,7 @@ import { plural } from './format.js';
 import { choice, list, maybe, object, whole, words, type ValueOf } from './shape.js';
 
 /** What each code means, for people. */
-const FREEZE_WORDS: Readonly<Record<FreezeCode, string>> = {
+export const FREEZE_WORDS: Readonly<Record<FreezeCode, string>> = {
   'graph-input': 'the caller feeds it',
   'graph-output': 'the caller gets it',
   'opaque-operator': 'what the node does with channels is not known',

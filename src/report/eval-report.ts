@@ -16,7 +16,7 @@ export const PROPORTION = object(
 );
 export type ProportionFacts = ValueOf<typeof PROPORTION>;
 
-const ACCURACY = object(
+export const ACCURACY = object(
   {
     top1: PROPORTION,
     top5: maybe(PROPORTION),

@@ -8,6 +8,7 @@ import { inspectDocument } from './inspect-document.js';
 import { writeReport } from './json.js';
 import { renderMarkdown } from './markdown.js';
 import { profileDocument } from './profile-document.js';
+import { pruneDocument } from './prune-document.js';
 import { quantizeDocument } from './quantize-document.js';
 import type { Report } from './schema.js';
 import { slimDocument } from './slim-document.js';
@@ -37,6 +38,8 @@ export function reportDocument(report: Report): Document {
       return calibrateDocument(report);
     case 'quantize':
       return quantizeDocument(report);
+    case 'prune':
+      return pruneDocument(report);
     default:
       return report satisfies never;
   }

@@ -6,6 +6,7 @@ import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
 import { EVAL_REPORT, type EvalReport } from './eval-report.js';
 import { INSPECT_REPORT, type InspectReport } from './inspect-report.js';
 import { PROFILE_REPORT, type ProfileReport } from './profile-report.js';
+import { PRUNE_REPORT, type PruneReport } from './prune-report.js';
 import { QUANTIZE_REPORT, type QuantizeReport } from './quantize-report.js';
 import { SLIM_REPORT, type SlimReport } from './report.js';
 import type { JsonSchema, Shape } from './shape.js';
@@ -20,6 +21,7 @@ export interface ReportKinds {
   readonly eval: EvalReport;
   readonly calibrate: CalibrateReport;
   readonly quantize: QuantizeReport;
+  readonly prune: PruneReport;
 }
 export type ReportKind = keyof ReportKinds;
 /** A document of any kind. */
@@ -36,6 +38,7 @@ export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> 
   eval: EVAL_REPORT,
   calibrate: CALIBRATE_REPORT,
   quantize: QUANTIZE_REPORT,
+  prune: PRUNE_REPORT,
 };
 
 /** JSON Schema of the documents of one kind. */

@@ -43,11 +43,22 @@ export interface PruneRequest {
 }
 
 /**
- * Why a group kept all its units. `worth`: others were worth less. `defect`: the model without them computed something
+ * Why a group kept all its units. `worth`: others were worth less. `no-level`: no smaller width suits the kernels. `no-gain`: a
+ * smaller width costs more than it saves. `defect`: the model without them computed something
  * else than the original with them at zero, and they were given back. `slower`: the pruned model was measured slower.
  * `loss`: nothing could leave within the loss that is allowed.
  */
-export type KeepReason = FreezeCode | RemovalCode | ScoreRefusal | 'one-unit' | 'worth' | 'defect' | 'slower' | 'loss';
+export type KeepReason =
+  | FreezeCode
+  | RemovalCode
+  | ScoreRefusal
+  | 'one-unit'
+  | 'worth'
+  | 'no-level'
+  | 'no-gain'
+  | 'defect'
+  | 'slower'
+  | 'loss';
 
 /** One channel group: what became of it. */
 export interface PrunedGroup {
@@ -124,6 +135,8 @@ export interface PruneOutcome {
   readonly measurement: Measurement | undefined;
   /** `original`: nothing was pruned, because what came out was slower, or lost too much. */
   readonly kept: 'pruned' | 'original';
+  /** False for targets that this machine is not. */
+  readonly speedMeasured: boolean;
   /** Samples for statistics and refits, for choices on the way, and for the loss above. */
   readonly samples: { readonly fitted: number; readonly selected: number; readonly reported: number };
   readonly dataFree: boolean;

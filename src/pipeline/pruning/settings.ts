@@ -1,11 +1,13 @@
 // What a recipe says about pruning: everything that decides what comes out, nothing about files, data or measuring.
 import { suggestion } from '../../base/suggest.js';
 import { SCORES, type ScoreName } from '../../passes/prune/scores/registry.js';
+import { TARGETS, type TargetName } from '../../passes/quantize/target.js';
 
 export const SCORE_NAMES = Object.keys(SCORES) as ScoreName[];
 export const SCORE_CHOICES = ['auto', ...SCORE_NAMES] as const;
 export const SCOPES = ['auto', 'layer', 'global', 'isomorphic'] as const;
 export const WIDTHS = ['auto', 'any', '4', '8', '16'] as const;
+export const PRUNE_TARGETS = ['auto', ...(Object.keys(TARGETS) as TargetName[])] as const;
 export const SCHEDULES = ['one-shot', 'dropnet'] as const;
 
 /** What is left of a figure of the original: `0.7x`. */
@@ -27,6 +29,8 @@ export interface PruneSettings {
   readonly scope: (typeof SCOPES)[number];
   /** Of what kept widths are multiples; `auto`: of what the kernels like. */
   readonly widths: (typeof WIDTHS)[number];
+  /** Whose kernels widths are to suit; `auto`: those of this machine. */
+  readonly target: (typeof PRUNE_TARGETS)[number];
   /** Samples for statistics and refits; the others judge. Undefined: half of them, and no more than 1000. */
   readonly samples: number | undefined;
   readonly repair: 'on' | 'off';
@@ -48,6 +52,7 @@ export const DEFAULT_PRUNING: PruneSettings = {
   score: 'auto',
   scope: 'auto',
   widths: 'auto',
+  target: 'auto',
   samples: undefined,
   repair: 'on',
   classes: [],
@@ -144,6 +149,7 @@ const FIELDS: Readonly<Record<Key, Field>> = {
   score: oneOf(SCORE_CHOICES, 'What units are ranked by'),
   scope: oneOf(SCOPES, 'What units are compared over'),
   widths: oneOf(WIDTHS, 'Of what kept widths are multiples'),
+  target: oneOf(PRUNE_TARGETS, 'Processor whose kernels widths are to suit'),
   samples: {
     expected: 'a whole number of at least 1',
     schema: { type: 'integer', minimum: 1, description: 'Samples for statistics and refits; the others judge' },

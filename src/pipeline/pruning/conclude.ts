@@ -1,0 +1,277 @@
+// The end of a pruning run: the exact passes tidy up, what came out is timed against the original and scored on samples that
+// decided nothing, and all that is said of it.
+import { basename, dirname, join } from 'node:path';
+import type { DecodedModel } from '../../onnx/decode.js';
+import { openModel } from '../../onnx/open.js';
+import { writeModel, type WrittenModel } from '../../onnx/write.js';
+import { gateVerdict } from '../evaluation/evaluate-model.js';
+import { layerTimes, type LayerTimes } from '../layer-times.js';
+import { examinePair, type Measurement, type TimedPair } from '../measure.js';
+import { assumedSizes, digestFiles, figuresOf, type ModelFigures } from '../model-facts.js';
+import type { Score } from '../quantization/score-candidate.js';
+import { isTooSlow, timeCandidate } from '../quantization/speed.js';
+import { presetPasses } from '../recipe.js';
+import { slim, type Side } from '../slim.js';
+import { isSlower } from '../speed-gate.js';
+import { groupRows } from './group-rows.js';
+import { dropBest } from './keep-best.js';
+import type { PrunedModel } from './make-pruned.js';
+import type { KeepReason, PruneOutcome } from './outcome.js';
+import { timedRun, type PruneRun } from './prune-run.js';
+import type { Candidate, Chosen } from './schedule.js';
+import { budgetOf, latencyLimit, type BudgetKey } from './settings.js';
+
+/** What will be published. */
+interface Kept {
+  readonly decoded: DecodedModel;
+  readonly written: WrittenModel;
+  readonly score: Score | undefined;
+  readonly timing: TimedPair | undefined;
+  /** The steps in which units left; none: this is the slimmed model. */
+  readonly made: readonly PrunedModel[];
+  /** Why groups that could lose units did not. */
+  readonly otherwise: KeepReason;
+}
+
+/** Writes what was chosen, and sums the run up. */
+export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<PruneOutcome> {
+  const { request, samples, original, score, shapes, workspace } = run;
+  const kept = await keepCandidate(run, chosen);
+  const path = pathOf(kept.written);
+  const measurement = await examine(run, path, kept.timing);
+  request.onStage?.('summing up');
+  const { profiles } = measurement ?? {};
+  const times = profiles && {
+    before: layerTimes(original.decoded.model, profiles.before),
+    after: layerTimes(kept.decoded.model, profiles.after),
+  };
+  const groups = groupRows(chosen.groups, kept.made, { otherwise: kept.otherwise, times });
+  const open = groups.filter((_, at) => chosen.groups[at]?.reason === undefined);
+  const before = await sideOfOriginal(run, times?.before);
+  const after: Side = {
+    file: await digestFiles(path, kept.written.externalBytes, request.compression),
+    figures: figuresOf(kept.decoded.model, assumedSizes(kept.decoded.model, shapes, undefined)),
+    times: times?.after,
+  };
+  const reached: Reached = { before: before.figures, after: after.figures, timing: kept.timing, made: kept.made };
+  return {
+    before,
+    after,
+    groups,
+    score,
+    units: {
+      before: open.reduce((sum, { width }) => sum + width.before, 0),
+      after: open.reduce((sum, { width }) => sum + width.after, 0),
+    },
+    steps: chosen.steps,
+    subset: undefined,
+    removalError: worstRemoval(kept.made),
+    refitted: kept.made.at(-1)?.refitted ?? 0,
+    comparison: kept.score?.comparison,
+    loss: kept.score?.loss,
+    gate: gateOf(run, kept),
+    budget: budgetVerdict(run, reached),
+    measurement,
+    kept: kept.made.length > 0 ? 'pruned' : 'original',
+    speedMeasured: run.timed,
+    samples: samples.counts,
+    dataFree: samples.dataFree,
+    warnings: allWarnings(run, kept.made),
+    path,
+    publish: async (to) => {
+      await publish(run, kept.written, to);
+      await dropBest(run, to);
+    },
+    dispose: () => workspace.dispose(),
+  };
+}
+
+const pathOf = ({ files }: WrittenModel): string => files.at(-1) ?? '';
+
+function allWarnings({ warnings, scorers, samples }: PruneRun, made: readonly PrunedModel[]): string[] {
+  const defects = made.flatMap((step) => [...step.defects]);
+  return [
+    ...new Set([...warnings, ...scorers.select.warnings, ...scorers.report.warnings, ...samples.warnings()]),
+    ...defects.map(
+      ([name, what]) =>
+        `a defect of mcompress: ${name} kept its channels, as without some of them the model computes something else (${what})`,
+    ),
+  ];
+}
+
+function worstRemoval(made: readonly PrunedModel[]): number | undefined {
+  const errors = made.flatMap(({ removalError }) => removalError ?? []);
+  return errors.length === 0 ? undefined : Math.max(...errors);
+}
+
+/** The first candidate that may stand, else the slimmed model. */
+async function keepCandidate(run: PruneRun, { candidates, onLoss, steps }: Chosen): Promise<Kept> {
+  let otherwise: KeepReason = steps.length > 0 ? 'loss' : 'worth';
+  for (const candidate of candidates) {
+    const found = await examineCandidate(run, candidate, onLoss);
+    if ('decoded' in found) return found;
+    otherwise = found.why;
+  }
+  return keepSlimmed(run, otherwise);
+}
+
+/** Why a candidate may not stand: it is slower than the original (or than that with all its channels), or loses too much. */
+type Verdict = Kept | { readonly why: 'slower' | 'loss' };
+
+async function examineCandidate(run: PruneRun, candidate: Candidate, onLoss: Chosen['onLoss']): Promise<Verdict> {
+  const { request, journal, scorers, timed } = run;
+  let done: Promise<Tidied> | undefined;
+  const tidied = (): Promise<Tidied> => (done ??= tidy(run, candidate));
+  const path = async (): Promise<string> => pathOf((await tidied()).written);
+  const speed = timed ? await timeCandidate(timedRun(run), path, candidate.name) : undefined;
+  if (speed && isTooSlow(speed) && !isExempt(run)) return { why: 'slower' };
+  const score = await journal.recall(`score of ${candidate.name}`, async () => scorers.report.score(await path()));
+  const { maxDrop } = request.settings;
+  const isLossy = maxDrop !== undefined && gateVerdict(score.loss, maxDrop) === 'missed';
+  if (isLossy && onLoss === 'next') return { why: 'loss' };
+  return { ...(await tidied()), score, timing: speed?.original, otherwise: 'worth' };
+}
+
+/** Time may grow for a figure that the user asked for in so many words. */
+function isExempt({ request }: PruneRun): boolean {
+  const budget = budgetOf(request.settings);
+  return budget === 'macs' || budget === 'params';
+}
+
+type Tidied = Pick<Kept, 'decoded' | 'written' | 'made'>;
+
+/** The candidate under the name of the result, after the exact passes. */
+async function tidy(run: PruneRun, candidate: Candidate): Promise<Tidied> {
+  const { request, shapes } = run;
+  const made = await candidate.make();
+  request.onStage?.('tidying up');
+  const { seed, threads, keepOverridable, externalData, signal } = request;
+  const tidied = await slim({
+    input: { path: made.at(-1)?.path ?? '' },
+    output: undefined,
+    recipe: { freeze: {}, opset: undefined, passes: presetPasses('exact') },
+    verify: 'end',
+    measure: 'off',
+    compression: 'skip',
+    ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
+  });
+  try {
+    const decoded = await openModel(tidied.path, { keepOverridable });
+    return { decoded, written: await writeResult(run, decoded), made };
+  } finally {
+    await tidied.dispose();
+  }
+}
+
+function writeResult({ request, workspace }: PruneRun, { document, model }: DecodedModel): Promise<WrittenModel> {
+  const { output, input, externalData } = request;
+  const name = basename(output ?? ('path' in input ? input.path : input.name));
+  return writeModel(document, model, workspace.path(name), { externalData });
+}
+
+/** The slimmed model, or the original where slimming made it slower. */
+async function keepSlimmed(run: PruneRun, otherwise: KeepReason): Promise<Kept> {
+  const { request, reference, slimmed, journal, scorers, timed } = run;
+  const speed = timed
+    ? await timeCandidate(timedRun(run), () => Promise.resolve(slimmed.path), 'the slimmed model')
+    : undefined;
+  const isSlimmed = speed === undefined || !isSlower(speed.original);
+  const { keepOverridable } = request;
+  const decoded = isSlimmed ? await openModel(slimmed.path, { keepOverridable }) : reference.decoded;
+  const score = isSlimmed
+    ? await journal.recall('score of the slimmed model', () => scorers.report.score(slimmed.path))
+    : undefined;
+  return {
+    decoded,
+    written: await writeResult(run, decoded),
+    score,
+    timing: isSlimmed ? speed?.original : undefined,
+    made: [],
+    otherwise,
+  };
+}
+
+async function examine(
+  { host, original, request, samples }: PruneRun,
+  path: string,
+  timing: TimedPair | undefined,
+): Promise<Measurement | undefined> {
+  if (!timing) return undefined;
+  const { threads, seed, signal, onStage } = request;
+  const options = { threads, seed, signal, onStage: (name: string) => onStage?.(`measuring ${name}`) };
+  return { ...timing, ...(await examinePair(host, { before: original.path, after: path }, samples.first, options)) };
+}
+
+/** What was given: not what is left of it when its head was cut. */
+async function sideOfOriginal(
+  { original, reference, slimmed, request, shapes }: PruneRun,
+  times: LayerTimes | undefined,
+): Promise<Side> {
+  if (original === reference) return { ...slimmed.before, times };
+  const { decoded, path } = original;
+  const file = await digestFiles(path, externalBytes(decoded), request.compression);
+  return { file, figures: figuresOf(decoded.model, assumedSizes(decoded.model, shapes, undefined)), times };
+}
+
+/** Bytes of the tensors that stand in other files. */
+function externalBytes({ document: { hasExternalData, records } }: DecodedModel): number {
+  if (!hasExternalData) return 0;
+  return [...records.tensors].reduce((sum, [tensor, { isExternal }]) => sum + (isExternal ? tensor.byteLength : 0), 0);
+}
+
+/** The original loses nothing. */
+function gateOf({ request: { settings } }: PruneRun, { score }: Kept): PruneOutcome['gate'] {
+  if (settings.maxDrop === undefined) return undefined;
+  return score ? gateVerdict(score.loss, settings.maxDrop) : 'met';
+}
+
+interface Reached {
+  readonly before: ModelFigures;
+  readonly after: ModelFigures;
+  readonly timing: TimedPair | undefined;
+  readonly made: readonly PrunedModel[];
+}
+
+/** What a budget may be off: widths come in steps. */
+const BUDGET_SLACK = 0.005;
+
+const BUDGETS: Readonly<Record<BudgetKey, (run: PruneRun, reached: Reached) => 'met' | 'missed' | undefined>> = {
+  ratio: (_, { made }) => (made.some(({ removed }) => removed.size > 0) ? 'met' : 'missed'),
+  macs: ({ request }, { before, after }) => within(request.settings.macs, after.cost.macs / before.cost.macs),
+  params: ({ request }, { before, after }) =>
+    within(request.settings.params, after.cost.parameters / before.cost.parameters),
+  latency: ({ request }, { timing }) => {
+    const { latency } = request.settings;
+    if (!timing || latency === undefined) return undefined;
+    const limit = latencyLimit(latency);
+    if ('times' in limit) return within(latency, ratioOf(timing));
+    return timing.latency.after.wall.p50 <= limit.ms ? 'met' : 'missed';
+  },
+};
+
+const ratioOf = ({ latency }: TimedPair): number => latency[latency.decidedBy].value;
+
+function within(limit: string | undefined, part: number): 'met' | 'missed' {
+  return limit === undefined || part <= parseFloat(limit) + BUDGET_SLACK ? 'met' : 'missed';
+}
+
+function budgetVerdict(run: PruneRun, reached: Reached): PruneOutcome['budget'] {
+  const budget = budgetOf(run.request.settings);
+  return budget && BUDGETS[budget](run, reached);
+}
+
+/** Renames the files into place; under another name a model with external data is written anew, as it names its data file. */
+async function publish({ workspace, request }: PruneRun, written: WrittenModel, to: string): Promise<void> {
+  const from = pathOf(written);
+  if (written.externalBytes > 0 && basename(to) !== basename(from)) {
+    const { document, model } = await openModel(from);
+    await writeModel(document, model, to, { externalData: request.externalData });
+    return;
+  }
+  await workspace.publish(
+    written.files.map((file) => ({
+      from: file,
+      to: join(dirname(to), basename(file).replace(basename(from), basename(to))),
+    })),
+  );
+}

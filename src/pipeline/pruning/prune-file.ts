@@ -1,0 +1,187 @@
+// One pruning run over one model: it is slimmed and looked at on samples, channels leave as the settings say, what is left is
+// repaired, and the result is scored and timed against the original. It lies in a private folder until the caller publishes it.
+import { writeFile } from 'node:fs/promises';
+import { InterruptError } from '../../base/errors.js';
+import { packageVersion } from '../../base/version.js';
+import { decodeModel } from '../../onnx/decode.js';
+import { openModel } from '../../onnx/open.js';
+import { RuntimeHost } from '../../runtime/host.js';
+import { describeMachine, machineFingerprint, runtimeVersion } from '../../runtime/machine.js';
+import { modelDigest } from '../calibration/calibrate-model.js';
+import { guardReads } from '../input-guard.js';
+import { sizedInputs } from '../model-facts.js';
+import { refuseQuantized } from '../quantization/float-model.js';
+import { journalKey, memoryJournal, openJournal, type Journal } from '../quantization/journal.js';
+import { Scorer } from '../quantization/score-candidate.js';
+import { canTime } from '../quantization/speed.js';
+import { fedShapes } from '../quantization/split-samples.js';
+import { formatPass } from '../recipe.js';
+import { slim, type SlimOutcome } from '../slim.js';
+import { Workspace } from '../workspace.js';
+import { concludePruning } from './conclude.js';
+import type { PruneOutcome, PruneRequest } from './outcome.js';
+import type { Original, PruneRun } from './prune-run.js';
+import { NO_RECOVERY, REFIT } from './recovery.js';
+import { pruneAtOnce } from './schedule.js';
+import { scoreName } from './score-groups.js';
+import { pruningDocument, type PruneSettings } from './settings.js';
+import { randomSamples, splitForPruning, type PruneSamples } from './split-samples.js';
+
+/**
+ * Prunes one model. Whatever comes out runs, and is not slower than the original where that can be measured, unless
+ * fewer multiplications or parameters were asked for in so many words.
+ * @throws InputError unsupported (quantized already), bad-data, and what reading, slimming and running throw; UsageError
+ *   would-overwrite; InterruptError
+ */
+export async function pruneFile(request: PruneRequest): Promise<PruneOutcome> {
+  const workspace = await Workspace.create(request.output);
+  const host = new RuntimeHost();
+  const pruner = new Pruner(request, workspace, host);
+  try {
+    return await pruner.execute();
+  } catch (error) {
+    await workspace.dispose();
+    throw request.signal.aborted && !(error instanceof InterruptError)
+      ? new InterruptError('interrupted', { cause: error })
+      : error;
+  } finally {
+    await pruner.close();
+    await host.dispose();
+  }
+}
+
+/** The lowest operator set in which a model can be checked (`maskUnits`). */
+const LEAST_OPSET = 7;
+const RAISED_OPSET = 13;
+
+/** The state of one run: what has to be closed at its end. */
+class Pruner {
+  readonly #request: PruneRequest;
+  readonly #workspace: Workspace;
+  readonly #host: RuntimeHost;
+  readonly #warnings: string[] = [];
+  readonly #closing: (() => Promise<void> | void)[] = [];
+
+  constructor(request: PruneRequest, workspace: Workspace, host: RuntimeHost) {
+    this.#request = request;
+    this.#workspace = workspace;
+    this.#host = host;
+  }
+
+  async execute(): Promise<PruneOutcome> {
+    const request = this.#request;
+    const original = await this.#read();
+    this.#guardInput(original);
+    refuseQuantized(original.decoded.model, 'path' in request.input ? request.input.path : request.input.name);
+    request.onStage?.('opening the data');
+    const samples = await this.#split(original);
+    const shapes = new Map([...samples.first].map(([name, { dims }]) => [name, dims] as const));
+    const reference = original;
+    const slimmed = await this.#slim(reference, shapes);
+    const journal = await this.#openJournal(original, samples);
+    const scorer = (part: 'select' | 'report'): Scorer => {
+      const made = new Scorer(this.#host, request, { scoring: samples.data, part: samples[part] }, reference.path);
+      this.#closing.push(() => made.dispose());
+      return made;
+    };
+    const run: PruneRun = {
+      request,
+      host: this.#host,
+      workspace: this.#workspace,
+      samples,
+      original,
+      reference,
+      slimmed,
+      teacher: await openModel(slimmed.path, { keepOverridable: request.keepOverridable }),
+      shapes,
+      journal,
+      score: scoreName(request.settings, samples.dataFree ? 'none' : 'given'),
+      recovery: request.settings.repair === 'on' && !samples.dataFree ? REFIT : NO_RECOVERY,
+      scorers: { select: scorer('select'), report: scorer('report') },
+      timed: request.measure === 'on' && isHere(request.settings.target),
+      warnings: this.#warnings,
+    };
+    return concludePruning(run, await pruneAtOnce(run));
+  }
+
+  /** Ends what the run has opened, the last first. */
+  async close(): Promise<void> {
+    for (const close of this.#closing.toReversed()) await close();
+  }
+
+  async #read(): Promise<Original> {
+    const { input, keepOverridable, onStage } = this.#request;
+    onStage?.('reading');
+    if ('path' in input) return { decoded: await openModel(input.path, { keepOverridable }), path: input.path };
+    const path = this.#workspace.path('stdin.onnx');
+    await writeFile(path, input.bytes);
+    return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
+  }
+
+  #guardInput({ decoded }: Original): void {
+    const { input, output, overwrite } = this.#request;
+    if (output === undefined || overwrite === 'force') return;
+    const reads = decoded.document.dataFiles.map((path) => ({ path, what: 'a file of weights of the input' }));
+    if ('path' in input) reads.push({ path: input.path, what: 'the input' });
+    guardReads(reads, [output, `${output}.data`]);
+  }
+
+  async #split({ decoded: { model }, path }: Original): Promise<PruneSamples> {
+    const request = this.#request;
+    if (!request.openData) return randomSamples(request, { host: this.#host, model, path });
+    const inputs = sizedInputs(model, fedShapes(request, model));
+    return splitForPruning(request, await request.openData(inputs, request.signal), inputs);
+  }
+
+  async #slim({ decoded, path }: Original, shapes: PruneRun['shapes']): Promise<SlimOutcome> {
+    const { recipe, seed, threads, keepOverridable, externalData, signal, onStage, compression } = this.#request;
+    const isOld = (recipe.opset ?? decoded.model.opset) < LEAST_OPSET;
+    const slimmed = await slim({
+      input: { path },
+      output: undefined,
+      recipe: isOld ? { ...recipe, opset: RAISED_OPSET } : recipe,
+      verify: 'end',
+      measure: 'off',
+      compression: compression ?? 'measure',
+      ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
+      ...(onStage ? { onStage } : {}),
+    });
+    this.#closing.push(() => slimmed.dispose());
+    const { verdict, reason, warnings } = slimmed.checked;
+    if (verdict === 'unverified')
+      this.#warnings.push(`the slimmed model could not be checked: ${reason ?? 'no feeds'}`);
+    this.#warnings.push(...warnings);
+    return slimmed;
+  }
+
+  async #openJournal({ decoded, path }: Original, samples: PruneSamples): Promise<Journal> {
+    const { journal: file, onStage } = this.#request;
+    if (file === undefined) return memoryJournal();
+    onStage?.('reading the journal');
+    const journal = openJournal(
+      file,
+      journalKey([
+        packageVersion(),
+        [machineFingerprint(describeMachine()), runtimeVersion()],
+        await modelDigest(decoded, path),
+        await samples.digest(),
+        settingsOf(this.#request),
+      ]),
+    );
+    this.#closing.push(() => journal.close());
+    if (journal.note !== undefined) this.#warnings.push(journal.note);
+    return journal;
+  }
+}
+
+const isHere = (target: PruneSettings['target']): boolean => target === 'auto' || canTime({ name: target });
+
+/** All that decides what a run finds, besides model, data and machine. */
+function settingsOf(request: PruneRequest): unknown {
+  const { recipe, settings, limit, measure, seed, threads, keepOverridable, latencyTable, shapes = [] } = request;
+  return {
+    recipe: [recipe.freeze, recipe.opset, recipe.passes.map(formatPass)],
+    how: pruningDocument(settings),
+    run: [limit, measure, seed, threads, keepOverridable, latencyTable, [...shapes]],
+  };
+}

@@ -1,0 +1,68 @@
+// What the steps of one pruning run share.
+import type { QuantizationBench } from '../quantization/bench.js';
+import type { Journal } from '../quantization/journal.js';
+import type { Scorer } from '../quantization/score-candidate.js';
+import type { TimedRun } from '../quantization/speed.js';
+import type { SlimOutcome } from '../slim.js';
+import type { DecodedModel } from '../../onnx/decode.js';
+import type { ScoreName } from '../../passes/prune/scores/registry.js';
+import type { RuntimeHost } from '../../runtime/host.js';
+import type { Workspace } from '../workspace.js';
+import type { PruneRequest } from './outcome.js';
+import type { PruneSamples } from './split-samples.js';
+import type { Recovery } from './recovery.js';
+
+/** What was given, as a file and decoded. */
+export interface Original {
+  readonly decoded: DecodedModel;
+  readonly path: string;
+}
+
+export interface PruneRun {
+  readonly request: PruneRequest;
+  readonly host: RuntimeHost;
+  readonly workspace: Workspace;
+  readonly samples: PruneSamples;
+  readonly original: Original;
+  /** What losses are measured against: the original, restricted to the classes that stay. */
+  readonly reference: Original;
+  /** The reference, slimmed: what units leave from. */
+  readonly slimmed: SlimOutcome;
+  /** The slimmed model, which stays as it is. */
+  readonly teacher: DecodedModel;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly journal: Journal;
+  readonly score: ScoreName;
+  readonly recovery: Recovery;
+  /** Of candidates on the way, and of what comes out. */
+  readonly scorers: { readonly select: Scorer; readonly report: Scorer };
+  readonly timed: boolean;
+  readonly warnings: string[];
+}
+
+/** The bench of a model file of the run. */
+export function benchOf(run: PruneRun, decoded: DecodedModel): QuantizationBench {
+  const { host, workspace, samples, shapes, request } = run;
+  const { signal, onStage } = request;
+  return {
+    decoded,
+    host,
+    workspace,
+    feeds: samples.feeds,
+    samples: samples.samples,
+    shapes,
+    signal,
+    ...(onStage ? { onStage } : {}),
+  };
+}
+
+/** The run as timing sees it: against the original, and against the same model with all its channels. */
+export function timedRun({ host, original, slimmed, request, samples, journal }: PruneRun): TimedRun {
+  return {
+    bench: { host },
+    files: { original: original.path, slimmed: slimmed.path },
+    request,
+    split: { first: samples.first },
+    journal,
+  };
+}
