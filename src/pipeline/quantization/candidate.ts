@@ -4,7 +4,6 @@ import { writeModel } from '../../onnx/write.js';
 import { basename } from 'node:path';
 import { applyQuantization, type AppliedQuantization } from './quantize.js';
 import { correctBiases } from './correct-biases.js';
-import { outputNoise } from './output-noise.js';
 import { floatsKey, type QuantizationRun } from './quantization-run.js';
 
 export interface Candidate {
@@ -32,11 +31,11 @@ export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<str
   if (run.request.correctBiases === 'on' && applied.biases.length > 0) {
     const { model } = bench.decoded;
     const mark = model.journal.mark();
-    const before = await noiseOf(run, written);
+    const before = await noiseOf(run);
     await correctBiases(bench, applied.biases, preparation.means);
     written = await writeCandidate(run);
     const step = `biases of ${floatsKey(float)}`;
-    const noise = await run.journal.recall(step, async () => ({ before, after: await noiseOf(run, written) }));
+    const noise = await run.journal.recall(step, async () => ({ before, after: await noiseOf(run) }));
     if (noise.after <= noise.before) correctedBiases = applied.biases.length;
     else {
       model.journal.seek(mark);
@@ -49,12 +48,12 @@ export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<str
 
 const modelPath = ({ files }: WrittenModel): string => files.at(-1) ?? '';
 
-function noiseOf({ bench, files, outputs, preparation }: QuantizationRun, written: WrittenModel): Promise<number> {
-  const models = { teacher: files.teacher, student: modelPath(written) };
+/** Of the outputs of the model as it stands. */
+function noiseOf({ bench, reference, preparation }: QuantizationRun): Promise<number> {
   const { samples: corrected } = preparation.means;
   const skipped = bench.samples >= corrected + JUDGING_SAMPLES ? corrected : 0;
   const samples = Math.min(bench.samples - skipped, JUDGING_SAMPLES);
-  return outputNoise(bench, models, { outputs, samples, skipped });
+  return reference.noise({ samples, skipped });
 }
 
 /** Writes the model as it stands under the name of the result. */

@@ -5,7 +5,7 @@ import type { PlannedNode } from '../../passes/quantize/plan.js';
 import { proveFusion, type FusionProof } from '../fusion-proof.js';
 import type { Candidate } from './candidate.js';
 import type { FloatReason, QuantizedNode, QuantizedValue } from './outcome.js';
-import { valueSignalToNoise, type PairedValue } from './output-noise.js';
+import { valueSignalToNoise, type PairedValue } from './value-noise.js';
 import type { FloatFinding, QuantizationRun } from './quantization-run.js';
 import { saturatingShare } from './saturation.js';
 

@@ -12,69 +12,112 @@ interface Answer {
   readonly outputs: Answered;
 }
 
+/** Numbers in the order of the outputs of the model; undefined for outputs that are not floats. */
+type Answered = readonly (Float64Array | undefined)[];
+
+/** A model file that returns what is compared, and under which names. */
+export interface Watched {
+  readonly path: string;
+  readonly names: readonly string[];
+}
+
+/** Which samples are looked at. */
+export interface JudgedSamples {
+  readonly samples: number;
+  /** Samples in front of these. */
+  readonly skipped?: number;
+}
+
 /** Bytes of feeds that are kept. */
 const FEED_BYTES = 48 * 2 ** 20;
 
 export class OutputReference {
   readonly #bench: QuantizationBench;
-  readonly #answers: readonly Answer[];
+  readonly #float: Watched;
+  readonly #watched: (output: Value) => Value;
+  /** By the samples. */
+  readonly #answers = new Map<string, Promise<readonly Answer[]>>();
 
-  private constructor(bench: QuantizationBench, answers: readonly Answer[]) {
+  private constructor(bench: QuantizationBench, float: Watched, watched: (output: Value) => Value) {
     this.#bench = bench;
-    this.#answers = answers;
+    this.#float = float;
+    this.#watched = watched;
   }
 
-  /** Runs the model as it stands, which is the float one, on up to `samples` samples. */
-  static async gather(bench: QuantizationBench, samples: number): Promise<OutputReference> {
-    const answers: Answer[] = [];
-    let bytes = 0;
-    const file = await watched(bench);
-    for await (const feeds of firstFeeds(bench.feeds(), samples)) {
-      bytes += [...feeds.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
-      if (answers.length > 0 && bytes > FEED_BYTES) break;
-      answers.push({ feeds, outputs: await answer(bench, file, feeds) });
-    }
-    await bench.workspace.remove(file.path);
-    return new OutputReference(bench, answers);
+  /** The model as it stands is the float one. */
+  static async of(bench: QuantizationBench): Promise<OutputReference> {
+    return new OutputReference(bench, await watch(bench, scoresOf), scoresOf);
   }
 
-  /** Noise over signal of the model as it stands, the mean over outputs: each output counts alike, whatever its size. */
-  async error(): Promise<number> {
-    const file = await watched(this.#bench);
+  /** The float model is the one in this file, with the same outputs; they themselves are compared. */
+  static in(bench: QuantizationBench, path: string): OutputReference {
+    const names = bench.decoded.model.graph.outputs.map(({ name }) => name);
+    return new OutputReference(bench, { path, names }, (output) => output);
+  }
+
+  /**
+   * Noise over signal of the model as it stands, the mean over outputs: each output counts alike, whatever its size. An output
+   * that it does not get right at all counts as 1.
+   */
+  async noise(judged: JudgedSamples): Promise<number> {
+    const answers = await this.#answersTo(judged);
+    const file = await watch(this.#bench, this.#watched);
     const noise = file.names.map(() => 0);
     const energy = file.names.map(() => 0);
-    for (const { feeds, outputs } of this.#answers) {
+    const seen = file.names.map(() => false);
+    for (const { feeds, outputs } of answers) {
       const found = await answer(this.#bench, file, feeds);
       for (const [at, wanted] of outputs.entries()) {
         if (!wanted) continue;
         const got = found[at];
+        seen[at] = true;
         noise[at] = (noise[at] ?? 0) + (got?.length === wanted.length ? distance(wanted, got) : Infinity);
         energy[at] = (energy[at] ?? 0) + wanted.reduce((sum, x) => sum + x * x, 0);
       }
     }
     await this.#bench.workspace.remove(file.path);
-    const shares = noise.flatMap((sum, at) => (energy[at] ? [sum / energy[at]] : []));
+    const shares = noise.flatMap((sum, at) => (seen[at] ? [shareOf(sum, energy[at] ?? 0)] : []));
     return shares.reduce((sum, share) => sum + share, 0) / Math.max(1, shares.length);
+  }
+
+  #answersTo({ samples, skipped = 0 }: JudgedSamples): Promise<readonly Answer[]> {
+    const key = `${skipped} ${samples}`;
+    const answers = this.#answers.get(key) ?? this.#gather(samples, skipped);
+    this.#answers.set(key, answers);
+    return answers;
+  }
+
+  async #gather(samples: number, skipped: number): Promise<readonly Answer[]> {
+    const answers: Answer[] = [];
+    let bytes = 0;
+    for await (const feeds of firstFeeds(this.#bench.feeds(), samples, skipped)) {
+      bytes += [...feeds.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);
+      if (answers.length > 0 && bytes > FEED_BYTES) break;
+      answers.push({ feeds, outputs: await answer(this.#bench, this.#float, feeds) });
+    }
+    return answers;
   }
 }
 
-/** Numbers in the order of the outputs of the model; undefined for outputs that are not floats. */
-type Answered = readonly (Float64Array | undefined)[];
-
-/** A file with what is compared as outputs, and their names. */
-interface Watched {
-  readonly path: string;
-  readonly names: readonly string[];
+function shareOf(noise: number, energy: number): number {
+  if (noise === 0) return 0;
+  const share = noise / energy;
+  return Number.isFinite(share) ? share : 1;
 }
 
-async function watched({ decoded, workspace }: QuantizationBench): Promise<Watched> {
-  const values = decoded.model.graph.outputs.map(scoresOf);
-  const { path } = await instrument(decoded, values, workspace);
+/** Writes the model as it stands so that it returns what is compared. */
+async function watch({ decoded, workspace }: QuantizationBench, watched: (output: Value) => Value): Promise<Watched> {
+  const values = decoded.model.graph.outputs.map(watched);
+  const { outputs } = decoded.model.graph;
+  const inside = values.filter((value) => !outputs.includes(value));
+  const { path } = await instrument(decoded, inside, workspace);
   return { path, names: values.map(({ name }) => name) };
 }
 
 const SQUASHING: ReadonlySet<string> = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
-const PASSING: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity', 'Dropout']);
+const PASSING: ReadonlySet<string> = new Set([
+  ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Identity', 'Dropout', 'QuantizeLinear', 'DequantizeLinear'],
+]);
 
 /** What goes into the Softmax or Sigmoid that gives `output`, or `output` itself. */
 function scoresOf(output: Value): Value {

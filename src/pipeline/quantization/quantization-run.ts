@@ -5,6 +5,7 @@ import type { CalibrationCache } from '../calibration/cache.js';
 import type { QuantizationBench } from './bench.js';
 import type { Candidate } from './candidate.js';
 import type { Journal } from './journal.js';
+import type { OutputReference } from './output-error.js';
 import type { FloatMeasure, FloatReason, QuantizeRequest } from './outcome.js';
 import type { Preparation } from './quantize.js';
 import type { SampleSplit } from './split-samples.js';
@@ -36,8 +37,8 @@ export interface QuantizationRun {
   };
   /** Under which name the result of a planned node stands there. */
   readonly names: ReadonlyMap<Node, string>;
-  /** Names of the outputs that are compared. */
-  readonly outputs: readonly string[];
+  /** What the outputs of candidates are held against. */
+  readonly reference: OutputReference;
   /** Labels that the user keeps in float. */
   readonly asked: ReadonlySet<string>;
   /** Nodes that rules of speed keep in float, by label. */

@@ -23,7 +23,7 @@ import { makeFloatModel, refuseQuantized, type FloatModel } from './float-model.
 import { journalKey, memoryJournal, openJournal, type Journal } from './journal.js';
 import { concludeRun } from './conclude-run.js';
 import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
-import { floatOutputs, outputNoise } from './output-noise.js';
+import { OutputReference } from './output-error.js';
 import { prepareQuantization } from './quantize.js';
 import { refineRanges } from './refine-ranges.js';
 import type { QuantizationRun } from './quantization-run.js';
@@ -211,7 +211,7 @@ class Quantizer {
         trial: join(working, 'trial.onnx'),
       },
       names: new Map(results.map(([node, last]) => [node, last.name])),
-      outputs: floatOutputs(bench),
+      reference: await OutputReference.of(bench),
       asked: new Set(request.float),
       timed: request.measure === 'on' && canTime(target),
       warnings: this.#warnings,
@@ -221,7 +221,7 @@ class Quantizer {
 
   /** Whether there is something to quantize, and the model prepared for it still computes what it did. */
   async #isSound(run: QuantizationRun): Promise<boolean> {
-    const { bench, preparation, files, outputs, journal, ruled, warnings } = run;
+    const { bench, preparation, files, journal, ruled, warnings } = run;
     const products = preparation.plan.nodes.filter(({ operator }) => operator.role === 'product');
     if (products.length > 0 && products.every(({ node }) => ruled.has(node.label))) {
       warnings.push('nothing was quantized: every layer that could be is slower on integers, or taken to be');
@@ -234,9 +234,10 @@ class Quantizer {
       return false;
     }
     const samples = Math.min(bench.samples, SOUND_SAMPLES);
-    const noise = await journal.recall('noise of the prepared model', () =>
-      outputNoise(bench, { teacher: files.slimmed, student: files.teacher }, { outputs, samples }),
-    );
+    const noise = await journal.recall('noise of the prepared model', () => {
+      bench.decoded.model.journal.seek(preparation.mark);
+      return OutputReference.in(bench, files.slimmed).noise({ samples });
+    });
     if (noise <= SOUND_NOISE) return true;
     warnings.push(`nothing was quantized: the model prepared for integers computes something else (noise ${noise})`);
     return false;

@@ -30,10 +30,10 @@ export async function refineRanges(bench: QuantizationBench, preparation: Prepar
   model.journal.seek(preparation.mark);
   const { groups, samples } = affordable(bench);
   if (groups === 0) return preparation;
-  const reference = await OutputReference.gather(bench, samples);
+  const reference = await OutputReference.of(bench);
   const errorWith = async (ranges: Preparation['ranges']): Promise<number> => {
     applyQuantization(bench, { ...preparation, ranges }, new Set());
-    return reference.error();
+    return reference.noise({ samples });
   };
   let best = { ranges: preparation.ranges, error: await errorWith(preparation.ranges) };
   const noisy = noisiest(preparation).slice(0, groups);

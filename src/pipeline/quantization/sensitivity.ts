@@ -1,10 +1,8 @@
 // What each layer on integers does to the outputs: the noise with only this layer on integers, and how much less there is
 // with only it in float. A few calibration samples tell.
-import { writeModel } from '../../onnx/write.js';
 import type { Node } from '../../ir/node.js';
 import type { Candidate } from './candidate.js';
 import { nodeNoise } from './node-rows.js';
-import { outputNoise } from './output-noise.js';
 import { applyQuantization } from './quantize.js';
 import type { QuantizationRun } from './quantization-run.js';
 
@@ -77,12 +75,8 @@ export function noiseRemoved({ alone, removed }: Sensitivity): number {
 
 /** Biases are not corrected here: it takes longer than all else, and hides the layers that need it. */
 async function noiseOf(run: QuantizationRun, float: ReadonlySet<string>): Promise<number> {
-  const { bench, preparation, files, outputs, standing } = run;
+  const { bench, preparation, reference, standing } = run;
   standing.candidate = undefined;
   applyQuantization(bench, preparation, float);
-  const { document, model } = bench.decoded;
-  const student = files.trial;
-  await writeModel(document, model, student);
-  const samples = Math.min(bench.samples, SAMPLES);
-  return outputNoise(bench, { teacher: files.teacher, student }, { outputs, samples });
+  return reference.noise({ samples: Math.min(bench.samples, SAMPLES) });
 }

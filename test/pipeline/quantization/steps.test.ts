@@ -65,10 +65,10 @@ async function errorWith(
     Promise.resolve(same),
 ): Promise<{ error: number; preparation: Preparation; bench: QuantizationBench; reference: OutputReference }> {
   const bench = await netBench();
-  const reference = await OutputReference.gather(bench, SAMPLES);
+  const reference = await OutputReference.of(bench);
   const preparation = await change(bench, await prepareQuantization(bench, { ...SETTINGS, ...settings }));
   applyQuantization(bench, preparation, new Set());
-  return { error: await reference.error(), preparation, bench, reference };
+  return { error: await reference.noise({ samples: SAMPLES }), preparation, bench, reference };
 }
 
 describe('second-order rounding', () => {
