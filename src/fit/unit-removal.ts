@@ -38,12 +38,14 @@ export interface RemovalCurve {
 }
 
 const DEFAULT_LAMBDA = 1e-4;
+/** With fewer rows than columns there is no use in trying less than this. */
+const STARVED_LAMBDA = 1e-2;
 /** The damping at which more is no help. */
 const MOST_DAMPING = 1e3;
 /** Of 1 - p / rows: where there are next to no rows, the estimate is as rough as this. */
 const LEAST_FREEDOM = 0.1;
 /** Rows of the inverse that are updated at a time. */
-const PANEL = 64;
+const PANEL = 192;
 
 /**
  * Removes all `units` one after the other, always the one that costs least (the first of equals). Errors are means over
@@ -123,16 +125,15 @@ class PartState {
     const gram = unpackSymmetric(moments.gram, size);
     gram.data.forEach((value, i) => (gram.data[i] = value / moments.rows));
     const mean = meanDiagonal(gram, size - 1);
-    for (let asked = lambda; ;) {
+    const samples = estimate === 'unseen' ? moments.rows : Infinity;
+    let asked = samples < size ? Math.max(lambda, STARVED_LAMBDA) : lambda;
+    for (;;) {
       const factor = dampedCholesky(gram, { damping: asked, undamped: [size - 1] });
       if (!factor) return undefined;
       const damping = factor.damping * (mean > 0 ? mean : 1);
-      const state = new PartState(invert(factor.lower), transpose(rows), columns, {
-        weight,
-        damping,
-        samples: estimate === 'unseen' ? moments.rows : Infinity,
-      });
-      if (state.#parameters() <= state.#samples / 2 || factor.damping >= MOST_DAMPING) return state;
+      const inverse = invert(factor.lower);
+      if (parameters(inverse, size, size - 1, damping) <= samples / 2 || factor.damping >= MOST_DAMPING)
+        return new PartState(inverse, transpose(rows), columns, { weight, damping, samples });
       asked = Math.max(factor.damping, DEFAULT_LAMBDA) * 10;
     }
   }
@@ -172,15 +173,8 @@ class PartState {
   error(): number {
     const error = Math.max(0, this.#dampedError - this.#damping * (this.#removed + this.#moved));
     if (this.#samples === Infinity) return error;
-    return error / Math.max(LEAST_FREEDOM, 1 - this.#parameters() / this.#samples) ** 2;
-  }
-
-  /** tr(G H^-1) over the columns that are left: all of them less what the damping takes away. */
-  #parameters(): number {
-    const bias = this.#positions.at(-1);
-    let trace = 0;
-    for (let i = 0; i < this.#left; i++) if (i !== bias) trace += this.#inverseAt(i, i);
-    return this.#left - this.#damping * trace;
+    const used = parameters(this.#inverse, this.#left, this.#positions.at(-1), this.#damping);
+    return error / Math.max(LEAST_FREEDOM, 1 - used / this.#samples) ** 2;
   }
 
   remove(unit: number, left: ReadonlySet<number>): void {
@@ -192,19 +186,9 @@ class PartState {
     const factor = dampedCholesky(this.#inverseBlock(positions));
     if (!factor) return void this.#costs.fill(Number.NaN);
     const shares = solve(factor.lower, across);
-    for (let from = 0; from < this.#left; from += PANEL) {
-      const to = Math.min(this.#left, from + PANEL);
-      const right = blockOf(shares, 0, positions.length, 0, to);
-      addProduct(
-        blockOf(this.#inverse, from, to, 0, to),
-        flipped(blockOf(across, 0, positions.length, from, to)),
-        right,
-        -1,
-      );
-    }
-    this.#moveWeights(positions, shares);
+    this.#lowerInverse(across, shares);
+    this.#moved = this.#moveWeights(positions, shares);
     for (const position of positions.toSorted((a, b) => b - a)) this.#drop(position);
-    this.#moved = this.#movedWeights();
     for (const other of left) this.#costs[other] = this.#costOf(other);
   }
 
@@ -262,29 +246,43 @@ class PartState {
     return rows;
   }
 
-  #moveWeights(positions: readonly number[], shares: Matrix): void {
-    const { columns: outputs, data } = this.#now;
-    const leaving = positions.map((p) => data.slice(p * outputs, (p + 1) * outputs));
-    for (let j = 0; j < this.#left; j++) {
-      for (const [s, row] of leaving.entries()) {
-        const share = shares.data[s * shares.columns + j] as number;
-        for (let o = 0, at = j * outputs; o < outputs; o++, at++)
-          data[at] = (data[at] as number) - share * (row[o] as number);
+  /** The inverse less across^T shares, in the lower triangle. */
+  #lowerInverse(across: Matrix, shares: Matrix): void {
+    const { columns: pitch, data } = this.#inverse;
+    const size = across.rows;
+    if (size === 1) {
+      for (let i = 0; i < this.#left; i++) {
+        const factor = across.data[i] as number;
+        for (let j = 0, at = i * pitch; j <= i; j++, at++)
+          data[at] = (data[at] as number) - factor * (shares.data[j] as number);
       }
+      return;
+    }
+    for (let from = 0; from < this.#left; from += PANEL) {
+      const to = Math.min(this.#left, from + PANEL);
+      const left = flipped(blockOf(across, 0, size, from, to));
+      addProduct(blockOf(this.#inverse, from, to, 0, to), left, blockOf(shares, 0, size, 0, to), -1);
     }
   }
 
-  /** Squared change of the weights that are left; the bias is not damped. */
-  #movedWeights(): number {
+  /** Gives the weights that stay their shares of those that leave. Returns the squared change of all that stay but the bias. */
+  #moveWeights(positions: readonly number[], shares: Matrix): number {
     const { columns: outputs, data } = this.#now;
-    const bias = this.#positions.at(-1);
-    let sum = 0;
+    const first = this.#first.data;
+    const leaving = positions.map((p) => data.slice(p * outputs, (p + 1) * outputs));
+    const uncounted = new Set([...positions, this.#positions.at(-1)]);
+    let moved = 0;
     for (let j = 0; j < this.#left; j++) {
-      if (j === bias) continue;
-      for (let at = j * outputs; at < (j + 1) * outputs; at++)
-        sum += ((data[at] as number) - (this.#first.data[at] as number)) ** 2;
+      const start = j * outputs;
+      for (const [s, row] of leaving.entries()) {
+        const share = shares.data[s * shares.columns + j] as number;
+        for (let o = 0, at = start; o < outputs; o++, at++)
+          data[at] = (data[at] as number) - share * (row[o] as number);
+      }
+      if (uncounted.has(j)) continue;
+      for (let at = start; at < start + outputs; at++) moved += ((data[at] as number) - (first[at] as number)) ** 2;
     }
-    return sum;
+    return moved;
   }
 
   #drop(position: number): void {
@@ -301,6 +299,13 @@ class PartState {
     this.#at[position] = column;
     this.#positions[column] = position;
   }
+}
+
+/** tr(G H^-1) of the first `count` columns: all of them less what the damping takes away; the bias is not damped. */
+function parameters({ columns, data }: Matrix, count: number, bias: number | undefined, damping: number): number {
+  let trace = 0;
+  for (let i = 0; i < count; i++) if (i !== bias) trace += data[i * columns + i] as number;
+  return count - damping * trace;
 }
 
 function meanDiagonal({ columns, data }: Matrix, count: number): number {

@@ -122,20 +122,42 @@ function solveLower(lower: Matrix, x: Matrix): void {
   }
 }
 
-/** Row i += factor * row k. */
-function addRow({ columns, data }: Matrix, i: number, k: number, factor: number): void {
+/** Row i += factor * row k, in the first `width` columns. */
+function addRow({ columns, data }: Matrix, i: number, k: number, factor: number, width = columns): void {
   const [to, from] = [i * columns, k * columns];
-  for (let j = 0; j < columns; j++) data[to + j] = (data[to + j] as number) + factor * (data[from + j] as number);
+  for (let j = 0; j < width; j++) data[to + j] = (data[to + j] as number) + factor * (data[from + j] as number);
 }
 
-function scaleRow({ columns, data }: Matrix, i: number, factor: number): void {
-  for (let at = i * columns; at < (i + 1) * columns; at++) data[at] = (data[at] as number) * factor;
+function scaleRow({ columns, data }: Matrix, i: number, factor: number, width = columns): void {
+  for (let at = i * columns; at < i * columns + width; at++) data[at] = (data[at] as number) * factor;
 }
 
-/** A^-1, symmetric, from the factor of A. */
+/** A^-1, symmetric, from the factor of A. Of both triangular solutions only the lower half is worked out. */
 export function invert(lower: Matrix): Matrix {
   const n = lower.rows;
-  const identity = matrix(n, n);
-  for (let i = 0; i < n; i++) identity.data[i * n + i] = 1;
-  return solve(lower, identity);
+  const x = matrix(n, n);
+  for (let i = 0; i < n; i++) x.data[i * n + i] = 1;
+  for (let from = 0; from < n; from += BLOCK) {
+    const to = Math.min(n, from + BLOCK);
+    if (from > 0)
+      addProduct(blockOf(x, from, to, 0, from), blockOf(lower, from, to, 0, from), blockOf(x, 0, from, 0, from), -1);
+    for (let i = from; i < to; i++) {
+      for (let k = from; k < i; k++) addRow(x, i, k, -(lower.data[i * n + k] as number), to);
+      scaleRow(x, i, 1 / (lower.data[i * n + i] as number), to);
+    }
+  }
+  for (let to = n; to > 0;) {
+    const from = Math.max(0, to - BLOCK);
+    if (to < n) {
+      const below = flipped(blockOf(lower, to, n, from, to));
+      addProduct(blockOf(x, from, to, 0, to), below, blockOf(x, to, n, 0, to), -1);
+    }
+    for (let i = to - 1; i >= from; i--) {
+      for (let k = i + 1; k < to; k++) addRow(x, i, k, -(lower.data[k * n + i] as number), to);
+      scaleRow(x, i, 1 / (lower.data[i * n + i] as number), to);
+    }
+    to = from;
+  }
+  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) x.data[j * n + i] = x.data[i * n + j] as number;
+  return x;
 }
