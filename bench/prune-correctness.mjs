@@ -86,9 +86,9 @@ try {
   console.log(`frozen by ${codes(nets.frozen)}${nets.refused.size > 0 ? `; refused by ${codes(nets.refused)}` : ''}`);
   if (nets.missed.length > 0) console.log(`seeds that missed: ${nets.missed.join(' ')}`);
   const missed = rows.filter(({ misses }) => misses.length > 0).length;
-  const idle = new Set(rows.filter(({ prunable }) => prunable > 0).map(({ name }) => name));
+  const able = new Set(rows.filter(({ prunable }) => prunable > 0).map(({ name }) => name));
   console.log(
-    `\n${rows.length - missed} of ${rows.length} models within ${LIMIT} of scale; ${idle.size} have a prunable group`,
+    `\n${rows.length - missed} of ${rows.length} rows within ${LIMIT} of scale; ${able.size} models have a prunable group`,
   );
   if (options.json) {
     const plain = { ...nets, frozen: Object.fromEntries(nets.frozen), refused: Object.fromEntries(nets.refused) };
