@@ -33,8 +33,8 @@ export interface HeldOutRefit {
 }
 
 /** Tried from the middle, in the direction in which the error falls. */
-const LAMBDAS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
-const FIRST_TRIED = 2;
+const LAMBDAS = [1e-9, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
+const FIRST_TRIED = 5;
 
 /**
  * Weights and bias that bring the layer nearest to its targets. `lambda`: the ridge, if it is not to be looked for.

@@ -52,7 +52,7 @@ export function sumsBytes({ layer }: RepairLayer): number {
 
 /** `targets`: per sample, one row of numbers per sampled position. */
 export function openRepair(repaired: RepairLayer, targets: readonly Float32Array[], sampling: Sampling): OpenRepair {
-  const { node, layer, input } = repaired;
+  const { name, node, layer, input } = repaired;
   const [fit, held] = [layerSums(layer), layerSums(layer)];
   return {
     add: (values, sample) => {
@@ -71,7 +71,7 @@ export function openRepair(repaired: RepairLayer, targets: readonly Float32Array
       invariant(row * layer.outputs === rows.length, `${input.name} has other positions than in the original`);
     },
     close: (lambda) => {
-      const about = { name: node.label, opType: node.opType };
+      const about = { name, opType: node.opType };
       const old = readLayer(node, layer.outputs);
       if (!old) return { ...about, result: 'unsupported-bias' };
       const found = refitHeldOut(layer, old, { fit: fit.moments(), held: held.moments() }, lambda);

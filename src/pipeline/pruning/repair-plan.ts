@@ -11,6 +11,8 @@ import { layerOutput, withBias } from './repair-weights.js';
 
 /** A layer that is to be refitted. */
 export interface RepairLayer {
+  /** Of the node, or of its output where it has none. */
+  readonly name: string;
   readonly node: Node;
   readonly layer: LinearLayer;
   readonly input: Value;
@@ -121,7 +123,9 @@ function describe(
   const size = shape[axis];
   const channels = kept.get(target.name)?.get(axis) ?? kept.get(output.name)?.get(axis);
   const all = channels ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
-  return all.length === layer.outputs ? { node, layer, input, output, target, kept: all } : 'no-counterpart';
+  return all.length === layer.outputs
+    ? { name: node.label, node, layer, input, output, target, kept: all }
+    : 'no-counterpart';
 }
 
 function inLevels(graph: Graph, layers: readonly RepairLayer[]): Pick<RepairPlan, 'levels' | 'depths'> {

@@ -46,11 +46,15 @@ export function withBias(node: Node): Node {
   return product;
 }
 
-/** Takes away the Add of a product if it adds nothing. */
+/** Takes away the Add of a product if it adds nothing; the product gets its name. */
 export function dropIdleBias(node: Node): void {
   const place = addBehind(node);
   const isIdle = place?.node.inputs[place.slot]?.constant?.toFloat64().every((number) => number === 0);
-  if (place && isIdle && node.output) bypass(place.node, node.output);
+  const { output } = node;
+  const name = place?.node.output?.name;
+  if (!place || !isIdle || !output || name === undefined || !bypass(place.node, output)) return;
+  const { graph } = output;
+  if (graph && !graph.model.names.has(name)) graph.rename(output, name);
 }
 
 function biasPlace(node: Node): BiasPlace {
@@ -90,9 +94,18 @@ export function writeLayer(node: Node, { weights, bias }: StoredLayer): void {
   if (alpha === 0) graph.setAttribute(node, 'alpha', floatAttr(1));
   if (beta !== 1) graph.setAttribute(node, 'beta', floatAttr(1));
   const scaled = Float64Array.from(weights, (weight) => weight / factor);
-  setConstantInput(node, 1, Tensor.fromNumbers(dtype, dims, scaled));
+  setNumbers(node, 1, Tensor.fromNumbers(dtype, dims, scaled));
   const place = biasPlace(node);
   const shape = place.node === node ? [bias.length] : (place.node.inputs[place.slot]?.constant?.dims ?? [bias.length]);
-  const name = place.node.inputs[place.slot]?.name ?? `${node.output?.name ?? ''}_bias`;
-  setConstantInput(place.node, place.slot, Tensor.fromNumbers(dtype, shape, bias), name);
+  setNumbers(place.node, place.slot, Tensor.fromNumbers(dtype, shape, bias), `${node.output?.name ?? ''}_bias`);
+}
+
+/** In place where nobody else reads them, so that they keep their name. */
+function setNumbers(node: Node, slot: number, tensor: Tensor, name?: string): void {
+  const value = node.inputs[slot];
+  const isOwn = value?.soleConsumer === node && value.initializer !== undefined && !value.isInput;
+  if (value?.graph && isOwn) {
+    value.graph.setInitializer(value, { kind: 'dense', tensor });
+    value.graph.setType(value, { kind: 'tensor', dtype: tensor.dtype, shape: tensor.dims });
+  } else setConstantInput(node, slot, tensor, value?.name ?? name);
 }
