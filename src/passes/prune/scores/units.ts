@@ -37,6 +37,7 @@ export interface ReaderRows {
   readonly taps: number;
 }
 
+/** The weights of a reader (times the alpha of a Gemm), and where the units of the group stand among its inputs. */
 export function readerRows(
   group: ChannelGroup,
   reader: GroupReader,
