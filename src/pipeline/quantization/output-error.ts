@@ -2,6 +2,7 @@
 // what the float model answers to them. Behind a Softmax or Sigmoid only undecided samples show an error at all, so there
 // the scores in front of it are compared.
 import type { Value } from '../../ir/value.js';
+import type { DecodedModel } from '../../onnx/decode.js';
 import { isFloat } from '../../tensor/dtype.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import { instrument } from '../instrument.js';
@@ -34,25 +35,17 @@ const FEED_BYTES = 48 * 2 ** 20;
 export class OutputReference {
   readonly #bench: QuantizationBench;
   readonly #float: Watched;
-  readonly #watched: (output: Value) => Value;
   /** By the samples. */
   readonly #answers = new Map<string, Promise<readonly Answer[]>>();
 
-  private constructor(bench: QuantizationBench, float: Watched, watched: (output: Value) => Value) {
+  private constructor(bench: QuantizationBench, float: Watched) {
     this.#bench = bench;
     this.#float = float;
-    this.#watched = watched;
   }
 
-  /** The model as it stands is the float one. */
-  static async of(bench: QuantizationBench): Promise<OutputReference> {
-    return new OutputReference(bench, await watch(bench, scoresOf), scoresOf);
-  }
-
-  /** The float model is the one in this file, with the same outputs; they themselves are compared. */
-  static in(bench: QuantizationBench, path: string): OutputReference {
-    const names = bench.decoded.model.graph.outputs.map(({ name }) => name);
-    return new OutputReference(bench, { path, names }, (output) => output);
+  /** `float`: a model with the same outputs; by default the model as it stands. */
+  static async of(bench: QuantizationBench, float: DecodedModel = bench.decoded): Promise<OutputReference> {
+    return new OutputReference(bench, await watch({ ...bench, decoded: float }));
   }
 
   /**
@@ -61,7 +54,7 @@ export class OutputReference {
    */
   async noise(judged: JudgedSamples): Promise<number> {
     const answers = await this.#answersTo(judged);
-    const file = await watch(this.#bench, this.#watched);
+    const file = await watch(this.#bench);
     const noise = file.names.map(() => 0);
     const energy = file.names.map(() => 0);
     const seen = file.names.map(() => false);
@@ -106,8 +99,8 @@ function shareOf(noise: number, energy: number): number {
 }
 
 /** Writes the model as it stands so that it returns what is compared. */
-async function watch({ decoded, workspace }: QuantizationBench, watched: (output: Value) => Value): Promise<Watched> {
-  const values = decoded.model.graph.outputs.map(watched);
+async function watch({ decoded, workspace }: QuantizationBench): Promise<Watched> {
+  const values = decoded.model.graph.outputs.map(scoresOf);
   const { outputs } = decoded.model.graph;
   const inside = values.filter((value) => !outputs.includes(value));
   const { path } = await instrument(decoded, inside, workspace);

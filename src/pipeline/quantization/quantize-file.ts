@@ -234,9 +234,9 @@ class Quantizer {
       return false;
     }
     const samples = Math.min(bench.samples, SOUND_SAMPLES);
-    const noise = await journal.recall('noise of the prepared model', () => {
+    const noise = await journal.recall('noise of the prepared model', async () => {
       bench.decoded.model.journal.seek(preparation.mark);
-      return OutputReference.in(bench, files.slimmed).noise({ samples });
+      return (await OutputReference.of(bench, await openModel(files.slimmed))).noise({ samples });
     });
     if (noise <= SOUND_NOISE) return true;
     warnings.push(`nothing was quantized: the model prepared for integers computes something else (noise ${noise})`);

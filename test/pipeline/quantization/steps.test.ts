@@ -97,6 +97,29 @@ describe('the choice of ranges', () => {
   });
 });
 
+describe('the error of the outputs', () => {
+  const net = (last: string, weight: number): string => `<ir_version: 8, opset_import: ["" : 17]>
+    g (float[1,3,24,24] x) => (float[1,1,24,24] y) <float[1,3,1,1] w = {${weight}, 2, 1}, float[1] b = {-30}> {
+    c = Conv (x, w, b)
+    ${last}
+  }`;
+  const errorOf = async (last: string, weight: number): Promise<number> => {
+    const bench = await netBench();
+    const other = { ...bench, decoded: { ...bench.decoded, model: parseModel(net(last, weight)) } };
+    const float = { ...bench.decoded, model: parseModel(net(last, 1)) };
+    return (await OutputReference.of(other, float)).noise({ samples: 2 });
+  };
+
+  it('is that of the scores in front of a last Sigmoid', async () => {
+    const scores = await errorOf('y = Identity (c)', 1.1);
+    expect(scores).toBeGreaterThan(0);
+    expect(await errorOf('y = Sigmoid (c)', 1.1)).toBeCloseTo(scores, 12);
+    expect(await errorOf('d = Sigmoid (c)\ny = Identity (d)', 1.1)).toBeCloseTo(scores, 12);
+    expect(await errorOf('y = Exp (c)', 1.1)).toBeGreaterThan(5 * scores);
+    expect(await errorOf('y = Sigmoid (c)', 1)).toBe(0);
+  });
+});
+
 describe('refined ranges', () => {
   it('never leave the outputs further away on the samples, and keep the model as prepared', async () => {
     const plain = await errorWith({ calibrators: ['min-max'] });
