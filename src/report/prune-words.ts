@@ -23,6 +23,7 @@ const KEEP_WORDS: Readonly<Record<KeepReason, string>> = {
   'computed-size': 'a size is computed that would not follow',
   'not-constant': 'weights are not in the model as numbers',
   'no-level': 'no smaller width suits the kernels',
+  met: 'the budget is met without',
   'no-gain': 'a smaller width costs more than it saves',
 };
 
@@ -60,7 +61,9 @@ export function keptText({ kept, groups }: PruneReport): { readonly text: string
     ? 'the pruned model was measured slower'
     : codes.has('loss')
       ? 'nothing that was tried held --max-drop'
-      : 'no channel could leave';
+      : codes.has('met')
+        ? 'the budget is met without'
+        : 'no channel could leave';
   return { text: `Nothing was pruned: ${why}. What is written is the same model, slimmed.`, tone: 'warn' };
 }
 

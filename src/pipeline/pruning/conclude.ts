@@ -10,15 +10,15 @@ import { examinePair, type Measurement, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf, type ModelFigures } from '../model-facts.js';
 import type { Score } from '../quantization/score-candidate.js';
 import { isTooSlow, timeCandidate } from '../quantization/speed.js';
-import { presetPasses } from '../recipe.js';
-import { slim, type Side } from '../slim.js';
+import type { Side } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
+import type { Candidate } from './candidate.js';
 import { groupRows } from './group-rows.js';
 import { dropBest } from './keep-best.js';
 import type { PrunedModel } from './make-pruned.js';
 import type { KeepReason, PruneOutcome } from './outcome.js';
 import { timedRun, type PruneRun } from './prune-run.js';
-import type { Candidate, Chosen } from './schedule.js';
+import type { Chosen } from './schedule.js';
 import { budgetOf, latencyLimit, type BudgetKey } from './settings.js';
 
 /** What will be published. */
@@ -31,6 +31,7 @@ interface Kept {
   readonly made: readonly PrunedModel[];
   /** Why groups that could lose units did not. */
   readonly otherwise: KeepReason;
+  readonly reasons: Candidate['reasons'];
 }
 
 /** Writes what was chosen, and sums the run up. */
@@ -45,7 +46,7 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     before: layerTimes(original.decoded.model, profiles.before),
     after: layerTimes(kept.decoded.model, profiles.after),
   };
-  const groups = groupRows(chosen.groups, kept.made, { otherwise: kept.otherwise, times });
+  const groups = groupRows(chosen.groups, kept.made, { ...kept, times });
   const open = groups.filter((_, at) => chosen.groups[at]?.reason === undefined);
   const before = await sideOfOriginal(run, times?.before);
   const after: Side = {
@@ -105,62 +106,39 @@ function worstRemoval(made: readonly PrunedModel[]): number | undefined {
 }
 
 /** The first candidate that may stand, else the slimmed model. */
-async function keepCandidate(run: PruneRun, { candidates, onLoss, steps }: Chosen): Promise<Kept> {
-  let otherwise: KeepReason = steps.length > 0 ? 'loss' : 'worth';
+async function keepCandidate(run: PruneRun, { candidates, onLoss, otherwise }: Chosen): Promise<Kept> {
+  let why = otherwise;
   for (const candidate of candidates) {
     const found = await examineCandidate(run, candidate, onLoss);
     if ('decoded' in found) return found;
-    otherwise = found.why;
+    why = found.why;
   }
-  return keepSlimmed(run, otherwise);
+  return keepSlimmed(run, why);
 }
 
 /** Why a candidate may not stand: it is slower than the original (or than that with all its channels), or loses too much. */
-type Verdict = Kept | { readonly why: 'slower' | 'loss' };
+type Verdict = Kept | { readonly why: KeepReason };
 
 async function examineCandidate(run: PruneRun, candidate: Candidate, onLoss: Chosen['onLoss']): Promise<Verdict> {
   const { request, journal, scorers, timed } = run;
-  let done: Promise<Tidied> | undefined;
-  const tidied = (): Promise<Tidied> => (done ??= tidy(run, candidate));
-  const path = async (): Promise<string> => pathOf((await tidied()).written);
+  const path = async (): Promise<string> => (await candidate.file()).path;
   const speed = timed ? await timeCandidate(timedRun(run), path, candidate.name) : undefined;
   if (speed && isTooSlow(speed) && !isExempt(run)) return { why: 'slower' };
   const score = await journal.recall(`score of ${candidate.name}`, async () => scorers.report.score(await path()));
   const { maxDrop } = request.settings;
   const isLossy = maxDrop !== undefined && gateVerdict(score.loss, maxDrop) === 'missed';
   if (isLossy && onLoss === 'next') return { why: 'loss' };
-  return { ...(await tidied()), score, timing: speed?.original, otherwise: 'worth' };
+  const { made } = await candidate.file();
+  if (made.every(({ removed }) => removed.size === 0)) return { why: 'worth' };
+  const decoded = await openModel(await path(), { keepOverridable: request.keepOverridable });
+  const written = await writeResult(run, decoded);
+  return { decoded, written, score, timing: speed?.original, made, otherwise: 'worth', reasons: candidate.reasons };
 }
 
 /** Time may grow for a figure that the user asked for in so many words. */
 function isExempt({ request }: PruneRun): boolean {
   const budget = budgetOf(request.settings);
   return budget === 'macs' || budget === 'params';
-}
-
-type Tidied = Pick<Kept, 'decoded' | 'written' | 'made'>;
-
-/** The candidate under the name of the result, after the exact passes. */
-async function tidy(run: PruneRun, candidate: Candidate): Promise<Tidied> {
-  const { request, shapes } = run;
-  const made = await candidate.make();
-  request.onStage?.('tidying up');
-  const { seed, threads, keepOverridable, externalData, signal } = request;
-  const tidied = await slim({
-    input: { path: made.at(-1)?.path ?? '' },
-    output: undefined,
-    recipe: { freeze: {}, opset: undefined, passes: presetPasses('exact') },
-    verify: 'end',
-    measure: 'off',
-    compression: 'skip',
-    ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
-  });
-  try {
-    const decoded = await openModel(tidied.path, { keepOverridable });
-    return { decoded, written: await writeResult(run, decoded), made };
-  } finally {
-    await tidied.dispose();
-  }
 }
 
 function writeResult({ request, workspace }: PruneRun, { document, model }: DecodedModel): Promise<WrittenModel> {
@@ -188,6 +166,7 @@ async function keepSlimmed(run: PruneRun, otherwise: KeepReason): Promise<Kept> 
     timing: isSlimmed ? speed?.original : undefined,
     made: [],
     otherwise,
+    reasons: new Map(),
   };
 }
 
@@ -252,7 +231,7 @@ const BUDGETS: Readonly<Record<BudgetKey, (run: PruneRun, reached: Reached) => '
 const ratioOf = ({ latency }: TimedPair): number => latency[latency.decidedBy].value;
 
 function within(limit: string | undefined, part: number): 'met' | 'missed' {
-  return limit === undefined || part <= parseFloat(limit) + BUDGET_SLACK ? 'met' : 'missed';
+  return limit === undefined || part <= Number.parseFloat(limit) + BUDGET_SLACK ? 'met' : 'missed';
 }
 
 function budgetVerdict(run: PruneRun, reached: Reached): PruneOutcome['budget'] {

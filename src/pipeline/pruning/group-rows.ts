@@ -1,11 +1,19 @@
 // What became of every channel group of a run, whatever the steps were.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
+import type { ScoreRefusal, UnitScores } from '../../passes/prune/scores/score.js';
 import type { LayerTimes } from '../layer-times.js';
 import type { PrunedModel } from './make-pruned.js';
 import type { KeepReason, PrunedGroup } from './outcome.js';
-import type { GroupScores } from './score-groups.js';
 
-/** A group as it was found in the slimmed model. */
+/** What was found of a group. */
+export interface GroupFinding {
+  readonly group: ChannelGroup;
+  readonly scores: UnitScores | undefined;
+  /** Why the score has no answer. */
+  readonly refusal: ScoreRefusal | undefined;
+}
+
+/** A group as it was found in the slimmed model; plain data. */
 export interface GroupStart {
   readonly name: string;
   readonly makers: readonly string[];
@@ -18,7 +26,7 @@ export interface GroupStart {
 }
 
 /** All groups of a model; `scored` are those that were looked at. */
-export function groupStarts(groups: readonly ChannelGroup[], scored: readonly GroupScores[]): GroupStart[] {
+export function groupStarts(groups: readonly ChannelGroup[], scored: readonly GroupFinding[]): GroupStart[] {
   const found = new Map(scored.map((one) => [one.group, one]));
   return groups.map((group) => {
     const { scores, refusal } = found.get(group) ?? {};
@@ -41,23 +49,32 @@ function spreadOf(values: Float64Array): PrunedGroup['scores'] {
   return sorted.length === 0 ? undefined : { min: at(0), median: at(0.5), max: at(1) };
 }
 
+/** What is known of groups that lost nothing, and of their times. */
+export interface GroupFates {
+  /** By name of the group. */
+  readonly reasons: ReadonlyMap<string, KeepReason>;
+  /** Where nothing is known. */
+  readonly otherwise: KeepReason;
+  readonly times: GroupTimes | undefined;
+}
+
 export interface GroupTimes {
   readonly before: LayerTimes;
   readonly after: LayerTimes;
 }
 
-/** What became of the groups through `made`, one step after the other; `otherwise`: why a group that could lose units did not. */
+/** What became of the groups through `made`, one step after the other. */
 export function groupRows(
   starts: readonly GroupStart[],
   made: readonly PrunedModel[],
-  { otherwise, times }: { readonly otherwise: KeepReason; readonly times: GroupTimes | undefined },
+  { otherwise, reasons, times }: GroupFates,
 ): PrunedGroup[] {
   const timed = times && { before: timesByLabel(times.before), after: timesByLabel(times.after) };
   return starts.map(({ name, makers, readers, width, reason, at, scores }) => {
     const lost = made.reduce((sum, { removed }) => sum + (removed.get(name) ?? 0), 0);
     const refused = made.map(({ refused: found }) => found.get(name)).findLast((one) => one !== undefined);
     const isDefect = made.some(({ defects }) => defects.has(name));
-    const kept = reason ?? refused?.code ?? (isDefect ? 'defect' : otherwise);
+    const kept = reason ?? refused?.code ?? (isDefect ? 'defect' : (reasons.get(name) ?? otherwise));
     const layers = [...new Set([...makers, ...readers])];
     return {
       name,

@@ -44,7 +44,7 @@ export interface PruneRequest {
 
 /**
  * Why a group kept all its units. `worth`: others were worth less. `no-level`: no smaller width suits the kernels. `no-gain`: a
- * smaller width costs more than it saves. `defect`: the model without them computed something
+ * smaller width costs more than it saves. `met`: the budget was met without. `defect`: the model without them computed something
  * else than the original with them at zero, and they were given back. `slower`: the pruned model was measured slower.
  * `loss`: nothing could leave within the loss that is allowed.
  */
@@ -56,6 +56,7 @@ export type KeepReason =
   | 'worth'
   | 'no-level'
   | 'no-gain'
+  | 'met'
   | 'defect'
   | 'slower'
   | 'loss';

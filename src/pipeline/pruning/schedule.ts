@@ -1,22 +1,13 @@
-// In which steps units leave: all at once, or a share of what remains in each cycle.
-import { findChannelGroups } from '../../analysis/channels.js';
-import { openModel } from '../../onnx/open.js';
-import { SCORES } from '../../passes/prune/scores/registry.js';
-import { benchFacts } from '../quantization/bench.js';
-import { groupStarts, type GroupStart } from './group-rows.js';
-import { ALL_CHANNELS } from './kept-channels.js';
-import { makePruned, type PrunedModel } from './make-pruned.js';
-import type { PruneStep } from './outcome.js';
-import { benchOf, type PruneRun } from './prune-run.js';
-import { scopeOf, scoreGroups, selectShare } from './score-groups.js';
-
-/** A pruned model that may be the result. */
-export interface Candidate {
-  /** In words, as the journal and the report call it. */
-  readonly name: string;
-  /** Makes it: its steps, the last of which is the model. The same bytes every time. */
-  make(): Promise<readonly PrunedModel[]>;
-}
+// In which steps units leave, and which of the models that come out may be the result.
+import { gateVerdict } from '../evaluation/evaluate-model.js';
+import { timeCandidate } from '../quantization/speed.js';
+import { judgeCandidate, type Candidate } from './candidate.js';
+import type { GroupStart } from './group-rows.js';
+import { keepBest } from './keep-best.js';
+import type { KeepReason, PruneStep } from './outcome.js';
+import { Planner } from './planner.js';
+import { timedRun, type PruneRun } from './prune-run.js';
+import { budgetOf, latencyLimit, partOf, type LatencyBudget } from './settings.js';
 
 /** What a schedule found. */
 export interface Chosen {
@@ -27,28 +18,89 @@ export interface Chosen {
   readonly steps: readonly PruneStep[];
   /** Whether a candidate that loses more than is allowed makes way for the next. */
   readonly onLoss: 'stay' | 'next';
+  /** Why nothing leaves where there is no candidate. */
+  readonly otherwise: KeepReason;
 }
 
-/** All units that leave leave at once. */
+/** All units that leave leave at once. @throws GateError when a budget cannot be reached */
 export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
-  const { request, slimmed, score } = run;
-  const { settings, seed, keepOverridable } = request;
-  const decoded = await openModel(slimmed.path, { keepOverridable });
-  const bench = benchOf(run, decoded);
-  const groups = findChannelGroups(decoded.model, benchFacts(bench));
-  const open = groups.filter(({ frozen, width }) => frozen === undefined && width > 1);
-  const scored = await scoreGroups(bench, open, { name: score, seed });
-  const scope = scopeOf(settings, SCORES[score]);
-  const removals = selectShare(scored, scope, settings.ratio ?? 0);
-  const start = decoded.model.journal.mark();
-  const make = async (): Promise<readonly PrunedModel[]> => {
-    decoded.model.journal.seek(start);
-    return [await makePruned(run, bench, removals, ALL_CHANNELS)];
-  };
-  return {
-    groups: groupStarts(groups, scored),
-    candidates: removals.size === 0 ? [] : [{ name: `ratio ${settings.ratio}`, make }],
-    steps: [],
-    onLoss: 'stay',
-  };
+  const { settings } = run.request;
+  const planner = await Planner.open(run);
+  const budget = budgetOf(settings);
+  if (budget === undefined && settings.maxDrop !== undefined) return searchDrop(run, planner, settings.maxDrop);
+  if (settings.latency !== undefined) return searchLatency(run, planner, settings.latency);
+  const candidate = await planner.candidate(
+    settings.ratio !== undefined
+      ? { kind: 'ratio', value: settings.ratio, scope: planner.scope }
+      : settings.macs !== undefined
+        ? { kind: 'macs', factor: partOf(settings.macs) }
+        : { kind: 'params', factor: settings.params === undefined ? 1 : partOf(settings.params) },
+    `${budget} ${budget ? settings[budget] : ''}`,
+  );
+  return { groups: await planner.groups(), candidates: [candidate], steps: [], onLoss: 'stay', otherwise: 'worth' };
+}
+
+/** Models that are looked at, from nearly all units to the fewest. */
+const SEARCH_POINTS = 24;
+/** Steps back, from the model that was found on the samples for selection, where the reported samples say it loses too much. */
+const STEPS_BACK = [0, 1, 2, 4];
+
+/**
+ * As much leaves as loses no more than `maxDrop` on the samples for selection, on the line of the least loss for each time
+ * (untimed: for each number of multiplications). The loss is taken to grow along it.
+ */
+async function searchDrop(run: PruneRun, planner: Planner, maxDrop: number): Promise<Chosen> {
+  const frontier = await planner.frontier(run.timed ? 'latency' : 'macs', SEARCH_POINTS);
+  const groups = await planner.groups();
+  const steps: PruneStep[] = [];
+  let [low, high] = [-1, frontier.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    const candidate = frontier[middle];
+    if (!candidate) break;
+    const step = await judgeCandidate(run, candidate, groups);
+    steps.push(step);
+    if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
+    else {
+      low = middle;
+      await keepBest(run, candidate);
+    }
+  }
+  const candidates = STEPS_BACK.flatMap((back) => (low >= back ? (frontier[low - back] ?? []) : []));
+  return { groups, candidates, steps, onLoss: 'next', otherwise: 'loss' };
+}
+
+const MOST_TRIES = 5;
+/** The next try aims lower than the last one missed by. */
+const EAGERNESS = 0.98;
+/** The least that one try aims at, of the one before. */
+const BOLDEST = 0.6;
+
+/** Widths for a time, corrected by how long the models that come out really take. */
+async function searchLatency(run: PruneRun, planner: Planner, latency: LatencyBudget): Promise<Chosen> {
+  const { slimmed } = run;
+  const full = await timeCandidate(timedRun(run), () => Promise.resolve(slimmed.path), 'the slimmed model');
+  const before = full.original.latency;
+  const limit = latencyLimit(latency);
+  const asked = 'times' in limit ? limit.times : limit.ms / before.before.wall.p50;
+  const start = before[before.decidedBy].value;
+  const candidates: Candidate[] = [];
+  const steps: PruneStep[] = [];
+  let factor = asked / start;
+  // What is as fast as asked without that stays whole.
+  for (let tries = 1; factor < 1 && tries <= MOST_TRIES; tries++) {
+    const name = `${latency}, try ${tries}`;
+    const found = await planner.candidate({ kind: 'latency', factor }, name).catch((error: unknown) => {
+      if (candidates.length > 0) return undefined;
+      throw error;
+    });
+    if (!found) break;
+    const speed = await timeCandidate(timedRun(run), async () => (await found.file()).path, name);
+    const ratio = speed.original.latency[speed.original.latency.decidedBy].value;
+    candidates.unshift(found);
+    steps.push({ ...(await judgeCandidate(run, found, await planner.groups())), latencyRatio: ratio });
+    if (ratio <= asked) break;
+    factor *= Math.max(BOLDEST, Math.min(EAGERNESS, (asked / ratio) * EAGERNESS));
+  }
+  return { groups: await planner.groups(), candidates, steps, onLoss: 'stay', otherwise: 'met' };
 }

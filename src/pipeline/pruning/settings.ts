@@ -111,9 +111,9 @@ const PART = /^(0?\.\d+|0)x$/;
 const TIME = /^(\d+(\.\d+)?|\.\d+)ms$/;
 
 const isPart = (value: unknown): value is Part =>
-  typeof value === 'string' && PART.test(value) && parseFloat(value) > 0;
+  typeof value === 'string' && PART.test(value) && Number.parseFloat(value) > 0;
 const isTime = (value: unknown): value is LatencyBudget =>
-  typeof value === 'string' && TIME.test(value) && parseFloat(value) > 0;
+  typeof value === 'string' && TIME.test(value) && Number.parseFloat(value) > 0;
 
 const partField = (description: string): Field => ({
   expected: 'what may be left of it, as 0.7x: below 1, above 0',
