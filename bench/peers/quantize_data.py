@@ -10,6 +10,7 @@ The specification is a JSON object:
     layout: nchw or nhwc
     divide, mean, deviation: x / divide, then minus mean, over deviation; per channel in the order of the tensor
     splits: how many; calibration: images to calibrate with in each
+    labels: false leaves them out of what calibrates; classes: only images of these
 
 Writes into FOLDER: images.npy (float32, ready for the model) and labels.npy (int64) of what is scored, splits.json, and
 per split calibration-N.npz with the arrays INPUT and labels. ImageNet: a split calibrates on some of the images and
@@ -64,10 +65,18 @@ def prepare(pixels, specification):
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
+def wanted(specification, labels):
+    """Positions of the images that take part."""
+    classes = specification.get("classes")
+    return [
+        row for row, label in enumerate(labels) if classes is None or label in classes
+    ]
+
+
 def draw(specification, split, population):
     """Sorted positions; text seeds and `sample` give the same numbers on every version of Python 3."""
     generator = random.Random(f"{specification['source']} split {split}")
-    return sorted(generator.sample(range(population), specification["calibration"]))
+    return sorted(generator.sample(population, specification["calibration"]))
 
 
 def write_images(folder, count, images):
@@ -85,7 +94,8 @@ def write_images(folder, count, images):
 
 def write_split(folder, split, specification, images, labels):
     path = os.path.join(folder, f"calibration-{split}.npz")
-    np.savez(path, **{specification["input"]: images, "labels": labels})
+    known = {"labels": labels} if specification.get("labels", True) else {}
+    np.savez(path, **{specification["input"]: images}, **known)
 
 
 def imagenet(folder, specification):
@@ -101,14 +111,15 @@ def imagenet(folder, specification):
     )
     np.save(os.path.join(folder, "labels.npy"), labels)
     images = np.load(os.path.join(folder, "images.npy"), mmap_mode="r")
+    population = wanted(specification, labels)
     splits = []
     for split in range(specification["splits"]):
-        calibration = draw(specification, split, len(files))
+        calibration = draw(specification, split, population)
         write_split(
             folder, split, specification, images[calibration], labels[calibration]
         )
         chosen = set(calibration)
-        scored = [row for row in range(len(files)) if row not in chosen]
+        scored = [row for row in population if row not in chosen]
         splits.append(
             {"calibration": calibration, "from": "images.npy", "scored": scored}
         )
@@ -126,12 +137,13 @@ def cifar10(folder, specification):
     np.save(os.path.join(folder, "labels.npy"), labels)
     batches = [batch(f"data_batch_{number}.bin") for number in range(1, 6)]
     train_pixels, train_labels = (np.concatenate(parts) for parts in zip(*batches))
+    population = wanted(specification, train_labels)
+    scored = wanted(specification, labels)
     splits = []
     for split in range(specification["splits"]):
-        calibration = draw(specification, split, len(train_labels))
+        calibration = draw(specification, split, population)
         images = prepare(train_pixels[calibration], specification)
         write_split(folder, split, specification, images, train_labels[calibration])
-        scored = list(range(len(labels)))
         splits.append(
             {
                 "calibration": calibration,

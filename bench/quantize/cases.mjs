@@ -79,7 +79,7 @@ export function chosenCases(names) {
 /** Prepares the images and splits of a case unless that is done; returns its folder and splits. */
 export function prepareData({ name, data }, splits) {
   const folder = join(workFolder, 'data', name);
-  const wanted = JSON.stringify({ ...data, splits, calibration: CALIBRATION });
+  const wanted = JSON.stringify({ ...data, splits, calibration: data.calibration ?? CALIBRATION });
   const record = join(folder, 'splits.json');
   // More splits than asked for are the same splits and some more.
   const fits = ({ specification }) =>
