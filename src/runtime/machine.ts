@@ -61,6 +61,11 @@ export function instructionSetOf(flags: ReadonlySet<string>): InstructionSet | u
   return flags.has('avx2') ? 'x64-avx2' : undefined;
 }
 
+/** Channels that convolutions in float take at a time here; 16 where that cannot be told. */
+export function convolutionBlock(flags: ReadonlySet<string> = readFlags()): 16 | 8 {
+  return flags.has('avx2') && !flags.has('avx512f') ? 8 : 16;
+}
+
 function readFlags(): ReadonlySet<string> {
   try {
     const line = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';

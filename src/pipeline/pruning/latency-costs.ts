@@ -63,6 +63,8 @@ const BUDGET = 400;
 /** Work per microsecond of a core, where nothing can be timed: multiplications, and elements read or made. */
 const MACS_PER_US = 3e4;
 const ELEMENTS_PER_US = 2.5e3;
+/** What is fused into another layer costs nothing, but tables hold no zeros. */
+const LEAST_US = 1e-3;
 /** Times below are as rough as the clock. */
 const CLOCK_US = 2;
 
@@ -83,7 +85,7 @@ export async function latencyCost(
     threads: options.threads,
     ...(options.latencyTable === undefined ? {} : { file: options.latencyTable }),
     ...(options.folder === undefined ? {} : { folder: options.folder }),
-    measure: (signature) => Promise.resolve(times.get(signature) ?? 0),
+    measure: (signature) => Promise.resolve(Math.max(LEAST_US, times.get(signature) ?? 0)),
   });
   const rows: TimedLayer[] = [];
   let profiled = 0;

@@ -6,17 +6,25 @@ import type { Facts } from '../../analysis/facts.js';
 import { invariant } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
+import type { CostKind } from './costs.js';
 
 /** What the layers will run on. */
 export interface KernelTarget {
   readonly arithmetic: 'float' | 'int8';
-  /** Channels of a block of the convolutions in float: 16 with AVX-512, 8 with AVX2, 4 elsewhere. */
-  readonly block: 16 | 8 | 4;
+  /** Channels of a block of the convolutions in float: 16 with AVX-512, 8 with AVX2. Multiples of 16 suit both. */
+  readonly block: 16 | 8;
 }
 
 /** `kernels`: widths that the kernels of the target like. `multiples`: of any number, 1 for every width. */
 export type WidthRule =
   { readonly kind: 'kernels'; readonly target: KernelTarget } | { readonly kind: 'multiples'; readonly of: number };
+
+/** Widths that kernels like where time counts; else multiples of 4, which no kernel dislikes. */
+export function ruleFor(objective: CostKind | 'ratio', target: KernelTarget): WidthRule {
+  return objective === 'latency' || objective === 'ratio'
+    ? { kind: 'kernels', target }
+    : { kind: 'multiples', of: FINEST };
+}
 
 export interface LevelOptions {
   readonly rule: WidthRule;
@@ -29,7 +37,8 @@ export interface LevelOptions {
 const MOST = 24;
 /** Of as many widths a choice can be made. */
 const ENOUGH = 4;
-/** Integer kernels lose their way below. */
+/** Of integers: what depthwise layers take, and below what nothing is gained. */
+const DEPTHWISE_INT8 = 16;
 const LEAST_INT8 = 16;
 const FINEST = 4;
 
@@ -57,7 +66,7 @@ function levelsBelow(
   }
   const { arithmetic, block } = rule.target;
   const isDepthwise = [...group.makers, ...group.readers.map(({ node }) => node), ...passing(group)].some(isGrouped);
-  if (arithmetic === 'int8') return below(isDepthwise ? Math.max(16, block) : FINEST, LEAST_INT8);
+  if (arithmetic === 'int8') return below(isDepthwise ? DEPTHWISE_INT8 : FINEST, LEAST_INT8);
   // Depthwise layers take multiples of 4, and narrow ones do with what there is.
   const enough = isDepthwise ? ENOUGH : 1;
   for (let multiple: number = block; multiple > FINEST; multiple /= 2) {
