@@ -32,9 +32,10 @@ export interface HeldOutRefit {
   readonly errorAfter: number;
 }
 
-/** Tried from the middle, in the direction in which the error falls. */
-const LAMBDAS = [1e-9, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10] as const;
-const FIRST_TRIED = 5;
+/** Tried first, then what lies between the best of them and its neighbours. Without end, only the bias would change. */
+const COARSE = [1e-5, 1e-3, 1e-1, 10, 1000] as const;
+const WEAKEST = 1e-9;
+const STEP = 10;
 
 /**
  * Weights and bias that bring the layer nearest to its targets. `lambda`: the ridge, if it is not to be looked for.
@@ -55,7 +56,7 @@ export function refitHeldOut(
     const error = found ? heldError(layer, found, held) : Infinity;
     return Number.isFinite(error) ? error : Infinity;
   };
-  const best = lambda === undefined ? leastError(LAMBDAS, errorAt) : { lambda, error: errorAt(lambda) };
+  const best = lambda === undefined ? leastError(errorAt) : { lambda, error: errorAt(lambda) };
   const isBetter = best.error < before && before * scale > EXACT;
   const all = isBetter ? PATCH_MOMENTS.merge(fit, held) : undefined;
   return {
@@ -69,23 +70,20 @@ export function refitHeldOut(
 /** Errors of this size are those of float32. */
 const EXACT = 1e-11;
 
-/** The error has one valley: from the middle on, towards the lower side. */
-function leastError(
-  lambdas: readonly number[],
-  errorAt: (lambda: number) => number,
-): { readonly lambda: number; readonly error: number } {
-  const known = new Map<number, number>();
-  const at = (index: number): number => {
-    const lambda = lambdas[index];
-    if (lambda === undefined) return Infinity;
-    const error = known.get(lambda) ?? errorAt(lambda);
-    known.set(lambda, error);
-    return error;
+function leastError(errorAt: (lambda: number) => number): { readonly lambda: number; readonly error: number } {
+  let best = { lambda: COARSE[0] as number, error: Infinity };
+  const improves = (lambda: number): boolean => {
+    const error = errorAt(lambda);
+    const isBetter = error < best.error;
+    if (isBetter) best = { lambda, error };
+    return isBetter;
   };
-  let index = FIRST_TRIED;
-  const step = at(index + 1) < at(index) ? 1 : -1;
-  while (at(index + step) < at(index)) index += step;
-  return { lambda: lambdas[index] ?? 0, error: at(index) };
+  for (const lambda of COARSE) improves(lambda);
+  const { lambda: centre } = best;
+  if (centre === COARSE[0]) while (best.lambda > WEAKEST && improves(best.lambda / STEP));
+  if (best.lambda === centre) improves(centre * STEP);
+  if (best.lambda === centre && centre !== COARSE[0]) improves(centre / STEP);
+  return best;
 }
 
 function heldError(layer: LinearLayer, { weights, bias }: StoredLayer, { parts }: PatchMoments): number {

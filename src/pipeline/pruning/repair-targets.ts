@@ -99,11 +99,12 @@ function targetRows(
   invariant(tensor, `the original did not give ${target.name}`);
   const { data, dims } = streamedTensor(tensor);
   const { samples, positions, batch, channel, position } = outputLayout(layer, dims);
-  const rows: number[] = [];
+  const rows = new Float32Array(samples * Math.min(positions, sampling.positions) * kept.length);
+  let row = 0;
   for (let one = 0; one < samples; one++)
     for (const at of sampledPositions(positions, sample, sampling))
-      for (const index of kept) rows.push(data[one * batch + index * channel + at * position] ?? 0);
-  return Float32Array.from(rows);
+      for (const index of kept) rows[row++] = data[one * batch + index * channel + at * position] ?? 0;
+  return rows;
 }
 
 /** As float32, whatever the type. */

@@ -95,11 +95,11 @@ interface RepairRun {
   readonly stream: StudentStream;
 }
 
-const FEWEST_ROWS = 1024;
-const ROWS_PER_COLUMN = 6;
+const FEWEST_ROWS = 4096;
+const ROWS_PER_COLUMN = 12;
 const FEWEST_ROWS_PER_COLUMN = 2;
 /** Rows times columns squared: some 15 s of sums. Wide patches get fewer rows for it. */
-const SUMS_BUDGET = 4e10;
+const SUMS_BUDGET = 1e10;
 
 function samplingOf({ layer }: RepairLayer, samples: number, { positions, seed = 0 }: RepairOptions): Sampling {
   const columns = layerSizes(layer).patch + 1;
