@@ -20,10 +20,13 @@ export interface ObserveOptions extends CallOptions {
   readonly onProgress?: (batches: number) => void;
 }
 
+/** Batches asked for ahead of the one that the child works on: a garbage collection of ours takes as long as two. */
+const AHEAD = 2;
+
 /**
  * Runs the models on all of `feeds` and returns the state of each accumulator, in the order of `specs`. The values that
  * specs read must be inputs or outputs of the models (pipeline/instrument.ts makes them so). Memory does not depend on
- * how many feeds there are: two batches are made ahead of the one that the child works on, and no more. `feeds` must
+ * how many feeds there are: few batches are made ahead of the one that the child works on. `feeds` must
  * not use `host` itself, which is taken until the end.
  * @throws what `RuntimeHost.run` throws and what `feeds` throws; InputError unsupported when a value is not there
  */
@@ -60,41 +63,43 @@ interface Pumping {
   readonly onProgress: ((batches: number) => void) | undefined;
 }
 
-/** While the child works on a batch, the next one is under way to it, and the one after that is made. */
+/** While the child works on a batch, others are under way to it, and the one after those is made. */
 async function pump(
   link: RuntimeLink,
   observer: string,
   iterator: AsyncIterator<TensorMap>,
   { model, onProgress }: Pumping,
 ): Promise<void> {
-  let next = await iterator.next();
+  const asked: Promise<void>[] = [];
+  let last: Promise<void> = Promise.resolve();
   let batches = 0;
-  let before: Promise<void> | undefined;
-  const done = async (): Promise<void> => {
-    if (!before) return;
-    await before;
-    onProgress?.(++batches);
+  const settle = async (left: number): Promise<void> => {
+    while (asked.length > left) {
+      await asked.shift();
+      onProgress?.(++batches);
+    }
   };
+  let next = await iterator.next();
   while (!next.done) {
-    const work = inOrder(before, link.ask('observe', { observer, feeds: toWire(next.value) }, model));
+    last = inOrder(last, link.ask('observe', { observer, feeds: toWire(next.value) }, model));
+    asked.push(last);
     const following = handled(iterator.next());
-    await done();
-    before = work;
+    await settle(AHEAD);
     try {
       next = await following;
     } catch (error) {
       // The error of an earlier batch goes first.
-      await work;
+      await last;
       throw error;
     }
   }
-  await done();
+  await settle(0);
 }
 
 /** Settles when both are done; the error of the first goes first. */
-function inOrder(first: Promise<void> | undefined, second: Promise<void>): Promise<void> {
+function inOrder(first: Promise<void>, second: Promise<void>): Promise<void> {
   handled(second);
-  return handled((first ?? Promise.resolve()).then(() => second));
+  return handled(first.then(() => second));
 }
 
 /** Whoever waits for it is told of its failure; before that nobody need wait. */

@@ -31,6 +31,11 @@ export interface RangesRequest extends CallOptions {
 
 /** Bytes of the values of a group, for one sample. */
 const GROUP_BYTES = 96 * 2 ** 20;
+/**
+ * Up to so many bytes of values the runtime keeps its memory from run to run: to get it anew takes longer than to compute
+ * most values. Of large ones it would keep several times their size.
+ */
+const ARENA_BYTES = 32 * 2 ** 20;
 
 /**
  * The range of every value, over all samples. Memory does not depend on the number of samples, and on the size of the model
@@ -90,7 +95,6 @@ type RangesFound = ReadonlyMap<Value, RangeState | undefined>;
 interface Prepared {
   readonly path: string;
   readonly specs: ReadonlyMap<Value, AccumulatorSpec>;
-  /** Fresh memory for every large value takes longer to get than most of them to compute. */
   readonly arena: 'on' | 'off';
 }
 
@@ -102,11 +106,16 @@ async function prepareSampled(
 ): Promise<Prepared> {
   const { graph, journal } = observed.model;
   const mark = journal.mark();
+  const bytes = group.reduce((sum, value) => sum + bytesOf(value, facts), 0);
   try {
     const { outputs, specs } = addSamples(graph, group, facts);
     const others = group.filter((value) => !specs.has(value));
     const { path } = await instrument(observed, [...outputs, ...others], workspace);
-    return { path, specs: new Map(group.map((value) => [value, specs.get(value) ?? rangeSpec(value)])), arena: 'on' };
+    return {
+      path,
+      specs: new Map(group.map((value) => [value, specs.get(value) ?? rangeSpec(value)])),
+      arena: bytes > ARENA_BYTES ? 'off' : 'on',
+    };
   } finally {
     journal.seek(mark);
   }
@@ -135,12 +144,11 @@ async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
 }
 
 /** `values` in groups of which one sample's values take bounded memory, in their order. */
-export function inGroups(values: readonly Value[], { scope }: ModelFacts): Value[][] {
+export function inGroups(values: readonly Value[], facts: ModelFacts): Value[][] {
   const groups: Value[][] = [];
   let bytes = Infinity;
   for (const value of values) {
-    // Looked at as float32, whatever the type.
-    const size = tensorBytes('float32', scope.dims(value)) ?? 0;
+    const size = bytesOf(value, facts);
     if (bytes + size > GROUP_BYTES) {
       groups.push([]);
       bytes = 0;
@@ -150,3 +158,6 @@ export function inGroups(values: readonly Value[], { scope }: ModelFacts): Value
   }
   return groups;
 }
+
+/** Looked at as float32, whatever the type. */
+const bytesOf = (value: Value, { scope }: ModelFacts): number => tensorBytes('float32', scope.dims(value)) ?? 0;
