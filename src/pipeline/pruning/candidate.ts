@@ -78,7 +78,7 @@ export async function judgeCandidate(
 }
 
 /** Units that are left of those that could leave. */
-export function unitsLeft(groups: readonly GroupStart[], made: readonly PrunedModel[]): number {
+export function unitsLeft(groups: readonly GroupStart[], made: readonly Pick<PrunedModel, 'removed'>[]): number {
   const open = groups.filter(({ reason }) => reason === undefined).reduce((sum, { width }) => sum + width, 0);
   return made.reduce((left, { removed }) => [...removed.values()].reduce((sum, units) => sum - units, left), open);
 }

@@ -13,6 +13,7 @@ import { isTooSlow, timeCandidate } from '../quantization/speed.js';
 import type { Side } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
 import type { Candidate } from './candidate.js';
+import { dropCycleFiles } from './cycle-files.js';
 import { groupRows } from './group-rows.js';
 import { dropBest } from './keep-best.js';
 import type { PrunedModel } from './make-pruned.js';
@@ -82,6 +83,7 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     publish: async (to) => {
       await publish(run, kept.written, to);
       await dropBest(run, to);
+      await dropCycleFiles(request.journal, chosen.steps.length);
     },
     dispose: () => workspace.dispose(),
   };

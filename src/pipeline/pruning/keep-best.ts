@@ -5,14 +5,12 @@ import { openModel } from '../../onnx/open.js';
 import { writeModel } from '../../onnx/write.js';
 import { bestPath } from '../best-path.js';
 import { realPath } from '../input-guard.js';
-import type { Candidate } from './candidate.js';
 import type { PruneRun } from './prune-run.js';
 
-/** Puts the candidate there; nothing where nothing will be published. */
-export async function keepBest({ request }: PruneRun, candidate: Pick<Candidate, 'file'>): Promise<void> {
+/** Puts the model in `path` there; nothing where nothing will be published. */
+export async function keepBest({ request }: PruneRun, path: string): Promise<void> {
   const { output, externalData, keepOverridable } = request;
   if (output === undefined) return;
-  const { path } = await candidate.file();
   const { document, model } = await openModel(path, { keepOverridable });
   await writeModel(document, model, bestPath(output), { externalData });
 }

@@ -13,13 +13,13 @@ import { countedCost, type CostKind, type WidthCost } from './costs.js';
 import { groupStarts, type GroupStart } from './group-rows.js';
 import { ALL_CHANNELS } from './kept-channels.js';
 import { latencyCost } from './latency-costs.js';
-import type { KernelTarget, LevelOptions } from './levels.js';
+import { ruleFor, type KernelTarget, type LevelOptions } from './levels.js';
 import { makePruned } from './make-pruned.js';
-import type { KeepReason } from './outcome.js';
+import type { KeepReason, PruneRequest } from './outcome.js';
 import { benchOf, type PruneRun } from './prune-run.js';
 import { scopeOf } from './score-groups.js';
 import { studyGroups } from './sensitivity.js';
-import type { PruneSettings } from './settings.js';
+import { budgetOf } from './settings.js';
 import type { GroupStudy, Objective, WidthChoice } from './width-choice.js';
 
 /** A choice of units, as plain data. */
@@ -29,17 +29,17 @@ interface PlannedUnits {
   readonly reasons: readonly (readonly [string, KeepReason])[];
 }
 
-/** Channels of a block of the convolutions in float. */
-const BLOCKS = { 'x64-vnni': 16, 'x64-avx2': 8, arm64: 4 } as const;
-/** Where the processor is not known. */
-const USUAL_BLOCK = 8;
-
 /** Widths that groups may keep. */
-export function levelOptions({ widths, target }: PruneSettings, arithmetic: KernelTarget['arithmetic']): LevelOptions {
+export function levelOptions({ recipe, settings }: PruneRequest): LevelOptions {
+  const { widths, target } = settings;
   if (widths !== 'auto') return { rule: { kind: 'multiples', of: widths === 'any' ? 1 : Number(widths) } };
   const processor = target === 'auto' ? instructionSet() : target;
-  const block = processor === undefined ? USUAL_BLOCK : BLOCKS[processor];
-  return { rule: { kind: 'kernels', target: { arithmetic, block } } };
+  const kernels: KernelTarget = {
+    arithmetic: recipe.quantize ? 'int8' : 'float',
+    // What suits wide vectors suits narrow ones.
+    block: processor === 'x64-avx2' ? 8 : 16,
+  };
+  return { rule: ruleFor(budgetOf(settings) ?? 'latency', kernels) };
 }
 
 export class Planner {
@@ -120,8 +120,8 @@ export class Planner {
   /** `ranked`: scores and the order in which units leave. `measured`: what that does to the outputs, too. */
   #study(depth: 'measured' | 'ranked'): Promise<GroupStudy> {
     const { request, score, samples } = this.#run;
-    const { settings, seed, recipe } = request;
-    const levels = levelOptions(settings, recipe.quantize ? 'int8' : 'float');
+    const { seed } = request;
+    const levels = levelOptions(request);
     const found =
       this.#studies.get(depth) ??
       studyGroups(this.#bench, this.#groups, {

@@ -22,6 +22,7 @@ import { concludePruning } from './conclude.js';
 import type { PruneOutcome, PruneRequest } from './outcome.js';
 import type { Original, PruneRun } from './prune-run.js';
 import { NO_RECOVERY, REFIT } from './recovery.js';
+import { pruneInCycles } from './dropnet.js';
 import { pruneAtOnce } from './schedule.js';
 import { scoreName } from './score-groups.js';
 import { pruningDocument, type PruneSettings } from './settings.js';
@@ -101,7 +102,8 @@ class Pruner {
       timed: request.measure === 'on' && isHere(request.settings.target),
       warnings: this.#warnings,
     };
-    return concludePruning(run, await pruneAtOnce(run));
+    const prune = request.settings.schedule === 'dropnet' ? pruneInCycles : pruneAtOnce;
+    return concludePruning(run, await prune(run));
   }
 
   /** Ends what the run has opened, the last first. */

@@ -41,7 +41,7 @@ export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
 }
 
 /** Models that are looked at, from nearly all units to the fewest. */
-const SEARCH_POINTS = 24;
+const SEARCH_POINTS = 64;
 /** Steps back, from the model that was found on the samples for selection, where the reported samples say it loses too much. */
 const STEPS_BACK = [0, 1, 2, 4];
 
@@ -63,7 +63,7 @@ async function searchDrop(run: PruneRun, planner: Planner, maxDrop: number): Pro
     if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
     else {
       low = middle;
-      await keepBest(run, candidate);
+      await keepBest(run, (await candidate.file()).path);
     }
   }
   const candidates = STEPS_BACK.flatMap((back) => (low >= back ? (frontier[low - back] ?? []) : []));

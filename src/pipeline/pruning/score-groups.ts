@@ -2,7 +2,7 @@
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { createRng } from '../../base/rng.js';
 import { SCORES, type ScoreName } from '../../passes/prune/scores/registry.js';
-import { rankUnits, selectLowest, type Scope } from '../../passes/prune/scores/scope.js';
+import type { Scope } from '../../passes/prune/scores/scope.js';
 import type { Score, ScoreRefusal, UnitScores } from '../../passes/prune/scores/score.js';
 import { isRefusal } from '../../passes/plan.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
@@ -53,14 +53,4 @@ export async function scoreGroups(
     );
   }
   return results;
-}
-
-/** The units that leave when `share` of all that are ranked leave. */
-export function selectShare(
-  scored: readonly GroupScores[],
-  scope: Scope,
-  share: number,
-): ReadonlyMap<ChannelGroup, readonly number[]> {
-  const ranked = scored.flatMap(({ group, scores }) => (scores ? [{ group, values: scores.values }] : []));
-  return selectLowest(rankUnits(ranked, scope), { share });
 }
