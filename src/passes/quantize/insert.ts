@@ -18,6 +18,7 @@ import {
   type ActivationParameters,
   type QuantizedWeights,
 } from './parameters.js';
+import { expandHardActivation } from './hard-activations.js';
 import type { PlannedNode, QuantizationPlan } from './plan.js';
 import type { QuantizationTarget } from './target.js';
 import { rowsOf, type WeightRows } from './weight-rows.js';
@@ -46,8 +47,15 @@ export interface InsertedBias {
   readonly scales: Float32Array;
 }
 
-/** Quantizes `model` by `plan`. Returns the biases of the products that have one. */
-export function insertQuantization(model: Model, plan: QuantizationPlan, options: InsertOptions): InsertedBias[] {
+export interface InsertedQuantization {
+  /** The planned nodes as they stand now. */
+  readonly nodes: readonly PlannedNode[];
+  /** The biases of the products that have one. */
+  readonly biases: readonly InsertedBias[];
+}
+
+/** Quantizes `model` by `plan`. */
+export function insertQuantization(model: Model, plan: QuantizationPlan, options: InsertOptions): InsertedQuantization {
   const inserter = new Inserter(model.graph, options);
   const integers = new Set(plan.nodes.filter(({ result }) => result === 'integers').flatMap(({ outputs }) => outputs));
   const planned = new Set(plan.nodes.map(({ node }) => node));
@@ -60,7 +68,8 @@ export function insertQuantization(model: Model, plan: QuantizationPlan, options
   }
   for (const { node, operator } of plan.nodes) if (operator.onIntegers) inserter.moveIntegers(node);
   for (const node of plan.floats.keys()) inserter.keepFloat(node);
-  return plan.nodes.flatMap((one) => inserter.quantizeOperands(one) ?? []);
+  const biases = plan.nodes.flatMap((one) => inserter.quantizeOperands(one) ?? []);
+  return { nodes: plan.nodes.map((one) => inserter.expand(one)), biases };
 }
 
 /** Layers whose constant weights the runtime quantizes by itself. */
@@ -140,6 +149,15 @@ class Inserter {
     graph.setInput(dequantize, 0, value);
     graph.setType(value, undefined);
     this.#integers.set(output, value);
+  }
+
+  /** Operators without a kernel of their own become others. */
+  expand(planned: PlannedNode): PlannedNode {
+    const [data] = planned.node.inputs;
+    const integers = data && this.#integers.get(data);
+    const dtype = this.#options.target.activations;
+    const expanded = integers && expandHardActivation(planned.node, { integers, dtype });
+    return expanded ? { ...planned, ...expanded } : planned;
   }
 
   /** Gives `node` the integers of what it reads, and the zero point where it fills in zeros. */

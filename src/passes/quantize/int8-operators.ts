@@ -6,6 +6,8 @@ import { invariant } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { uniformNumber } from '../constants.js';
+import type { Interval } from '../value-range.js';
+import { hardGate } from './hard-activations.js';
 
 /** Why a node stays in float: a code of the declines of the pass. */
 export type FloatCode =
@@ -28,6 +30,8 @@ interface Decision {
   refuse?(node: Node, facts: Facts): FloatCode | undefined;
   /** Why this node is taken to be slower on integers, if so: a rule that measurements may overrule. */
   slower?(node: Node): FloatCode | undefined;
+  /** What its results lie in, whatever it reads: they need no calibration. */
+  readonly within?: Interval;
 }
 
 export interface Int8Operator extends Decision {
@@ -39,7 +43,7 @@ export interface Int8Operator extends Decision {
 }
 
 /** An operator with an integer kernel. */
-function kernelOf(opType: string, { refuse, slower }: Decision = {}): readonly [string, Int8Operator] {
+function kernelOf(opType: string, { refuse, ...decision }: Decision = {}): readonly [string, Int8Operator] {
   const kernel = int8Kernel({ opType, domain: '' });
   invariant(kernel, `no integer kernel for ${opType}`);
   return [
@@ -48,7 +52,7 @@ function kernelOf(opType: string, { refuse, slower }: Decision = {}): readonly [
       role: kernel.form,
       quantized: kernel.quantized,
       refuse: (node, facts) => kernel.refuse?.(node)?.code ?? refuse?.(node, facts),
-      ...(slower ? { slower } : {}),
+      ...decision,
     },
   ];
 }
@@ -117,13 +121,28 @@ const pad: Int8Operator = {
   },
 };
 
+const UNIT: Interval = { low: 0, high: 1 };
+
+/** Becomes sums and products, which have kernels (hard-activations.ts). */
+const hard: Int8Operator = {
+  role: 'own',
+  quantized: 'first',
+  refuse: (node) => {
+    const { slope = 0, offset = 0 } = hardGate(node) ?? {};
+    return slope > 0 && offset > 0 ? undefined : 'attributes';
+  },
+};
+
 export const INT8_OPERATORS: ReadonlyMap<string, Int8Operator> = new Map([
   kernelOf('Conv', conv),
   kernelOf('Gemm', gemm),
   kernelOf('MatMul', matMul),
   kernelOf('Mul', mul),
   kernelOf('AveragePool', averagePool),
-  ...['Add', 'Concat', 'GlobalAveragePool', 'LeakyRelu', 'Sigmoid', 'MaxPool', 'Resize'].map((one) => kernelOf(one)),
+  kernelOf('Sigmoid', { within: UNIT }),
+  ['HardSigmoid', { ...hard, within: UNIT }],
+  ['HardSwish', hard],
+  ...['Add', 'Concat', 'GlobalAveragePool', 'LeakyRelu', 'MaxPool', 'Resize'].map((one) => kernelOf(one)),
   ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Slice', 'Split'].map((one) => kernelOf(one)),
   // Has no kernel: it moves integers, as what the runtime has for them.
   ['Pad', pad],

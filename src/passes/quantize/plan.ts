@@ -21,6 +21,8 @@ export interface PlannedNode {
   readonly result: 'integers' | 'float';
   /** The rule by which it is taken to be slower on integers than in float. */
   readonly slower: FloatCode | undefined;
+  /** Nodes in front of `node` that stand for a part of it; once it was carried out. */
+  readonly inner?: readonly Node[];
 }
 
 /** Values of one scale and zero point. */
@@ -84,7 +86,7 @@ function candidateOf(
   if (float.has(node.label)) return 'asked';
   const refusal = operator.refuse?.(node, facts);
   if (refusal) return refusal;
-  if (operator.role === 'own' && isLastActivation(node)) return 'last-activation';
+  if (operator.within && isLastActivation(node)) return 'last-activation';
   const activation = operator.role === 'same' ? undefined : absorbedActivation(output, facts);
   const last = activation?.output ?? output;
   const quantized = [...inputs.filter((value) => value.constant === undefined), last];
@@ -105,7 +107,7 @@ const isComputation = (node: Node, facts: Facts): boolean => facts.record(node)?
 
 /** Sigmoid or another activation that only the caller reads: as float it costs little and keeps its digits. */
 function isLastActivation(node: Node): boolean {
-  return node.opType === 'Sigmoid' && node.output !== undefined && node.output.slots.size === 0;
+  return node.output !== undefined && node.output.slots.size === 0;
 }
 
 /** Nobody that could compute on integers reads the value: it goes to the caller, perhaps in another shape. */
@@ -165,7 +167,6 @@ function feedsOnly(value: Value, graph: Graph, candidates: ReadonlyMap<Node, Pla
 }
 
 const ANYTHING: Interval = { low: -Infinity, high: Infinity };
-const UNIT: Interval = { low: 0, high: 1 };
 
 /** Values by scale: those of a `same` node together, and those that only a Concat reads with its result. */
 function groupValues(nodes: readonly PlannedNode[], facts: Facts): ValueGroup[] {
@@ -200,11 +201,12 @@ function groupValues(nodes: readonly PlannedNode[], facts: Facts): ValueGroup[] 
   return [...members.values()].map((values) => {
     const planned = values.map((value) => producers.get(value));
     const bounds = values.map(boundsOf);
-    const isSigmoid = planned.every((one) => one?.node.opType === 'Sigmoid' || one?.operator.role === 'same');
+    const within = planned.flatMap((one) => one?.operator.within ?? []);
+    const isKnown = planned.every((one) => one?.operator.within !== undefined || one?.operator.role === 'same');
     return {
       values,
       bounds: { low: Math.max(...bounds.map(({ low }) => low)), high: Math.min(...bounds.map(({ high }) => high)) },
-      fixed: isSigmoid && planned.some((one) => one?.node.opType === 'Sigmoid') ? UNIT : undefined,
+      fixed: isKnown ? within[0] : undefined,
     };
   });
 }

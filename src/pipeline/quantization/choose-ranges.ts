@@ -152,7 +152,8 @@ function judgingSamples(bench: QuantizationBench, tried: readonly Value[]): numb
 const WEIGHTED: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 /** What a trial passes through on the way to the next layer. */
 const PASSED: ReadonlySet<string> = new Set([
-  ...['Add', 'Mul', 'Concat', 'Relu', 'Clip', 'LeakyRelu', 'MaxPool', 'AveragePool', 'GlobalAveragePool'],
+  ...['Add', 'Mul', 'Concat', 'Relu', 'Clip', 'LeakyRelu', 'HardSigmoid', 'HardSwish'],
+  ...['MaxPool', 'AveragePool', 'GlobalAveragePool'],
   ...['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transpose', 'Slice', 'Pad', 'Resize', 'Identity'],
 ]);
 /** Nodes between the value and the layers it is judged by. */

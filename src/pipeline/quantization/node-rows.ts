@@ -39,11 +39,13 @@ export async function nodeRows(
   const { plan } = candidate.applied;
   const noise = await nodeNoise(run, plan.nodes);
   const rows = new Map<Node, QuantizedNode>();
+  // Some became other operators.
+  const opTypes = new Map(run.preparation.plan.nodes.map(({ node: { label, opType } }) => [label, opType]));
   plan.nodes.forEach(({ node }, at) => {
     const saturating = saturatingShare(node);
     rows.set(node, {
       node: node.label,
-      opType: node.opType,
+      opType: opTypes.get(node.label) ?? node.opType,
       form: 'int8',
       reason: undefined,
       fused: proof.nodes[at]?.fused,
@@ -94,7 +96,7 @@ export async function nodeNoise(
   const seen = new Map<Value, Node>();
   const pairs = planned.flatMap(({ node, outputs }): PairedValue[] => {
     const [last] = outputs;
-    const reference = run.names.get(node);
+    const reference = run.names.get(node.label);
     const value = last && asFloats(last);
     if (!value || reference === undefined) return [];
     seen.set(value, node);

@@ -1,6 +1,5 @@
 // What the steps of one run of the quantizer share once the model is prepared.
 import { createHash } from 'node:crypto';
-import type { Node } from '../../ir/node.js';
 import type { CalibrationCache } from '../calibration/cache.js';
 import type { QuantizationBench } from './bench.js';
 import type { Candidate } from './candidate.js';
@@ -35,8 +34,8 @@ export interface QuantizationRun {
     /** Where candidates are written that are only looked at. */
     readonly trial: string;
   };
-  /** Under which name the result of a planned node stands there. */
-  readonly names: ReadonlyMap<Node, string>;
+  /** Under which name the result of a planned node stands there, by label. */
+  readonly names: ReadonlyMap<string, string>;
   /** What the outputs of candidates are held against. */
   readonly reference: OutputReference;
   /** Labels that the user keeps in float. */

@@ -210,7 +210,7 @@ class Quantizer {
         values,
         trial: join(working, 'trial.onnx'),
       },
-      names: new Map(results.map(([node, last]) => [node, last.name])),
+      names: new Map(results.map(([node, last]) => [node.label, last.name])),
       reference: await OutputReference.of(bench),
       asked: new Set(request.float),
       timed: request.measure === 'on' && canTime(target),

@@ -109,6 +109,6 @@ export function applyQuantization(
   const plan = planQuantization(model, benchFacts(bench), { float, known: preparation.ranges });
   const parameters = new Map([...preparation.ranges].map(([value, range]) => [value, range.parameters]));
   const { target } = preparation.settings;
-  const biases = insertQuantization(model, plan, { target, parameters, rounded: preparation.rounded });
-  return { plan, biases };
+  const { nodes, biases } = insertQuantization(model, plan, { target, parameters, rounded: preparation.rounded });
+  return { plan: { ...plan, nodes }, biases };
 }

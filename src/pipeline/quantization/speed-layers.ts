@@ -122,12 +122,20 @@ async function timesOf(run: QuantizationRun, { path, applied }: Candidate): Prom
   const nodes = applied.plan.nodes;
   const int8 = nodes.map((one) => timeOf(int8Times, [...membersOf(one), ...conversionsOf(one)]));
   const floatTimes = asPrepared(run, () => layerTimes(bench.decoded.model, floatProfile));
+  const prepared = new Map(run.preparation.plan.nodes.map((one) => [one.node.label, one]));
   return new Map(
-    nodes.map((one, at) => [one.node.label, { int8: int8[at] ?? 0, float: timeOf(floatTimes, membersOf(one)) }]),
+    nodes.map((one, at) => {
+      const before = prepared.get(one.node.label);
+      return [one.node.label, { int8: int8[at] ?? 0, float: before ? timeOf(floatTimes, membersOf(before)) : 0 }];
+    }),
   );
 }
 
-const membersOf = ({ node, activation }: PlannedNode): Node[] => (activation ? [node, activation] : [node]);
+const membersOf = ({ node, activation, inner = [] }: PlannedNode): Node[] => [
+  node,
+  ...inner,
+  ...(activation ? [activation] : []),
+];
 
 /** The conversions right around a node, as they stand in the model. */
 function conversionsOf({ node, outputs }: PlannedNode): Node[] {

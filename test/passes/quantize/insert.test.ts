@@ -4,6 +4,7 @@ import { checkModel } from '../../../src/ir/check.js';
 import { parseModel } from '../../../src/ir/text/parse.js';
 import { decodeModel } from '../../../src/onnx/decode.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
+import { Tensor } from '../../../src/tensor/tensor.js';
 import { feedsFor, relativeError } from '../run-model.js';
 import { bytesOf, quantizeNet, type QuantizeNetOptions } from './quantize-net.js';
 
@@ -164,6 +165,59 @@ describe('a net', () => {
     }`);
     expect(found.missed).toEqual([]);
     expect(found.error).toBeLessThan(0.05);
+  });
+});
+
+describe('HardSigmoid and HardSwish', () => {
+  const net = (body: string): string => `${head()} <${W}> {
+    a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)
+    ${body}
+    y = Conv <pads = [1, 1, 1, 1]> (h, w2)
+  }`;
+
+  it.each([
+    ['h = HardSigmoid (a)', ['QLinearConv', 'QLinearAdd', 'QLinearConv']],
+    ['h = HardSigmoid <alpha = 0.05, beta = 0.4> (a)', ['QLinearConv', 'QLinearAdd', 'QLinearConv']],
+    ['h = HardSwish (a)', ['QLinearConv', 'QLinearMul', 'QLinearConv']],
+    [
+      'g = HardSigmoid <alpha = 0.16666667> (a)\nh = Mul (a, g)',
+      ['QLinearConv', 'QLinearAdd', 'QLinearMul', 'QLinearConv'],
+    ],
+    ['g = HardSwish (a)\nh = Relu (g)', ['QLinearConv', 'QLinearMul', 'QLinearConv']],
+  ])('become sums and products of integers: %s', async (body, ran) => {
+    const found = await quantized(net(body));
+    expect(found).toMatchObject(FUSED);
+    expect(found.ran).toEqual(ran);
+    expect(found.error).toBeLessThan(0.03);
+  });
+
+  it('reach both ends: below, between and above the slope', async () => {
+    const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+      g (float[1,1,1,7] x) => (float[1,1,1,7] y) <float[1,1,1,1] w = {1}, float[1,1,1,1] v = {1}> {
+        a = Conv (x, w)
+        h = HardSigmoid (a)
+        y = Conv (h, v)
+      }`);
+    const feeds = new Map([['x', Tensor.fromNumbers('float32', [1, 1, 1, 7], [-4, -2.5, -1, 0, 1, 2.5, 4])]]);
+    const net = await quantizeNet(host, model, [feeds]);
+    const actual = (await host.run(net.bytes, feeds, { optimization: 'all' })).get('y')?.toNumbers() ?? [];
+    [0, 0, 0.3, 0.5, 0.7, 1, 1].forEach((wanted, i) => expect(actual[i]).toBeCloseTo(wanted, 1.7));
+  });
+
+  it.each([
+    ['of the other slope', 'h = HardSigmoid <alpha = -0.2> (a)', 'attributes'],
+    ['that only the caller reads', 'h = Relu (a)\nz = HardSigmoid (h)', 'last-activation'],
+  ])('stay in float %s', async (_, body, code) => {
+    const text = body.includes('z =')
+      ? net(body).replace('float[N,16,8,8] y)', 'float[N,16,8,8] y, float[N,16,8,8] z)')
+      : net(body);
+    const found = await quantized(text);
+    expect(found).toMatchObject({ missed: [], atLoad: [], floats: { HardSigmoid: code } });
+  });
+
+  it.each(['float[N,16,8,8]', 'float[1,16,8,8]'])('alone they stay in float: %s', async (shape) => {
+    const found = await quantized(`${head(17, shape, `${shape} y`)} { e = Exp (x) y = HardSwish (e) }`);
+    expect(found).toMatchObject({ ran: [], floats: { HardSwish: 'float-neighbours' } });
   });
 });
 

@@ -73,14 +73,14 @@ export async function quantizeNet(
     for (const value of group.values)
       parameters.set(value, activationParameters(range, target.activations, group.bounds));
   }
-  const biases = insertQuantization(model, plan, { target, parameters });
+  const inserted = insertQuantization(model, plan, { target, parameters });
   const bytes = bytesOf(model);
-  const planned = plan.nodes.map(({ node, operator }) => ({
+  const planned = inserted.nodes.map(({ node, operator }) => ({
     node: node.name,
     opType: node.opType,
     output: node.output?.name ?? '',
     kind: operator.role,
   }));
   const kept = target.activations === 'int8' ? { int8Activations: 'kept' as const } : {};
-  return { plan, parameters, biases, bytes, prove: () => proveFusion(host, bytes, planned, kept) };
+  return { plan, parameters, biases: inserted.biases, bytes, prove: () => proveFusion(host, bytes, planned, kept) };
 }

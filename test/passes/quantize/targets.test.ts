@@ -45,6 +45,14 @@ const NETS: Readonly<Record<string, string>> = {
     f = Flatten (p)
     y = Gemm (f, g, gb)
   }`,
+  'HardSwish, and a gate of HardSigmoid': `g (float[N,16,8,8] x) => (float[N,16,8,8] y) <${W}> {
+    a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)
+    h = HardSwish (a)
+    p = GlobalAveragePool (h)
+    g = HardSigmoid (p)
+    m = Mul (h, g)
+    y = Conv <pads = [1, 1, 1, 1]> (m, w2)
+  }`,
   'MatMul and Sigmoid': `g (float[N,16] x) => (float[N,16] y) <float[16,16] g = random(7), float[16,16] h = random(9)> {
     a = MatMul (x, g)
     s = Sigmoid (a)
