@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const stampFile = join(root, '.cache/build-stamp');
-const builtFiles = ['dist/index.js', 'dist/bin/main.js', 'dist/bin/worker.js'];
+const builtFiles = ['dist/index.js', 'dist/bin/main.js', 'dist/bin/worker.js', 'dist/bin/accumulator-thread.js'];
 
 // The install script of onnxruntime-node downloads CUDA providers, which nothing here uses, and fails the whole
 // installation where it cannot. npm 11 also reads `allowScripts` in package.json; npm 10 does not.

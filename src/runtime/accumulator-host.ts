@@ -1,7 +1,14 @@
 // The child's side of the thread of accumulators: starting it, and asking it.
 import { Worker } from 'node:worker_threads';
-import type { StreamedBatch } from '../fit/accumulator.js';
-import type { ThreadReply, ThreadRequest } from './accumulator-thread.js';
+import type { AccumulatorSpec, StreamedBatch } from '../fit/accumulator.js';
+
+/** Worked off in order; one reply each. `observer` tells the accumulators of one observer from those of another. */
+export type ThreadRequest =
+  | { readonly kind: 'start'; readonly observer: string; readonly specs: readonly AccumulatorSpec[] }
+  | { readonly kind: 'add'; readonly observer: string; readonly batch: StreamedBatch }
+  | { readonly kind: 'end'; readonly observer: string };
+
+export type ThreadReply = { readonly states?: readonly unknown[] } | { readonly error: string };
 
 /** An accumulator failed, not the runtime. */
 export class AccumulatorDefect extends Error {}
@@ -23,8 +30,8 @@ export class AccumulatorHost {
    */
   ask(request: ThreadRequest): Promise<readonly unknown[]> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ resolve, reject });
       this.#running().postMessage(request, request.kind === 'add' ? buffersOf(request.batch) : []);
+      this.#pending.push({ resolve, reject });
     });
   }
 
@@ -46,6 +53,7 @@ export class AccumulatorHost {
   }
 }
 
-function buffersOf(batch: StreamedBatch): ArrayBuffer[] {
+/** Every array once: several values may stand in one. */
+export function buffersOf(batch: StreamedBatch): ArrayBuffer[] {
   return [...new Set([...batch.values()].map(({ data }) => data.buffer as ArrayBuffer))];
 }

@@ -50,6 +50,7 @@ describe('the packed package', () => {
         'dist/index.d.ts',
         'dist/bin/main.js',
         'dist/bin/worker.js',
+        'dist/bin/accumulator-thread.js',
         'dist/bin/LICENSES.txt',
       ]),
     );
