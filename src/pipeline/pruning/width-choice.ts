@@ -51,7 +51,8 @@ export interface GroupStudy {
 
 /**
  * `ratio`: the share of the units of each ranking that leaves, 0 to 1; `scope` says what units are compared over. Costs: as a
- * part of what they are (`factor`), or in their own unit (`absolute`): multiplications, weights, bytes, microseconds.
+ * part of what they are (`factor`), or in their own unit (`absolute`): multiplications, weights, bytes, microseconds of kernels
+ * (a time by the clock has to be scaled to these).
  */
 export type Objective =
   | { readonly kind: 'ratio'; readonly value: number; readonly scope: Scope }
