@@ -144,6 +144,7 @@ export function picksWithin(frontier: Frontier, most: number, variables: number)
   return point < 0 ? undefined : picksAt(frontier, point, variables);
 }
 
+/** The levels of a point of the frontier, by variable. */
 export function picksAt(frontier: Frontier, point: number, variables: number): number[] {
   const picks = new Int32Array(variables);
   frontier.trace(point, picks);

@@ -5,7 +5,7 @@ import { findChannelGroups } from '../../analysis/channels.js';
 import { openModel } from '../../onnx/open.js';
 import type { Removals } from '../../passes/prune/remove-units-cuts.js';
 import { SCORES } from '../../passes/prune/scores/registry.js';
-import { instructionSet } from '../../runtime/machine.js';
+import { convolutionBlock } from '../../runtime/machine.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import { candidateOf, type Candidate } from './candidate.js';
 import { chooseWidths, widthFrontier } from './choose-widths.js';
@@ -33,11 +33,10 @@ interface PlannedUnits {
 export function levelOptions({ recipe, settings }: PruneRequest): LevelOptions {
   const { widths, target } = settings;
   if (widths !== 'auto') return { rule: { kind: 'multiples', of: widths === 'any' ? 1 : Number(widths) } };
-  const processor = target === 'auto' ? instructionSet() : target;
   const kernels: KernelTarget = {
     arithmetic: recipe.quantize ? 'int8' : 'float',
     // What suits wide vectors suits narrow ones.
-    block: processor === 'x64-avx2' ? 8 : 16,
+    block: target === 'auto' ? convolutionBlock() : target === 'x64-avx2' ? 8 : 16,
   };
   return { rule: ruleFor(budgetOf(settings) ?? 'latency', kernels) };
 }
