@@ -18,6 +18,7 @@ import {
   type ActivationParameters,
   type QuantizedWeights,
 } from './parameters.js';
+import { expandAveragePool } from './average-pool.js';
 import { expandHardActivation } from './hard-activations.js';
 import type { PlannedNode, QuantizationPlan } from './plan.js';
 import type { QuantizationTarget } from './target.js';
@@ -153,11 +154,12 @@ class Inserter {
 
   /** Operators without a kernel of their own become others. */
   expand(planned: PlannedNode): PlannedNode {
-    const [data] = planned.node.inputs;
+    const { node, pool } = planned;
+    const { activations: dtype, weightLimit } = this.#options.target;
+    if (pool) return { ...planned, ...expandAveragePool(node, pool, weightLimit) };
+    const [data] = node.inputs;
     const integers = data && this.#integers.get(data);
-    const dtype = this.#options.target.activations;
-    const expanded = integers && expandHardActivation(planned.node, { integers, dtype });
-    return expanded ? { ...planned, ...expanded } : planned;
+    return { ...planned, ...(integers && expandHardActivation(node, { integers, dtype })) };
   }
 
   /** Gives `node` the integers of what it reads, and the zero point where it fills in zeros. */

@@ -7,6 +7,7 @@ import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { uniformNumber } from '../constants.js';
 import type { Interval } from '../value-range.js';
+import { poolAsConv } from './average-pool.js';
 import { hardGate } from './hard-activations.js';
 
 /** Why a node stays in float: a code of the declines of the pass. */
@@ -104,8 +105,8 @@ const mul: Decision = {
       : undefined,
 };
 
-/** Three times the time of the float pool, as measured: the integer kernel does not know the layout around it. */
-const averagePool: Decision = { refuse: () => 'slower-on-integers' };
+/** Becomes a convolution, or stays in float: its own kernel is slow. */
+const averagePool: Decision = { refuse: (node, facts) => (poolAsConv(node, facts) ? undefined : 'slower-on-integers') };
 
 /** Zeros at the borders: the zero point. Only with the value known to be 0. */
 const pad: Int8Operator = {

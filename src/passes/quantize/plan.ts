@@ -5,7 +5,9 @@ import type { Graph } from '../../ir/graph.js';
 import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
+import type { ConvMap } from '../conv-map.js';
 import { clippingOf, type Interval } from '../value-range.js';
+import { poolAsConv } from './average-pool.js';
 import { dataInputs, INT8_OPERATORS, type FloatCode, type Int8Operator } from './int8-operators.js';
 
 /** A node that runs on integers, with the Relu or Clip that the runtime takes into it. */
@@ -21,6 +23,8 @@ export interface PlannedNode {
   readonly result: 'integers' | 'float';
   /** The rule by which it is taken to be slower on integers than in float. */
   readonly slower: FloatCode | undefined;
+  /** The convolution that an AveragePool becomes. */
+  readonly pool: ConvMap | undefined;
   /** Nodes in front of `node` that stand for a part of it; once it was carried out. */
   readonly inner?: readonly Node[];
 }
@@ -100,6 +104,7 @@ function candidateOf(
     outputs: activation ? [last] : node.outputs.filter((value): value is Value => value !== undefined),
     result: isFloatResult && graph === node.graph ? 'float' : 'integers',
     slower: operator.slower?.(node),
+    pool: poolAsConv(node, facts),
   };
 }
 

@@ -168,6 +168,35 @@ describe('a net', () => {
   });
 });
 
+describe('AveragePool', () => {
+  const net = (attributes: string, channels = 16): string => `<ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,16,8,8] x) => (float y) <float[${channels},16,1,1] w = random(1), float[16,${channels},1,1] v = random(2)> {
+      a = Conv (x, w)
+      p = AveragePool <${attributes}> (a)
+      y = Conv (p, v)
+    }`;
+
+  it.each([
+    'kernel_shape = [2, 2], strides = [2, 2]',
+    'kernel_shape = [3, 3], pads = [1, 1, 1, 1], count_include_pad = 1',
+    'kernel_shape = [3, 2], strides = [1, 2], auto_pad = "VALID"',
+  ])('becomes a depthwise convolution: %s', async (attributes) => {
+    const found = await quantized(net(attributes));
+    expect(found).toMatchObject(FUSED);
+    expect(found.ran).toEqual(['QLinearConv', 'QLinearConv', 'QLinearConv']);
+    expect(found.error).toBeLessThan(0.03);
+  });
+
+  it.each([
+    ['that divides by what is not padding', 'kernel_shape = [3, 3], pads = [1, 1, 1, 1]', 16],
+    ['with partial windows', 'kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1', 16],
+    ['of channels that the depthwise kernel is slow on', 'kernel_shape = [2, 2]', 24],
+  ])('stays in float %s', async (_, attributes, channels) => {
+    const found = await quantized(net(attributes, channels));
+    expect(found).toMatchObject({ missed: [], atLoad: [], floats: { AveragePool: 'slower-on-integers' } });
+  });
+});
+
 describe('HardSigmoid and HardSwish', () => {
   const net = (body: string): string => `${head()} <${W}> {
     a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)

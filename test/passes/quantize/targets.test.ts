@@ -51,7 +51,8 @@ const NETS: Readonly<Record<string, string>> = {
     p = GlobalAveragePool (h)
     g = HardSigmoid (p)
     m = Mul (h, g)
-    y = Conv <pads = [1, 1, 1, 1]> (m, w2)
+    q = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1], count_include_pad = 1> (m)
+    y = Conv <pads = [1, 1, 1, 1]> (q, w2)
   }`,
   'MatMul and Sigmoid': `g (float[N,16] x) => (float[N,16] y) <float[16,16] g = random(7), float[16,16] h = random(9)> {
     a = MatMul (x, g)
