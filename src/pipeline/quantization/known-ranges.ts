@@ -139,6 +139,10 @@ export async function readRanges(
   return { cache, warnings: overlapWarning(cache, part) };
 }
 
+const OVERLAP =
+  'samples that score are among those of the calibration cache: the loss on others may be larger; calibrate with --limit N, ' +
+  'and quantize with --calibration-samples N';
+
 /** Warns where samples of the cache are among those that score. */
 function overlapWarning(
   { data, parts }: CalibrationCache,
@@ -147,9 +151,5 @@ function overlapWarning(
   const { order = 'stored', seed } = part;
   const isSameOrder = data.order === order && (order === 'stored' || data.seed === seed);
   const overlaps = !isSameOrder || parts.some((one) => one.from < to && from < one.to);
-  return overlaps
-    ? [
-        'samples that score are among those of the calibration cache: the loss on others may be larger; calibrate with --limit, and take as many --calibration-samples',
-      ]
-    : [];
+  return overlaps ? [OVERLAP] : [];
 }

@@ -48,9 +48,8 @@ interface Tried {
   readonly score: Score;
 }
 
-/** Points or percent that are surely lost, beyond which a model whose user set no limit is taken for broken. */
-const BROKEN_LOSS = 10;
-const BROKEN = `on integers alone the model loses more than ${BROKEN_LOSS} points or percent: layers went back to float; --max-drop sets another limit`;
+/** What must surely be lost before a model whose user set no limit is taken for broken: points, or percent of the energy. */
+const BROKEN_LOSS = { points: 10, percent: 5 } as const;
 /** Candidates scored in one search, but for what bisection needs. */
 const MOST_STEPS = 16;
 /** Prices looked at: this far below and above the one at which noise weighs as much as time, in steps of this factor. */
@@ -92,7 +91,7 @@ class Search {
     const everything = await this.#try(settled);
     const isGood = this.#holds(everything);
     const { request, warnings } = this.#run;
-    if (!isGood && request.maxDrop === undefined) warnings.push(BROKEN);
+    if (!isGood && request.maxDrop === undefined) warnings.push(brokenText(everything.score));
     const speed = isGood ? await this.#time(everything) : undefined;
     if (isGood && !(speed && isTooSlow(speed)))
       return (speed && (await this.#tryFaster(everything, speed))) ?? this.#choice(everything, speed, new Map());
@@ -127,7 +126,7 @@ class Search {
   #holds({ score: { loss } }: Tried): boolean {
     const { request, split } = this.#run;
     if (request.maxDrop !== undefined) return gateVerdict(loss, request.maxDrop) === 'met';
-    return split.dataFree || (loss.interval?.low ?? loss.value) <= BROKEN_LOSS;
+    return split.dataFree || (loss.interval?.low ?? loss.value) <= BROKEN_LOSS[loss.unit];
   }
 
   /** Makes and scores a candidate, unless the journal knows its score. The best so far is kept beside the output. */
@@ -275,6 +274,11 @@ class Search {
     }
     return ladder;
   }
+}
+
+function brokenText({ loss: { unit } }: Score): string {
+  const limit = `${BROKEN_LOSS[unit]} ${unit}`;
+  return `on integers alone the model loses more than ${limit}: layers went back to float; --max-drop sets another limit`;
 }
 
 /** A price at which the noise of all nodes weighs as much as float would cost. */

@@ -198,7 +198,7 @@ describe('AveragePool', () => {
 });
 
 describe('HardSigmoid and HardSwish', () => {
-  const net = (body: string): string => `${head()} <${W}> {
+  const gated = (body: string): string => `${head()} <${W}> {
     a = Conv <pads = [1, 1, 1, 1]> (x, w1, b1)
     ${body}
     y = Conv <pads = [1, 1, 1, 1]> (h, w2)
@@ -214,7 +214,7 @@ describe('HardSigmoid and HardSwish', () => {
     ],
     ['g = HardSwish (a)\nh = Relu (g)', ['QLinearConv', 'QLinearMul', 'QLinearConv']],
   ])('become sums and products of integers: %s', async (body, ran) => {
-    const found = await quantized(net(body));
+    const found = await quantized(gated(body));
     expect(found).toMatchObject(FUSED);
     expect(found.ran).toEqual(ran);
     expect(found.error).toBeLessThan(0.03);
@@ -238,8 +238,8 @@ describe('HardSigmoid and HardSwish', () => {
     ['that only the caller reads', 'h = Relu (a)\nz = HardSigmoid (h)', 'last-activation'],
   ])('stay in float %s', async (_, body, code) => {
     const text = body.includes('z =')
-      ? net(body).replace('float[N,16,8,8] y)', 'float[N,16,8,8] y, float[N,16,8,8] z)')
-      : net(body);
+      ? gated(body).replace('float[N,16,8,8] y)', 'float[N,16,8,8] y, float[N,16,8,8] z)')
+      : gated(body);
     const found = await quantized(text);
     expect(found).toMatchObject({ missed: [], atLoad: [], floats: { HardSigmoid: code } });
   });
