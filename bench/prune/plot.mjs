@@ -14,11 +14,10 @@ const words = (x, y, content, { anchor = 'start', size = 13, extra = '' } = {}) 
 
 function axes({ x, y }, toX, toY) {
   const { left, top, right, bottom } = FRAME;
-  const across = y.ticks.map(
-    (tick) =>
-      `<line x1="${left}" x2="${right}" y1="${at(toY(tick))}" y2="${at(toY(tick))}" stroke="#ddd"/>` +
-      words(left - 8, toY(tick) + 4, String(tick), { anchor: 'end' }),
-  );
+  const across = y.ticks.map((tick) => {
+    const label = words(left - 8, toY(tick) + 4, String(tick), { anchor: 'end' });
+    return `<line x1="${left}" x2="${right}" y1="${at(toY(tick))}" y2="${at(toY(tick))}" stroke="#ddd"/>${label}`;
+  });
   const along = x.ticks.map((tick) => words(toX(tick), bottom + 20, String(tick), { anchor: 'middle' }));
   const turned = ` transform="rotate(-90 16 ${(top + bottom) / 2})"`;
   return [
