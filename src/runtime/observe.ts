@@ -22,6 +22,8 @@ export interface ObserveOptions extends CallOptions {
 
 /** Batches asked for ahead of the one that the child works on: a garbage collection of ours takes as long as two. */
 const AHEAD = 2;
+/** Above this size none: they would take memory. */
+const AHEAD_BYTES = 4 * 2 ** 20;
 
 /**
  * Runs the models on all of `feeds` and returns the state of each accumulator, in the order of `specs`. The values that
@@ -81,10 +83,11 @@ async function pump(
   };
   let next = await iterator.next();
   while (!next.done) {
-    last = inOrder(last, link.ask('observe', { observer, feeds: toWire(next.value) }, model));
+    const feeds = next.value;
+    last = inOrder(last, link.ask('observe', { observer, feeds: toWire(feeds) }, model));
     asked.push(last);
     const following = handled(iterator.next());
-    await settle(AHEAD);
+    await settle(bytesOf(feeds) > AHEAD_BYTES ? 0 : AHEAD);
     try {
       next = await following;
     } catch (error) {
@@ -95,6 +98,8 @@ async function pump(
   }
   await settle(0);
 }
+
+const bytesOf = (feeds: TensorMap): number => [...feeds.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
 
 /** Settles when both are done; the error of the first goes first. */
 function inOrder(first: Promise<void>, second: Promise<void>): Promise<void> {
