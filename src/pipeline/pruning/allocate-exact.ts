@@ -39,7 +39,7 @@ export interface Step {
   readonly scope: readonly number[];
 }
 
-/** The order of elimination: always the variable whose table is smallest, the first of equals. */
+/** The order of elimination: always the variable with the least lists to go through, the first of equals. */
 export function eliminationOrder(problem: TableProblem): Step[] {
   const levels = problem.errors.map(({ length }) => length);
   const tied = levels.map(() => new Set<number>());
@@ -52,7 +52,8 @@ export function eliminationOrder(problem: TableProblem): Step[] {
   while (left.size > 0) {
     let [next, least] = [-1, Infinity];
     for (const variable of left) {
-      const size = statesOf([variable, ...(tied[variable] ?? [])], levels);
+      const lists = 1 + steps.filter(({ scope }) => scope.includes(variable)).length;
+      const size = lists * statesOf([variable, ...(tied[variable] ?? [])], levels);
       if (size < least) [next, least] = [variable, size];
     }
     const scope = [...(tied[next] ?? [])].sort((x, y) => x - y);
