@@ -24,6 +24,8 @@ export interface StoredLayer {
 export interface HeldOutRefit {
   /** Fitted on all rows; undefined where no fit was better than the old weights on rows that it had not seen. */
   readonly layer: RefittedLayer | undefined;
+  /** Fitted without the rows held out. */
+  readonly fitted: RefittedLayer | undefined;
   /** The ridge that was best, as a part of the mean diagonal. */
   readonly lambda: number;
   /** Mean squared error on the rows held out, summed over outputs, over the variance of the targets there. */
@@ -60,6 +62,7 @@ export function refitHeldOut(
   const isBetter = best.error < before && before * scale > EXACT;
   const all = isBetter ? PATCH_MOMENTS.merge(fit, held) : undefined;
   return {
+    fitted: refitLayer(layer, old.weights, old.bias, fit, { lambda: best.lambda }),
     layer: all && refitLayer(layer, old.weights, old.bias, all, { lambda: best.lambda }),
     lambda: best.lambda,
     errorBefore: before * scale,

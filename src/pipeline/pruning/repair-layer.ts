@@ -1,9 +1,11 @@
 // The refit of one layer: sums over the samples that it sees, and new weights where they are better.
 import { invariant } from '../../base/errors.js';
-import { refitHeldOut, type HeldOutRefit } from '../../fit/held-out-refit.js';
-import { layerSums } from '../../fit/layer-sums.js';
-import { layerSizes } from '../../fit/patch-geometry.js';
-import { windowOf } from '../../fit/patch-moments.js';
+import { patchOf, refitBehind, type Bounds } from '../../fit/clipped-refit.js';
+import { refitHeldOut } from '../../fit/held-out-refit.js';
+import { layerSums, type LayerSums } from '../../fit/layer-sums.js';
+import { layerSizes, type LinearLayer } from '../../fit/patch-geometry.js';
+import { windowOf, type Window } from '../../fit/patch-moments.js';
+import type { Gemm } from '../../linalg/gemm.js';
 import { packedLength } from '../../linalg/matrix.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { RepairLayer, SkipCode } from './repair-plan.js';
@@ -28,6 +30,8 @@ export interface RepairedLayer {
    */
   readonly errorBefore?: number;
   readonly errorAfter?: number;
+  /** Where errors are measured: behind the Relu or Clip that alone reads the layer, or at its output. */
+  readonly at?: 'activation' | 'output';
   /** The ridge. */
   readonly lambda?: number;
 }
@@ -36,24 +40,50 @@ export interface RepairedLayer {
 export interface OpenRepair {
   /** `values`: by name; the input of the layer is among them. */
   add(values: TensorMap, sample: number): void;
-  /** Writes new weights if they are better. `lambda`: the ridge, if it is not to be looked for. */
-  close(lambda: number | undefined): RepairedLayer;
+  /** Writes new weights if they are better. */
+  close(options: CloseOptions): Promise<RepairedLayer>;
+}
+
+export interface CloseOptions {
+  /** The ridge, if it is not to be looked for. */
+  readonly lambda: number | undefined;
+  readonly gemm: Gemm;
 }
 
 /** Of every fourth sample the rows are held out; where there are few samples, every fourth row. */
 const HELD_OUT = 4;
 const FEW_SAMPLES = 8;
+/** Patches of a layer that are held on to, for a fit that knows of the activation. */
+const PATCH_BYTES = 128 * 2 ** 20;
 
-/** Bytes of the sums of a layer. */
-export function sumsBytes({ layer }: RepairLayer): number {
+/** Bytes of the sums of a layer, and of its patches if they are held on to. */
+export function bytesOf({ layer, bounds }: RepairLayer, rows: number): number {
   const { groups, outputs, patch } = layerSizes(layer);
-  return 16 * groups * (packedLength(patch + 1) + (patch + 2) * outputs);
+  const sums = 16 * groups * (packedLength(patch + 1) + (patch + 2) * outputs);
+  return sums + (bounds ? Math.min(PATCH_BYTES, 4 * rows * groups * patch) : 0);
 }
+
+/** The rows of one half: those that are fitted, or those that judge. */
+interface Half {
+  readonly sums: LayerSums;
+  readonly patches: Float32Array[];
+  readonly targets: Float32Array[];
+}
+
+const newHalf = (layer: LinearLayer): Half => ({ sums: layerSums(layer), patches: [], targets: [] });
 
 /** `targets`: per sample, one row of numbers per sampled position. */
 export function openRepair(repaired: RepairLayer, targets: readonly Float32Array[], sampling: Sampling): OpenRepair {
-  const { name, node, layer, input } = repaired;
-  const [fit, held] = [layerSums(layer), layerSums(layer)];
+  const { layer, input, bounds } = repaired;
+  const halves = { fit: newHalf(layer), held: newHalf(layer) };
+  const rowBytes = 4 * layerSizes(layer).groups * layerSizes(layer).patch;
+  const keepsPatches = bounds !== undefined && targets.length * sampling.positions * rowBytes <= PATCH_BYTES;
+  const add = (half: Half, window: Window, place: { one: number; position: number }, target: Float32Array): void => {
+    half.sums.add(window, place.one, place.position, target, 0);
+    if (!keepsPatches) return;
+    half.patches.push(patchOf(layer, window, place.one, place.position));
+    half.targets.push(target);
+  };
   return {
     add: (values, sample) => {
       const tensor = values.get(input.name);
@@ -64,22 +94,34 @@ export function openRepair(repaired: RepairLayer, targets: readonly Float32Array
       for (let one = 0; one < window.samples; one++) {
         for (const position of sampledPositions(window.positions, sample, sampling)) {
           const number = targets.length < FEW_SAMPLES ? row : sample;
-          const sums = number % HELD_OUT === HELD_OUT - 1 ? held : fit;
-          sums.add(window, one, position, rows, row++ * layer.outputs);
+          const half = number % HELD_OUT === HELD_OUT - 1 ? halves.held : halves.fit;
+          add(half, window, { one, position }, rows.subarray(row * layer.outputs, (row + 1) * layer.outputs));
+          row++;
         }
       }
       invariant(row * layer.outputs === rows.length, `${input.name} has other positions than in the original`);
     },
-    close: (lambda) => {
-      const about = { name, opType: node.opType };
-      const old = readLayer(node, layer.outputs);
-      if (!old) return { ...about, result: 'unsupported-bias' };
-      const found = refitHeldOut(layer, old, { fit: fit.moments(), held: held.moments() }, lambda);
-      if (!found) return { ...about, result: 'not-finite' };
-      if (found.layer) writeLayer(node, found.layer);
-      return { ...about, result: found.layer ? 'refitted' : 'no-better', ...figuresOf(found) };
-    },
+    close: (options) => concludeRepair(repaired, halves, keepsPatches ? bounds : undefined, options),
   };
 }
 
-const figuresOf = ({ errorBefore, errorAfter, lambda }: HeldOutRefit) => ({ errorBefore, errorAfter, lambda });
+type Halves = Readonly<Record<'fit' | 'held', Half>>;
+
+async function concludeRepair(
+  { name, node, layer }: RepairLayer,
+  { fit, held }: Halves,
+  bounds: Bounds | undefined,
+  { lambda, gemm }: CloseOptions,
+): Promise<RepairedLayer> {
+  const about = { name, opType: node.opType };
+  const old = readLayer(node, layer.outputs);
+  if (!old) return { ...about, result: 'unsupported-bias' };
+  const moments = { fit: fit.sums.moments(), held: held.sums.moments() };
+  const plain = refitHeldOut(layer, old, moments, lambda);
+  if (!plain) return { ...about, result: 'not-finite' };
+  const found = bounds ? await refitBehind({ layer, old, plain, bounds, gemm }, { fit, held, moments }) : plain;
+  if (found.layer) writeLayer(node, found.layer);
+  const { errorBefore, errorAfter } = found;
+  const result = found.layer ? 'refitted' : 'no-better';
+  return { ...about, result, errorBefore, errorAfter, lambda: plain.lambda, at: bounds ? 'activation' : 'output' };
+}

@@ -1,11 +1,13 @@
 // Linear layers whose inputs are no longer those of the original, with what each has to give: the values of the original at the
 // output channels that are left. In levels: what layers of one level read depends on layers of earlier levels only.
 import type { Facts } from '../../analysis/facts.js';
+import type { Bounds } from '../../fit/clipped-refit.js';
 import { layerSizes, type LinearLayer } from '../../fit/patch-geometry.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { linearLayer } from '../../passes/prune/scores/linear-layer.js';
+import { clippingOf } from '../../passes/value-range.js';
 import type { KeptChannels } from './kept-channels.js';
 import { layerOutput, withBias } from './repair-weights.js';
 
@@ -21,6 +23,8 @@ export interface RepairLayer {
   /** Computed by the original; channel `kept[o]` of it is what output o has to give. */
   readonly target: Value;
   readonly kept: readonly number[];
+  /** What the Relu or Clip leaves that alone reads the output, where there is one. */
+  readonly bounds: Bounds | undefined;
 }
 
 /** Why a layer behind the first change is not refitted. */
@@ -123,9 +127,16 @@ function describe(
   const size = shape[axis];
   const channels = kept.get(target.name)?.get(axis) ?? kept.get(output.name)?.get(axis);
   const all = channels ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
-  return all.length === layer.outputs
-    ? { name: node.label, node, layer, input, output, target, kept: all }
-    : 'no-counterpart';
+  if (all.length !== layer.outputs) return 'no-counterpart';
+  return { name: node.label, node, layer, input, output, target, kept: all, bounds: boundsBehind(output, facts) };
+}
+
+/** Of the activation that alone reads the value (or of several that are alike). */
+function boundsBehind(value: Value, facts: Facts): Bounds | undefined {
+  const [first, ...others] = value.consumers().map((node) => clippingOf(node, facts));
+  if (!first || first.source !== value || value.isGraphOutput) return undefined;
+  const isAlike = others.every((other) => other?.low === first.low && other.high === first.high);
+  return isAlike ? { low: first.low, high: first.high } : undefined;
 }
 
 function inLevels(graph: Graph, layers: readonly RepairLayer[]): Pick<RepairPlan, 'levels' | 'depths'> {

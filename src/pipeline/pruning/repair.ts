@@ -4,11 +4,14 @@
 import { createFacts } from '../../analysis/inference.js';
 import { InterruptError } from '../../base/errors.js';
 import { layerSizes } from '../../fit/patch-geometry.js';
+import { multiply, type Gemm } from '../../linalg/gemm.js';
 import type { DecodedModel } from '../../onnx/decode.js';
+import { runtimeGemm } from '../../runtime/gemm.js';
+import type { RuntimeHost } from '../../runtime/host.js';
 import { assumedSizes } from '../model-facts.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
-import { openRepair, sumsBytes, type RepairedLayer } from './repair-layer.js';
+import { bytesOf, openRepair, type RepairedLayer } from './repair-layer.js';
 import { inParts, planRepair, valuesBehind, type RepairLayer, type RepairPlan } from './repair-plan.js';
 import { dropIdleBias } from './repair-weights.js';
 import { targetSource, type Sampling, type TargetSource } from './repair-targets.js';
@@ -70,6 +73,8 @@ export async function repairLayers(
     plan,
     sampling,
     lambda: options.lambda,
+    samples,
+    gemm: gemmOf(bench.host, signal),
     targets: targetSource(own, { teacher, facts: teacherFacts, samples, sampling, layers: plan.levels.flat() }),
     stream: studentStream(own, { facts, samples, cacheBytes: options.cacheBytes ?? CACHE_BYTES }),
   };
@@ -93,6 +98,8 @@ interface RepairRun {
   readonly lambda: number | undefined;
   readonly targets: TargetSource;
   readonly stream: StudentStream;
+  readonly samples: number;
+  readonly gemm: Gemm;
 }
 
 const FEWEST_ROWS = 4096;
@@ -108,9 +115,18 @@ function samplingOf({ layer }: RepairLayer, samples: number, { positions, seed =
   return { positions: positions ?? Math.ceil(rows / Math.max(1, samples)), seed };
 }
 
+/** Multiplications from which on the way to the runtime and back is worth it. */
+const HEAVY = 2 ** 25;
+
+function gemmOf(host: RuntimeHost, signal: AbortSignal): Gemm {
+  const heavy = runtimeGemm(host, { signal });
+  return async (a, b) => (a.rows * a.columns * b.columns < HEAVY ? multiply(a, b) : heavy(a, b));
+}
+
 async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer[]> {
   const { bench, plan, targets, stream } = run;
-  const parts = inParts(plan.levels[level] ?? [], sumsBytes, SUMS_BYTES);
+  const sizeOf = (layer: RepairLayer): number => bytesOf(layer, run.sampling(layer).positions * run.samples);
+  const parts = inParts(plan.levels[level] ?? [], sizeOf, SUMS_BYTES);
   const repaired: RepairedLayer[] = [];
   for (const [at, part] of parts.entries()) {
     const wanted = await targets.of(part);
@@ -120,7 +136,7 @@ async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer
       if (bench.signal.aborted) throw new InterruptError('stopped');
       for (const one of open) one.add(values, sample);
     });
-    for (const one of open) repaired.push(one.close(run.lambda));
+    for (const one of open) repaired.push(await one.close({ lambda: run.lambda, gemm: run.gemm }));
   }
   return repaired;
 }

@@ -1,0 +1,207 @@
+// A refit for layers in front of a Relu or Clip: what the activation cuts off anyway need not be met. Targets beyond a bound
+// become whatever the layer gives beyond it (z = y where y > 0, else min(0, prediction)), and the same equations are solved
+// again: the sum of squared errors against z falls in every sweep, and bounds the error behind the activation.
+import { dampedCholesky, solve } from '../linalg/cholesky.js';
+import { multiplyTransposed, type Gemm } from '../linalg/gemm.js';
+import { matrix, transpose, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
+import type { HeldOutRefit, SplitMoments, StoredLayer } from './held-out-refit.js';
+import { layerSizes, storedWeights, weightRows, type LinearLayer } from './patch-geometry.js';
+import { PATCH_MOMENTS, type PatchMoments, type Window } from './patch-moments.js';
+
+/** What the activation leaves: 0 and infinity for a Relu. */
+export interface Bounds {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Patches of a layer and what it should give there, row by row. */
+export interface LayerRows {
+  /** Per row, the patches of all groups one after the other. */
+  readonly patches: readonly Float32Array[];
+  /** Per row, one number per output. */
+  readonly targets: readonly Float32Array[];
+}
+
+interface ClippedOptions {
+  readonly bounds: Bounds;
+  /** The ridge, as a part of the mean diagonal, towards `prior`. */
+  readonly lambda: number;
+  readonly prior: StoredLayer;
+  readonly gemm: Gemm;
+}
+
+export interface ClippedRequest {
+  readonly layer: LinearLayer;
+  readonly old: StoredLayer;
+  /** What is best without regard to the activation. */
+  readonly plain: HeldOutRefit;
+  readonly bounds: Bounds;
+  readonly gemm: Gemm;
+}
+
+/** Rows that are fitted and rows that judge, with their sums. */
+export interface SplitRows {
+  readonly fit: LayerRows;
+  readonly held: LayerRows;
+  readonly moments: SplitMoments;
+}
+
+/** Errors behind the activation, on the rows held out, over the variance of the targets behind it. */
+export interface ClippedRefit {
+  readonly layer: StoredLayer | undefined;
+  readonly errorBefore: number;
+  readonly errorAfter: number;
+}
+
+/** Most is gained by the first. */
+const SWEEPS = 3;
+
+/** The plain refit, or one that knows of the activation; the old weights (no layer) where neither is better than they. */
+export async function refitBehind(request: ClippedRequest, { fit, held, moments }: SplitRows): Promise<ClippedRefit> {
+  const { layer, old, plain, bounds, gemm } = request;
+  const errorOf = (weights: StoredLayer): Promise<number> => clippedError(layer, weights, held, { bounds, gemm });
+  const errorBefore = await errorOf(old);
+  if (!plain.layer || !plain.fitted) return { layer: undefined, errorBefore, errorAfter: errorBefore };
+  const options = { bounds, gemm, lambda: plain.lambda, prior: old };
+  const plainError = await errorOf(plain.fitted);
+  const fitted = await refitClipped(layer, plain.fitted, { rows: fit, moments: moments.fit }, options);
+  const clipped = fitted ? await errorOf(fitted) : Infinity;
+  const errorAfter = Math.min(plainError, clipped);
+  if (!(errorAfter < errorBefore)) return { layer: undefined, errorBefore, errorAfter };
+  if (plainError <= clipped) return { layer: plain.layer, errorBefore, errorAfter };
+  const all = {
+    rows: { patches: [...fit.patches, ...held.patches], targets: [...fit.targets, ...held.targets] },
+    moments: PATCH_MOMENTS.merge(moments.fit, moments.held),
+  };
+  const found = await refitClipped(layer, plain.layer, all, options);
+  return { layer: found ?? plain.layer, errorBefore, errorAfter };
+}
+
+/** The patch at output `position` of one sample of the window, all groups. */
+export function patchOf(layer: LinearLayer, window: Window, sample: number, position: number): Float32Array {
+  const { groups, inputs, taps: count } = layerSizes(layer);
+  const taps = new Int32Array(count);
+  window.seek(position, taps);
+  const patch = new Float32Array(groups * inputs * count);
+  for (let channel = 0, column = 0; channel < groups * inputs; channel++) {
+    const base = sample * window.batch + channel * window.channel;
+    for (const tap of taps) patch[column++] = tap < 0 ? 0 : (window.data[base + tap] ?? 0);
+  }
+  return patch;
+}
+
+/** Weights and bias from those of `start` on, fitted to `rows`, of which `moments` are the sums. */
+async function refitClipped(
+  layer: LinearLayer,
+  start: StoredLayer,
+  { rows, moments }: { readonly rows: LayerRows; readonly moments: PatchMoments },
+  { bounds, lambda, prior, gemm }: ClippedOptions,
+): Promise<StoredLayer | undefined> {
+  const { groups, outputs, patch } = layerSizes(layer);
+  const found = { rows: new Float64Array(groups * outputs * patch), bias: new Float64Array(groups * outputs) };
+  const [old, first] = [numbersOf(layer, prior), numbersOf(layer, start)];
+  for (let group = 0; group < groups; group++) {
+    const part = moments.parts[group];
+    const gram = part && unpackSymmetric(part.gram, part.columns);
+    const factor = gram && dampedCholesky(gram, { damping: lambda, undamped: [patch] });
+    if (!gram || !factor) return undefined;
+    const x = patchMatrix(layer, rows, group);
+    const across = transpose(x);
+    const before = groupRows(layer, old, group);
+    const shrunk = multiplyTransposed(gram, before);
+    let now = groupRows(layer, first, group);
+    for (let sweep = 0; sweep < SWEEPS; sweep++) {
+      const given = await gemm(x, transpose(now));
+      const residual = await gemm(across, freedTargets(given, rows.targets, group * outputs, bounds));
+      residual.data.forEach((value, i) => (residual.data[i] = value - (shrunk.data[i] ?? 0)));
+      const change = transpose(solve(factor.lower, residual));
+      const sum = before.data.map((value, i) => value + (change.data[i] ?? 0));
+      now = matrix(outputs, patch + 1, sum);
+    }
+    keepRows(found, now, group * outputs);
+  }
+  return { weights: storedWeights(layer, found.rows), bias: found.bias };
+}
+
+/** Mean squared error behind the activation, summed over outputs, over the variance of the targets behind it. */
+async function clippedError(
+  layer: LinearLayer,
+  weights: StoredLayer,
+  rows: LayerRows,
+  { bounds, gemm }: Pick<ClippedOptions, 'bounds' | 'gemm'>,
+): Promise<number> {
+  const { groups, outputs } = layerSizes(layer);
+  const cut = (value: number): number => Math.min(bounds.high, Math.max(bounds.low, value));
+  const own = numbersOf(layer, weights);
+  let [error, variance] = [0, 0];
+  for (let group = 0; group < groups; group++) {
+    const given = await gemm(patchMatrix(layer, rows, group), transpose(groupRows(layer, own, group)));
+    for (let o = 0; o < outputs; o++) {
+      let [sum, squares] = [0, 0];
+      for (const [row, target] of rows.targets.entries()) {
+        const wanted = cut(target[group * outputs + o] ?? 0);
+        error += (cut(given.data[row * outputs + o] ?? 0) - wanted) ** 2;
+        sum += wanted;
+        squares += wanted * wanted;
+      }
+      variance += Math.max(0, squares - (sum * sum) / Math.max(1, rows.targets.length));
+    }
+  }
+  return variance > 0 ? error / variance : error;
+}
+
+/** y, or what was given where both lie beyond the same bound: there y asks for no more than the bound itself. */
+function freedTargets(given: Matrix, targets: readonly Float32Array[], first: number, { low, high }: Bounds): Matrix {
+  const freed = matrix(given.rows, given.columns);
+  for (const [row, target] of targets.entries()) {
+    for (let o = 0; o < given.columns; o++) {
+      const y = target[first + o] ?? 0;
+      const at = row * given.columns + o;
+      const now = given.data[at] ?? 0;
+      freed.data[at] = y <= low ? Math.min(low, now) : y >= high ? Math.max(high, now) : y;
+    }
+  }
+  return freed;
+}
+
+/** Rows x (patch of a group, 1). */
+function patchMatrix(layer: LinearLayer, { patches }: LayerRows, group: number): Matrix {
+  const { patch } = layerSizes(layer);
+  const x = matrix(patches.length, patch + 1);
+  for (const [row, numbers] of patches.entries()) {
+    x.data.set(numbers.subarray(group * patch, (group + 1) * patch), row * (patch + 1));
+    x.data[row * (patch + 1) + patch] = 1;
+  }
+  return x;
+}
+
+interface LayerNumbers {
+  /** Of all groups: outputs x patch. */
+  readonly rows: Float64Array;
+  readonly bias: ArrayLike<number>;
+}
+
+const numbersOf = (layer: LinearLayer, { weights, bias }: StoredLayer): LayerNumbers => ({
+  rows: weightRows(layer, weights),
+  bias,
+});
+
+/** Outputs of a group x (patch, bias). */
+function groupRows(layer: LinearLayer, { rows, bias }: LayerNumbers, group: number): Matrix {
+  const { outputs, patch } = layerSizes(layer);
+  const own = matrix(outputs, patch + 1);
+  for (let o = 0; o < outputs; o++) {
+    const row = group * outputs + o;
+    own.data.set(rows.subarray(row * patch, (row + 1) * patch), o * (patch + 1));
+    own.data[o * (patch + 1) + patch] = bias[row] ?? 0;
+  }
+  return own;
+}
+
+function keepRows(all: { rows: Float64Array; bias: Float64Array }, own: Matrix, first: number): void {
+  const patch = own.columns - 1;
+  for (let o = 0; o < own.rows; o++) {
+    all.rows.set(own.data.subarray(o * own.columns, o * own.columns + patch), (first + o) * patch);
+    all.bias[first + o] = own.data[o * own.columns + patch] ?? 0;
+  }
+}

@@ -1,0 +1,83 @@
+// Refits in front of a Relu: nets that are right behind it and wrong before it need no correction, and what differs there is
+// found again.
+import { describe, expect, it } from 'vitest';
+import { createRng } from '../../src/base/rng.js';
+import { patchOf, refitBehind, type SplitRows } from '../../src/fit/clipped-refit.js';
+import { refitHeldOut, type StoredLayer } from '../../src/fit/held-out-refit.js';
+import { layerSums } from '../../src/fit/layer-sums.js';
+import type { RowLayer, WindowLayer } from '../../src/fit/patch-geometry.js';
+import { windowOf } from '../../src/fit/patch-moments.js';
+import { multiply, type Gemm } from '../../src/linalg/gemm.js';
+
+const gemm: Gemm = (a, b) => Promise.resolve(multiply(a, b));
+const RELU = { low: 0, high: Infinity };
+
+/** Rows of random x with targets; every fourth is held out. */
+function rowsOf(layer: RowLayer, count: number, target: (x: Float32Array) => number[]): SplitRows {
+  const rng = createRng('rows');
+  const half = () => ({ sums: layerSums(layer), patches: [] as Float32Array[], targets: [] as Float32Array[] });
+  const [fit, held] = [half(), half()];
+  for (let row = 0; row < count; row++) {
+    const x = Float32Array.from({ length: layer.inputs }, () => rng.normal());
+    const y = Float32Array.from(target(x));
+    const window = windowOf(layer, { data: x, dims: [1, layer.inputs] });
+    const own = row % 4 === 3 ? held : fit;
+    own.sums.add(window, 0, 0, y, 0);
+    own.patches.push(patchOf(layer, window, 0, 0));
+    own.targets.push(y);
+  }
+  return { fit, held, moments: { fit: fit.sums.moments(), held: held.sums.moments() } };
+}
+
+async function refit(layer: RowLayer, old: StoredLayer, rows: SplitRows, bounds = RELU) {
+  const plain = refitHeldOut(layer, old, rows.moments);
+  if (!plain) throw new Error('no plain refit');
+  return { plain, found: await refitBehind({ layer, old, plain, bounds, gemm }, rows) };
+}
+
+describe('refitBehind', () => {
+  const layer: RowLayer = { kind: 'rows', inputs: 3, outputs: 2, weights: 'output-input' };
+
+  /** The error of weights behind the activation. */
+  async function behind(weights: StoredLayer | undefined, rows: SplitRows, bounds = RELU): Promise<number> {
+    if (!weights) throw new Error('no weights');
+    return (await refit(layer, weights, rows, bounds)).found.errorBefore;
+  }
+
+  it('gives up what is cut off for what is not', async () => {
+    // Below zero the target is bent: no line fits all of it, one fits what a Relu leaves.
+    const bent = (y: number): number => (y < 0 ? 3 * y : y);
+    const rows = rowsOf(layer, 1200, ([a = 0, b = 0, c = 0]) => [bent(a - b), bent(2 * c + a)]);
+    const { plain, found } = await refit(layer, { weights: [0, 0, 0, 0, 0, 0], bias: [0, 0] }, rows);
+    const off = ({ weights }: StoredLayer = { weights: [], bias: [] }): number =>
+      [1, -1, 0, 1, 0, 2].reduce((most, w, i) => Math.max(most, Math.abs(w - (weights[i] ?? Infinity))), 0);
+    expect(off(plain.layer)).toBeGreaterThan(0.8);
+    expect(off(found.layer)).toBeLessThan(0.5 * off(plain.layer));
+    expect(found.errorAfter).toBeLessThan(0.5 * (await behind(plain.fitted, rows)));
+  });
+
+  it('knows both bounds of a Clip', async () => {
+    const rows = rowsOf(layer, 800, ([a = 0, b = 0, c = 0]) => [Math.min(1, 3 * a), Math.max(-1, b + c)]);
+    const bounds = { low: -1, high: 1 };
+    const { plain, found } = await refit(layer, { weights: [1, 0, 0, 0, 1, 0], bias: [0, 0] }, rows, bounds);
+    expect(found.errorAfter).toBeLessThan(0.7 * (await behind(plain.fitted, rows, bounds)));
+  });
+
+  it('leaves weights alone that are right behind the activation', async () => {
+    const old = { weights: [1, 0, 0, 0, 1, 0], bias: [0, 0] };
+    const rows = rowsOf(layer, 400, ([a = 0, b = 0]) => [a < 0 ? 10 * a : a, b < 0 ? 0.1 * b : b]);
+    const { found } = await refit(layer, old, rows);
+    expect(found.errorBefore).toBe(0);
+    expect(found.layer).toBeUndefined();
+  });
+});
+
+describe('patchOf', () => {
+  it('is the window of all groups, zeros where there is padding', () => {
+    const one = { kernel: [2], strides: [1], dilations: [1], begins: [1], ends: [0] };
+    const layer: WindowLayer = { kind: 'conv', inputs: 2, outputs: 2, groups: 2, ...one };
+    const window = windowOf(layer, { data: Float32Array.of(1, 2, 3, 4, 5, 6), dims: [1, 2, 3] });
+    expect([...patchOf(layer, window, 0, 0)]).toEqual([0, 1, 0, 4]);
+    expect([...patchOf(layer, window, 0, 2)]).toEqual([2, 3, 5, 6]);
+  });
+});
