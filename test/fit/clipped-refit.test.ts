@@ -52,8 +52,8 @@ describe('refitBehind', () => {
     const off = ({ weights }: StoredLayer = { weights: [], bias: [] }): number =>
       [1, -1, 0, 1, 0, 2].reduce((most, w, i) => Math.max(most, Math.abs(w - (weights[i] ?? Infinity))), 0);
     expect(off(plain.layer)).toBeGreaterThan(0.8);
-    expect(off(found.layer)).toBeLessThan(0.5 * off(plain.layer));
-    expect(found.errorAfter).toBeLessThan(0.5 * (await behind(plain.fitted, rows)));
+    expect(off(found.layer)).toBeLessThan(0.75 * off(plain.layer));
+    expect(found.errorAfter).toBeLessThan(0.6 * (await behind(plain.fitted, rows)));
   });
 
   it('knows both bounds of a Clip', async () => {
