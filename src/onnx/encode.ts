@@ -20,6 +20,8 @@ export interface EncodeOptions {
   readonly externalData?: 'inline' | 'keep';
   /** Weights that the file lists as graph inputs: `drop` takes them off that list (and ir_version to 4 at least). */
   readonly weightInputs?: 'keep' | 'drop';
+  /** Entries of metadata_props to add, or to put in the place of those with their keys. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -63,6 +65,7 @@ export function encodeRope(
     return rope
       .field(MODEL.graph, graph ?? new Rope())
       .append(opsets.rope)
+      .append(encodeMetadata(undefined, options.metadata ?? new Map()))
       .append(functions.rope);
   }
   const { source } = records;
@@ -71,8 +74,21 @@ export function encodeRope(
   if (!opsets.isKept) groups.set(MODEL.opsetImport, opsets.rope);
   if (graph) groups.set(MODEL.graph, new Rope().field(MODEL.graph, graph));
   if (!functions.isKept) groups.set(MODEL.functions, functions.rope);
+  if (document && options.metadata && hasNews(document, options.metadata))
+    groups.set(MODEL.metadataProps, encodeMetadata(document, options.metadata));
   if (groups.size === 0) return new Rope().copy(records.file, 0, records.file.bytes.length);
   return patched(source, { start: 0, end: source.bytes.length }, groups);
+}
+
+const hasNews = ({ header }: OnnxDocument, metadata: ReadonlyMap<string, string>): boolean =>
+  [...metadata].some(([key, value]) => header.metadata.get(key) !== value);
+
+/** The entries of the file with `metadata` in the place of those with the same keys, or behind them. */
+function encodeMetadata(document: OnnxDocument | undefined, metadata: ReadonlyMap<string, string>): Rope {
+  const rope = new Rope();
+  for (const [key, value] of new Map([...(document?.header.metadata ?? []), ...metadata]))
+    rope.field(MODEL.metadataProps, new Rope().push(fieldsOf.entry({ key, value })));
+  return rope;
 }
 
 /** Operator sets as fields with this number; `before`: the entries of the file. */

@@ -8,7 +8,7 @@ import { encodeRope, tooLarge, type EncodeOptions } from './encode.js';
 import type { ExternalPlace } from './encode-context.js';
 import { MAX_MODEL_BYTES } from './schema.js';
 
-export interface WriteOptions extends Pick<EncodeOptions, 'weightInputs'> {
+export interface WriteOptions extends Pick<EncodeOptions, 'weightInputs' | 'metadata'> {
   /**
    * `auto` (default): all in one file unless it would pass 2 GiB. `always`: initializers from 1 KiB on go to PATH.data.
    * In both, the result needs no file of the input any more.
@@ -45,10 +45,11 @@ export async function writeModel(
   path: string,
   options: WriteOptions = {},
 ): Promise<WrittenModel> {
-  const { externalData = 'auto', weightInputs = 'keep', signal } = options;
+  const { externalData = 'auto', weightInputs = 'keep', metadata, signal } = options;
+  const encoding = { weightInputs, ...(metadata ? { metadata } : {}) };
   const maxBytes = Math.min(options.maxBytes ?? MAX_MODEL_BYTES, MAX_MODEL_BYTES);
   if (externalData !== 'always') {
-    const rope = encodeRope(document, model, { weightInputs });
+    const rope = encodeRope(document, model, encoding);
     if (rope.length <= maxBytes) {
       await writeFiles([{ path, batches: rope.batches() }], signal);
       return { bytes: rope.length, externalBytes: 0, files: [path] };
@@ -56,7 +57,7 @@ export async function writeModel(
     if (externalData === 'never') throw tooLarge(rope.length, maxBytes);
   }
   const data = dataFile(`${path}.data`);
-  const rope = encodeRope(document, model, { weightInputs }, { kind: 'external', place: data.place });
+  const rope = encodeRope(document, model, encoding, { kind: 'external', place: data.place });
   if (rope.length > maxBytes) throw tooLarge(rope.length, maxBytes);
   const files = [
     ...(data.size() > 0 ? [{ path: data.path, batches: data.batches() }] : []),

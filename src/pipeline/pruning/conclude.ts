@@ -10,6 +10,7 @@ import { examinePair, type Measurement, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf, type ModelFigures } from '../model-facts.js';
 import type { Score } from '../quantization/score-candidate.js';
 import { isTooSlow, timeCandidate } from '../quantization/speed.js';
+import { compareLatency } from '../../runtime/latency.js';
 import type { Side } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
 import type { Candidate } from './candidate.js';
@@ -66,7 +67,7 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
       after: open.reduce((sum, { width }) => sum + width.after, 0),
     },
     steps: chosen.steps,
-    subset: undefined,
+    subset: await subsetOf(run, kept),
     removalError: worstRemoval(kept.made),
     refitted: kept.made.at(-1)?.refitted ?? 0,
     comparison: kept.score?.comparison,
@@ -74,7 +75,7 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     gate: gateOf(run, kept),
     budget: budgetVerdict(run, reached),
     measurement,
-    kept: kept.made.length > 0 ? 'pruned' : 'original',
+    kept: kept.made.length > 0 || run.subset ? 'pruned' : 'original',
     speedMeasured: run.timed,
     samples: samples.counts,
     dataFree: samples.dataFree,
@@ -198,6 +199,29 @@ async function sideOfOriginal(
 function externalBytes({ document: { hasExternalData, records } }: DecodedModel): number {
   if (!hasExternalData) return 0;
   return [...records.tensors].reduce((sum, [tensor, { isExternal }]) => sum + (isExternal ? tensor.byteLength : 0), 0);
+}
+
+/** What a cut to some classes comes to, beside the original with nothing but its head cut. */
+async function subsetOf(run: PruneRun, { written, score, timing }: Kept): Promise<PruneOutcome['subset']> {
+  const { subset, reference, host, samples, request, journal } = run;
+  if (!subset) return undefined;
+  const { kept, names, of, by } = subset;
+  const { threads, seed, signal } = request;
+  const latencyRatio =
+    timing &&
+    (await journal.recall('time against the restricted original', async () => {
+      request.onStage?.('measuring against the restricted original');
+      const found = await compareLatency(host, reference.path, pathOf(written), samples.first, {
+        threads,
+        seed,
+        signal,
+      });
+      return found[found.decidedBy].value;
+    }));
+  const { slimmed } = run;
+  const { macs, parameters } = slimmed.before.figures.cost;
+  const accuracy = score?.accuracy && { original: score.accuracy.original, result: score.accuracy.candidate };
+  return { kept, names, of, by, accuracy, restricted: { macs, parameters, latencyRatio } };
 }
 
 /** The original loses nothing. */

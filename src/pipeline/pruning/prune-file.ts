@@ -1,7 +1,7 @@
 // One pruning run over one model: it is slimmed and looked at on samples, channels leave as the settings say, what is left is
 // repaired, and the result is scored and timed against the original. It lies in a private folder until the caller publishes it.
 import { writeFile } from 'node:fs/promises';
-import { InterruptError } from '../../base/errors.js';
+import { InterruptError, UsageError } from '../../base/errors.js';
 import { packageVersion } from '../../base/version.js';
 import { decodeModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
@@ -18,6 +18,7 @@ import { fedShapes } from '../quantization/split-samples.js';
 import { formatPass } from '../recipe.js';
 import { slim, type SlimOutcome } from '../slim.js';
 import { Workspace } from '../workspace.js';
+import { chooseClasses, restrictModel, type Subset } from './class-subset.js';
 import { concludePruning } from './conclude.js';
 import type { PruneOutcome, PruneRequest } from './outcome.js';
 import type { Original, PruneRun } from './prune-run.js';
@@ -55,6 +56,12 @@ export async function pruneFile(request: PruneRequest): Promise<PruneOutcome> {
 const LEAST_OPSET = 7;
 const RAISED_OPSET = 13;
 
+interface Split {
+  readonly samples: PruneSamples;
+  /** The classes that stay; undefined: all. */
+  readonly subset: Subset | undefined;
+}
+
 /** The state of one run: what has to be closed at its end. */
 class Pruner {
   readonly #request: PruneRequest;
@@ -75,9 +82,9 @@ class Pruner {
     this.#guardInput(original);
     refuseQuantized(original.decoded.model, 'path' in request.input ? request.input.path : request.input.name);
     request.onStage?.('opening the data');
-    const samples = await this.#split(original);
+    const { samples, subset } = await this.#split(original);
     const shapes = new Map([...samples.first].map(([name, { dims }]) => [name, dims] as const));
-    const reference = original;
+    const reference = subset ? await this.#restrict(original, subset, samples) : original;
     const slimmed = await this.#slim(reference, shapes);
     const journal = await this.#openJournal(original, samples);
     const scorer = (part: 'select' | 'report'): Scorer => {
@@ -92,6 +99,7 @@ class Pruner {
       samples,
       original,
       reference,
+      subset,
       slimmed,
       teacher: await openModel(slimmed.path, { keepOverridable: request.keepOverridable }),
       shapes,
@@ -128,11 +136,33 @@ class Pruner {
     guardReads(reads, [output, `${output}.data`]);
   }
 
-  async #split({ decoded: { model }, path }: Original): Promise<PruneSamples> {
+  async #split({ decoded: { model }, path }: Original): Promise<Split> {
     const request = this.#request;
-    if (!request.openData) return randomSamples(request, { host: this.#host, model, path });
+    const { settings, openData, threads, signal, onStage } = request;
+    if (!openData) {
+      if (settings.classes.length > 0)
+        throw new UsageError('conflict', '--classes needs samples of the classes', {
+          fix: 'say where they are: --data',
+        });
+      return { samples: await randomSamples(request, { host: this.#host, model, path }), subset: undefined };
+    }
     const inputs = sizedInputs(model, fedShapes(request, model));
-    return splitForPruning(request, await request.openData(inputs, request.signal), inputs);
+    const data = await openData(inputs, signal);
+    if (settings.classes.length === 0)
+      return { samples: await splitForPruning(request, data, inputs), subset: undefined };
+    const subset = await chooseClasses({ host: this.#host, path, data }, settings.classes, {
+      threads,
+      signal,
+      onStage,
+    });
+    return { samples: await splitForPruning(request, subset.data, inputs), subset };
+  }
+
+  #restrict(original: Original, subset: Subset, samples: PruneSamples): Promise<Original> {
+    const { keepOverridable, signal, onStage } = this.#request;
+    onStage?.('cutting the head');
+    const bench = { host: this.#host, workspace: this.#workspace, feeds: samples.feeds(), keepOverridable, signal };
+    return restrictModel(original, subset, bench);
   }
 
   async #slim({ decoded, path }: Original, shapes: PruneRun['shapes']): Promise<SlimOutcome> {

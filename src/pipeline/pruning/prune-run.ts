@@ -9,6 +9,7 @@ import type { ScoreName } from '../../passes/prune/scores/registry.js';
 import type { RuntimeHost } from '../../runtime/host.js';
 import type { Workspace } from '../workspace.js';
 import type { PruneRequest } from './outcome.js';
+import type { Subset } from './class-subset.js';
 import type { PruneSamples } from './split-samples.js';
 import type { Recovery } from './recovery.js';
 
@@ -26,6 +27,8 @@ export interface PruneRun {
   readonly original: Original;
   /** What losses are measured against: the original, restricted to the classes that stay. */
   readonly reference: Original;
+  /** The classes that stay; undefined: all. */
+  readonly subset: Subset | undefined;
   /** The reference, slimmed: what units leave from. */
   readonly slimmed: SlimOutcome;
   /** The slimmed model, which stays as it is. */

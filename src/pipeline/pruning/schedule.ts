@@ -28,6 +28,8 @@ export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
   const planner = await Planner.open(run);
   const budget = budgetOf(settings);
   if (budget === undefined && settings.maxDrop !== undefined) return searchDrop(run, planner, settings.maxDrop);
+  if (budget === undefined)
+    return { groups: await planner.groups(), candidates: [], steps: [], onLoss: 'stay', otherwise: 'worth' };
   if (settings.latency !== undefined) return searchLatency(run, planner, settings.latency);
   const candidate = await planner.candidate(
     settings.ratio !== undefined
@@ -35,7 +37,7 @@ export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
       : settings.macs !== undefined
         ? { kind: 'macs', factor: partOf(settings.macs) }
         : { kind: 'params', factor: settings.params === undefined ? 1 : partOf(settings.params) },
-    `${budget} ${budget ? settings[budget] : ''}`,
+    `${budget} ${settings[budget]}`,
   );
   return { groups: await planner.groups(), candidates: [candidate], steps: [], onLoss: 'stay', otherwise: 'worth' };
 }
