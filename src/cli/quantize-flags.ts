@@ -6,11 +6,16 @@ import type { DataRequest } from './data-flags.js';
 import { FLAGS, type FlagKey } from './flags.js';
 import { choiceOf, notNegative, wholeNumber, type FlagValues } from './parsed-flags.js';
 
+/** What says how integers are made. */
+export const INT8_FORM = [
+  ...(['calibrationSamples', 'calibrator', 'rounding', 'noEqualize', 'noRefine', 'noBiasCorrection'] as const),
+  ...(['requireFused', 'calibrationCache'] as const),
+] as const satisfies readonly FlagKey[];
+
 /** Flags that only mean something for int8; `float` and `quantizeTarget` mean something for fp16 and dynamic, too. */
 const INT8_ONLY = [
-  ...(['data', 'labels', 'preprocess', 'limit', 'calibrationSamples', 'dataFree', 'calibrator', 'rounding'] as const),
-  ...(['noEqualize', 'noRefine', 'noBiasCorrection', 'maxDropInt8', 'requireFused'] as const),
-  ...(['journal', 'layerLatencies', 'calibrationCache'] as const),
+  ...(['data', 'labels', 'preprocess', 'limit', 'dataFree', 'maxDropInt8', 'journal', 'layerLatencies'] as const),
+  ...INT8_FORM,
 ] as const satisfies readonly FlagKey[];
 
 /** @throws UsageError conflict when one of `keys` was given; `why` ends the sentence that begins with the flag */

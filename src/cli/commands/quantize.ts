@@ -14,6 +14,10 @@ export const runQuantize: CommandRun = async ({ flags: given, ...rest }) => {
   const { quantized, ...flags } = given;
   const input: CommandInput = { ...rest, flags: quantized === undefined ? flags : { ...flags, output: quantized } };
   const recipe = await recipeFromFlags(flags, (text) => input.terminal.note(text));
+  if (recipe.prune)
+    throw new UsageError('not-available', 'pruning and quantizing are two runs', {
+      fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
+    });
   const form = otherForm(flags, recipe);
   if (form) return slimModels(input, { ...recipe, passes: [...recipe.passes, form.pass] }, form.ending);
   const { runInt8 } = await import('../int8-run.js');

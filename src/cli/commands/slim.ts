@@ -1,6 +1,6 @@
 // `mcompress slim MODEL...`: runs the recipe over each model, writes the results and their reports.
 import { basename } from 'node:path';
-import { AppError, InternalError, InterruptError } from '../../base/errors.js';
+import { AppError, InternalError, InterruptError, UsageError } from '../../base/errors.js';
 import type { Recipe } from '../../pipeline/recipe.js';
 import { slim, type SlimRequest } from '../../pipeline/slim.js';
 import { compareWithBaseline } from '../../report/baseline.js';
@@ -15,7 +15,7 @@ import type { Job } from '../input-files.js';
 import { fileOf, modelInput, planRun, readBaseline, type Baseline } from '../model-run.js';
 import { choiceOf, wholeNumber, type FlagValues } from '../parsed-flags.js';
 import type { CommandInput, CommandRun } from '../program.js';
-import { refuseInt8Flags, refuseSlimFlags } from '../quantize-flags.js';
+import { INT8_FORM, refuseFlags, refuseInt8Flags, refuseSlimFlags } from '../quantize-flags.js';
 import { recipeFromFlags } from '../recipe-flags.js';
 import { shapeFlags } from '../shape-flags.js';
 import type { Terminal } from '../terminal.js';
@@ -33,6 +33,7 @@ interface Batch {
 export const runSlim: CommandRun = async (input) => {
   const { flags, terminal } = input;
   const recipe = await recipeFromFlags(flags, (text) => terminal.note(text));
+  if (recipe.prune) return pruneModel(input, recipe);
   if (!flags.int8 && !recipe.quantize) {
     refuseInt8Flags(flags, 'belongs to --int8');
     return slimModels(input, recipe, 'slim');
@@ -41,6 +42,24 @@ export const runSlim: CommandRun = async (input) => {
   const { runInt8 } = await import('../int8-run.js');
   return runInt8(input, recipe, 'slim');
 };
+
+/** A recipe that prunes: what `slim` calls its flags, `prune` has too. @throws UsageError not-available, conflict */
+async function pruneModel(input: CommandInput, recipe: Recipe): Promise<number> {
+  const { flags } = input;
+  if (flags.int8 || recipe.quantize)
+    throw new UsageError('not-available', 'pruning and quantizing are two runs', {
+      fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
+    });
+  refuseFlags(flags, [...INT8_FORM, 'float', 'quantizeTarget'], 'belongs to --int8');
+  refuseFlags(flags, ['verify', 'feed'], 'has no meaning with -p prune-filters: what is lost is measured on --data');
+  const { runPruning } = await import('../prune-run.js');
+  const { maxDropInt8: maxDropPruned, journal: pruneJournal, ...others } = flags;
+  const renamed = {
+    ...(maxDropPruned === undefined ? {} : { maxDropPruned }),
+    ...(pruneJournal === undefined ? {} : { pruneJournal }),
+  };
+  return runPruning({ ...input, flags: { ...others, ...renamed } }, recipe, 'slim');
+}
 
 /** Runs a recipe over the models of a command line; `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. */
 export async function slimModels(
