@@ -40,7 +40,10 @@ interface Planned {
   readonly baseline: Baseline<PruneReport> | undefined;
 }
 
-/** `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. Returns the exit status. */
+/**
+ * `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. Returns the exit status.
+ * @throws UsageError not-available where the recipe quantizes, too
+ */
 export async function runPruning(
   input: CommandInput,
   recipe: Recipe,
@@ -48,6 +51,10 @@ export async function runPruning(
   ports: PrunePorts = { prune: pruneFile },
 ): Promise<number> {
   const { args, flags } = input;
+  if (recipe.quantize)
+    throw new UsageError('not-available', 'pruning and quantizing are two runs', {
+      fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
+    });
   const asked = dataRequest(flags, recipe);
   const settings = settledBudget(pruneSettings(flags, recipe.prune), flags, asked);
   const preprocess = asked?.preprocess ? { preprocess: asked.preprocess } : {};

@@ -16,7 +16,7 @@ import { recipeFromFlags } from '../../src/cli/recipe-flags.js';
 
 export const FAKE_MODEL = 'quantized bytes';
 
-function side(name: string, bytes: number): Side {
+export function fakeSide(name: string, bytes: number): Side {
   const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
     g (float[1,2] x) => (float[1,2] y) <float[2,2] w = {1, 2, 3, 4}> { y = MatMul (x, w) }`);
   return {
@@ -31,8 +31,8 @@ export function fakeOutcome(folder: string, changes: Partial<QuantizeOutcome> = 
   const path = join(folder, 'result.onnx');
   const planned = { node: 'conv', opType: 'Conv', output: 'c', kind: 'product' };
   return {
-    before: side('net.onnx', 1000),
-    after: side('result.onnx', 300),
+    before: fakeSide('net.onnx', 1000),
+    after: fakeSide('result.onnx', 300),
     nodes: [
       {
         node: 'conv',
@@ -93,7 +93,8 @@ export interface FakeRun {
   readonly request: QuantizeRequest;
 }
 
-class Collecting extends Writable {
+/** A stream that keeps what is written. */
+export class Collecting extends Writable {
   readonly columns = 100;
   readonly chunks: Buffer[] = [];
   override _write(chunk: Buffer, _: string, done: () => void): void {

@@ -1,5 +1,4 @@
 // `mcompress prune MODEL --data PATH`: channels leave, and what is left is repaired.
-import { UsageError } from '../../base/errors.js';
 import type { CommandInput, CommandRun } from '../program.js';
 import { recipeFromFlags } from '../recipe-flags.js';
 import { runPruning } from '../prune-run.js';
@@ -8,9 +7,5 @@ export const runPrune: CommandRun = async ({ flags: given, ...rest }) => {
   const { pruned, ...flags } = given;
   const input: CommandInput = { ...rest, flags: pruned === undefined ? flags : { ...flags, output: pruned } };
   const recipe = await recipeFromFlags(flags, (text) => input.terminal.note(text));
-  if (recipe.quantize)
-    throw new UsageError('conflict', 'the recipe quantizes, and prune does not', {
-      fix: 'mcompress slim runs whole recipes',
-    });
   return runPruning(input, recipe, 'pruned');
 };

@@ -46,7 +46,7 @@ export const runSlim: CommandRun = async (input) => {
 /** A recipe that prunes: what `slim` calls its flags, `prune` has too. @throws UsageError not-available, conflict */
 async function pruneModel(input: CommandInput, recipe: Recipe): Promise<number> {
   const { flags } = input;
-  if (flags.int8 || recipe.quantize)
+  if (flags.int8)
     throw new UsageError('not-available', 'pruning and quantizing are two runs', {
       fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
     });
