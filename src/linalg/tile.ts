@@ -25,7 +25,11 @@ export function tileProduct(
   let [c20, c21, c22, c23] = [0, 0, 0, 0];
   let [c30, c31, c32, c33] = [0, 0, 0, 0];
   for (let r = 0, p = aStart, q = bStart; r < depth; r++, p += TILE, q += TILE) {
-    const [b0, b1, b2, b3] = [b[q] as number, b[q + 1] as number, b[q + 2] as number, b[q + 3] as number];
+    // One by one: a list to take them from would be made anew in every step.
+    const b0 = b[q] as number;
+    const b1 = b[q + 1] as number;
+    const b2 = b[q + 2] as number;
+    const b3 = b[q + 3] as number;
     let x = a[p] as number;
     c00 += x * b0;
     c01 += x * b1;
