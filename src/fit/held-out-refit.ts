@@ -35,7 +35,7 @@ export interface HeldOutRefit {
 }
 
 /** Tried first, then what lies between the best of them and its neighbours. Without end, only the bias would change. */
-const COARSE = [1e-5, 1e-3, 1e-1, 10, 1000] as const;
+const COARSE = [1e-4, 1e-2, 1, 100] as const;
 const WEAKEST = 1e-9;
 const STEP = 10;
 
