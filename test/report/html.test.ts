@@ -8,6 +8,7 @@ import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { guessedPrune, missedPrune, samplePrune } from './prune-sample.js';
 import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
@@ -27,6 +28,9 @@ const SAMPLES = [
   ['quantize', sampleQuantize()],
   ['quantize that missed gates', missedQuantize()],
   ['quantize without data', guessedQuantize()],
+  ['prune', samplePrune()],
+  ['prune that missed gates', missedPrune()],
+  ['prune without data', guessedPrune()],
 ] as const;
 
 const VOID = new Set(['meta', 'link', 'wbr', 'rect', 'line', 'circle']);

@@ -7,6 +7,7 @@ import { problems } from './json-schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { guessedPrune, missedPrune, samplePrune } from './prune-sample.js';
 import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
@@ -25,6 +26,9 @@ const SAMPLES: readonly (readonly [string, Report])[] = [
   ['quantize', sampleQuantize()],
   ['quantize that missed gates', missedQuantize()],
   ['quantize without data', guessedQuantize()],
+  ['prune', samplePrune()],
+  ['prune that missed gates', missedPrune()],
+  ['prune without data', guessedPrune()],
 ];
 
 describe.each(SAMPLES)('%s report', (_, report) => {

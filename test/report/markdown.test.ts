@@ -6,6 +6,7 @@ import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
+import { missedPrune, samplePrune } from './prune-sample.js';
 import { missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
@@ -23,6 +24,8 @@ const SAMPLES = [
   ['calibrate, merged', sampleMerged()],
   ['quantize', sampleQuantize()],
   ['quantize that missed gates', missedQuantize()],
+  ['prune', samplePrune()],
+  ['prune that missed gates', missedPrune()],
 ] as const;
 
 /** Runs of table lines. */
