@@ -68,7 +68,7 @@ export function pruneOurs(one, flags) {
   const record = join(folder, `${name}.json`);
   if (!existsSync(record)) {
     const out = join(folder, `${name}.onnx`);
-    const files = [out, join(folder, `${name}.best.onnx`)];
+    const files = [out, `${out}.best.onnx`];
     for (const path of files) for (const old of [path, `${path}.f32`]) rmSync(old, { force: true });
     const start = performance.now();
     const run = spawnSync(process.execPath, [bin, ...pruneCommand(one, flags, out)], {
