@@ -105,6 +105,7 @@ function heldBackWarning(count: number, held: number): string[] {
   return held < FEW_TO_SCORE ? [`only ${held} samples are left to score with: the loss is a rough guess`] : [];
 }
 
+/** How many samples there are, read one by one; no more than `most` are counted. */
 export async function countSamples(data: DataSet, most: number, signal: AbortSignal): Promise<number> {
   let count = 0;
   for await (const _ of data.samples({ ...(Number.isFinite(most) ? { to: most } : {}), signal })) count++;
@@ -167,6 +168,7 @@ export function keepFeeds(source: () => AsyncIterable<TensorMap>): () => AsyncIt
   };
 }
 
+/** The first item; undefined where there is none. */
 export async function firstOf<T>(items: AsyncIterable<T>): Promise<T | undefined> {
   for await (const item of items) return item;
   return undefined;
