@@ -1,0 +1,196 @@
+// Whole pruning runs on ONNX Runtime, on digits and on a small net without labels: budgets, the search, gates, what is refused,
+// and that runs repeat byte by byte.
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { findChannelGroups } from '../../../src/analysis/channels.js';
+import { createFacts } from '../../../src/analysis/inference.js';
+import { openModel } from '../../../src/onnx/open.js';
+import { pruneFile } from '../../../src/pipeline/pruning/prune-file.js';
+import type { PruneOutcome } from '../../../src/pipeline/pruning/outcome.js';
+import { netData, writeNet } from '../quantization/net.js';
+import { digits, finished, MNIST, pruneRequest } from './run.js';
+
+const root = mkdtempSync(join(tmpdir(), 'mcompress-prune-file-'));
+afterAll(() => rmSync(root, { recursive: true }));
+let folder = root;
+beforeEach(() => void (folder = mkdtempSync(join(root, 'run-'))));
+
+const mnist = (changes: Parameters<typeof pruneRequest>[2] = {}) =>
+  pruneRequest(MNIST, join(folder, 'mnist.onnx'), changes);
+
+/** Without labels or classes; its layers are small. */
+const net = (changes: Parameters<typeof pruneRequest>[2] = {}) =>
+  pruneRequest(writeNet(folder), join(folder, 'out.onnx'), {
+    openData: () => Promise.resolve(netData(60)),
+    ...changes,
+    settings: { samples: 30, ...changes.settings },
+  });
+
+/** Nothing that takes time on digits. */
+const CHEAP = { repair: 'off', score: 'dropnet-minimum' } as const;
+
+const lost = ({ groups }: PruneOutcome): number =>
+  groups.reduce((sum, { width }) => sum + width.before - width.after, 0);
+
+describe('a share of the units', () => {
+  it('leaves, the rest is refitted, and the model is as good as before', { timeout: 300_000 }, async () => {
+    const { outcome, bytes } = await finished(mnist({ settings: { ratio: 0.25 } }));
+    expect(outcome).toMatchObject({ kept: 'pruned', score: 'obs', budget: 'met', gate: undefined, dataFree: false });
+    expect(outcome.samples).toEqual({ fitted: 150, selected: 38, reported: 112 });
+    expect(outcome.units.before - outcome.units.after).toBe(lost(outcome));
+    expect(lost(outcome)).toBe(Math.floor(outcome.units.before * 0.25));
+    expect(outcome.refitted).toBeGreaterThan(0);
+    expect(outcome.removalError).toBeLessThan(1e-4);
+    expect(outcome.loss).toMatchObject({ measure: 'top-1 lost', unit: 'points' });
+    expect(outcome.loss?.value).toBeLessThan(3);
+    expect(outcome.after.figures.cost.parameters).toBeLessThan(outcome.before.figures.cost.parameters);
+    expect(outcome.after.file.bytes).toBe(bytes.length);
+    expect(outcome.measurement).toBe(undefined);
+    // What the report says of widths is what is in the model.
+    const { model } = await openModel(join(folder, 'mnist.onnx'));
+    const widths = new Map(findChannelGroups(model, createFacts(model)).map(({ name, width }) => [name, width]));
+    for (const { name, width } of outcome.groups) expect([name, widths.get(name)]).toEqual([name, width.after]);
+  });
+
+  it('gives the same bytes again, and others with another seed of the random control', async () => {
+    const random = { settings: { ratio: 0.3, score: 'random', repair: 'off' } } as const;
+    const first = await finished(mnist(random));
+    expect((await finished(mnist(random))).bytes.equals(first.bytes)).toBe(true);
+    expect((await finished(mnist({ ...random, seed: 1 }))).bytes.equals(first.bytes)).toBe(false);
+    expect(first.outcome.refitted).toBe(0);
+  });
+
+  it('is better off with a refit than without', async () => {
+    const settings = { ratio: 0.3, score: 'l1' } as const;
+    const on = await finished(net({ settings }));
+    const off = await finished(net({ settings: { ...settings, repair: 'off' } }));
+    expect(on.outcome.loss).toMatchObject({ measure: 'relative error', unit: 'percent' });
+    expect(on.outcome.loss?.value ?? 100).toBeLessThan(off.outcome.loss?.value ?? 0);
+    expect(on.outcome.groups.flatMap(({ error }) => error ?? []).length).toBeGreaterThan(0);
+    expect(off.outcome.groups.flatMap(({ error }) => error ?? [])).toEqual([]);
+  });
+
+  it('says of every group that lost nothing why', async () => {
+    const { outcome } = await finished(mnist({ settings: { ...CHEAP, ratio: 0.25 } }));
+    for (const { width, reason } of outcome.groups) expect(reason === undefined).toBe(width.after < width.before);
+    expect(outcome.groups.map(({ reason }) => reason)).toContain('graph-output');
+  });
+});
+
+describe('budgets', () => {
+  it('of multiplications and parameters are met', async () => {
+    const macs = await finished(net({ settings: { macs: '0.7x' } }));
+    expect(macs.outcome.budget).toBe('met');
+    const { before, after } = macs.outcome;
+    expect(after.figures.cost.macs / before.figures.cost.macs).toBeLessThanOrEqual(0.7);
+    expect(after.figures.cost.macs / before.figures.cost.macs).toBeGreaterThan(0.5);
+    const params = await finished(net({ settings: { params: '0.8x', repair: 'off', score: 'l2' } }));
+    expect(params.outcome.after.figures.cost.parameters / before.figures.cost.parameters).toBeLessThanOrEqual(0.8);
+  });
+
+  it('that no width reaches are a missed gate', async () => {
+    await expect(pruneFile(net({ settings: { macs: '0.0001x', score: 'l2' } }))).rejects.toMatchObject({
+      code: 'gate',
+      exitCode: 1,
+    });
+  });
+
+  it('with a loss that cannot be held beside them: the result is there, and the gate missed', async () => {
+    const { outcome } = await finished(mnist({ settings: { ratio: 0.9, score: 'random', repair: 'off', maxDrop: 1 } }));
+    expect(outcome).toMatchObject({ kept: 'pruned', gate: 'missed' });
+  });
+});
+
+describe('a loss alone', () => {
+  it('lets as much leave as it allows, judged on samples apart from those reported', async () => {
+    const { outcome } = await finished(net({ settings: { maxDrop: 10 } }));
+    expect(outcome).toMatchObject({ kept: 'pruned', gate: 'met', budget: undefined });
+    expect(outcome.steps.length).toBeGreaterThan(2);
+    expect(outcome.loss?.value).toBeLessThanOrEqual(10);
+    expect(outcome.after.figures.cost.macs).toBeLessThan(outcome.before.figures.cost.macs);
+    // The best on the way lies beside the output only until there is one.
+    expect(existsSync(join(folder, 'out.onnx.best.onnx'))).toBe(false);
+  });
+
+  it('of nothing at all on outputs that are no classes: nothing leaves', async () => {
+    const { outcome } = await finished(net({ settings: { maxDrop: 1e-9, score: 'l2', repair: 'off' } }));
+    expect(outcome).toMatchObject({ kept: 'original', gate: 'met' });
+    expect(outcome.steps.length).toBeGreaterThan(0);
+    expect(new Set(outcome.groups.map(({ reason }) => reason))).toContain('loss');
+    expect(lost(outcome)).toBe(0);
+  });
+});
+
+describe('the loop of DropNet', () => {
+  it('drops a share per cycle until accuracy falls under kappa times that at the start', async () => {
+    const settings = { ...CHEAP, schedule: 'dropnet', share: 0.04, kappa: 0.9 } as const;
+    const { outcome } = await finished(mnist({ settings }));
+    const { steps } = outcome;
+    expect(outcome.kept).toBe('pruned');
+    expect(steps.length).toBeGreaterThan(2);
+    const units = steps.map((step) => step.units);
+    expect(units.toSorted((a, b) => b - a)).toEqual(units);
+    // The share is that of what remains.
+    expect(units[0]).toBe(outcome.units.before - Math.floor(outcome.units.before * 0.04));
+    expect(outcome.units.after).toBe(units.at(-2));
+    expect(steps.at(-1)?.loss.value).toBeGreaterThan(5);
+  });
+
+  it('ends where the budget is met, by the least share that meets it', async () => {
+    const settings = { ...CHEAP, schedule: 'dropnet', share: 0.2, kappa: 0.01, ratio: 0.3 } as const;
+    const { outcome } = await finished(mnist({ settings }));
+    expect(outcome.budget).toBe('met');
+    expect(outcome.units.after).toBe(outcome.units.before - Math.ceil(outcome.units.before * 0.3));
+    expect(outcome.steps.length).toBe(2);
+  });
+});
+
+describe('without data', () => {
+  it('weights decide, nothing is refitted, and the loss is that of random inputs', async () => {
+    const { outcome } = await finished(mnist({ openData: undefined, settings: { ratio: 0.2 } }));
+    expect(outcome).toMatchObject({ kept: 'pruned', dataFree: true, score: 'folding' });
+    expect(outcome.loss).toMatchObject({ measure: expect.stringMatching(/disagreement|error/) });
+    expect(lost(outcome)).toBeGreaterThan(0);
+  });
+
+  it('a score that needs samples says so of every group', async () => {
+    const { outcome } = await finished(mnist({ settings: { ...CHEAP, ratio: 0.2, score: 'gamma' } }));
+    // Slimming has folded the normalizations.
+    expect(outcome).toMatchObject({ kept: 'original', budget: 'missed' });
+    expect(outcome.groups.map(({ reason }) => reason)).toContain('no-normalization');
+  });
+});
+
+describe('few samples', () => {
+  it('do everything, and the report says what that is worth', async () => {
+    const { outcome } = await finished(mnist({ limit: 6, settings: { ...CHEAP, ratio: 0.2 } }));
+    expect(outcome.samples).toEqual({ fitted: 6, selected: 6, reported: 6 });
+    expect(outcome.warnings).toEqual(expect.arrayContaining([expect.stringMatching(/^all 6 samples fit the model/)]));
+  });
+});
+
+describe('what is refused', () => {
+  it('a model that is quantized already, an output that is the input, classes without data', async () => {
+    const { writeFile } = await import('node:fs/promises');
+    const { parseModel } = await import('../../../src/ir/text/parse.js');
+    const { encodeModel } = await import('../../../src/onnx/encode.js');
+    const quantized = join(folder, 'q.onnx');
+    const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
+      g (float[1,2] x) => (float[1,2] y) <float s = {0.1}, uint8 z = {0}> {
+        q = QuantizeLinear (x, s, z)
+        y = DequantizeLinear (q, s, z)
+      }`);
+    await writeFile(quantized, Buffer.concat(encodeModel(undefined, model)));
+    await expect(pruneFile(pruneRequest(quantized, join(folder, 'o.onnx')))).rejects.toMatchObject({
+      code: 'unsupported',
+    });
+    await expect(pruneFile(pruneRequest(MNIST, MNIST))).rejects.toMatchObject({ code: 'would-overwrite' });
+    await expect(pruneFile(mnist({ openData: undefined, settings: { classes: ['1', '2'] } }))).rejects.toMatchObject({
+      code: 'conflict',
+    });
+    const empty: typeof digits = async (inputs, signal) => ({ ...(await digits(inputs, signal)), size: 0 });
+    await expect(pruneFile(mnist({ openData: empty }))).rejects.toMatchObject({ code: 'bad-data' });
+  });
+});
