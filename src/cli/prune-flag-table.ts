@@ -25,7 +25,7 @@ export const PRUNING = {
     name: 'max-drop',
     group: 'What to do',
     value: 'X',
-    help: 'lose at most this: points of classifiers, percent of other outputs. Alone: remove as much as it allows; with another budget: exit 1 beyond it',
+    help: 'lose at most this: points of classifiers, percent of other outputs; alone: remove as much as it allows',
   },
   pruneScore: {
     name: 'score',

@@ -37,13 +37,14 @@ export const WEIGHTS_ONLY_TEXT =
 export const unitsText = ({ units: { before, after } }: PruneReport): string =>
   before === 0 ? 'no channel could leave' : `${before - after} of ${plural(before, 'channel')} removed`;
 
-/** Groups that kept all their channels, by reason; the most frequent first. */
+/** Groups that kept all their channels for one reason. */
 export interface KeptGroups {
   readonly code: string;
   readonly message: string;
   readonly groups: readonly PruneGroupReport[];
 }
 
+/** Groups that kept all their channels, by reason; the most frequent first. */
 export function keptGroups({ groups }: PruneReport): KeptGroups[] {
   const byCode = new Map<string, PruneGroupReport[]>();
   for (const group of groups)

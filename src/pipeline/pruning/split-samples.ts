@@ -84,18 +84,16 @@ export async function splitForPruning(
     report: parts.report,
     counts,
     dataFree: false,
-    warnings: () => [...fewWarning(isSplit, counts), ...data.warnings()],
+    warnings: () => [...(isSplit ? fewWarning(counts) : [sharedWarning(counts)]), ...data.warnings()],
     digest: async () => JSON.stringify([await data.digest(), parts]),
   };
 }
 
-function fewWarning(isSplit: boolean, { fitted, reported }: PruneSamples['counts']): string[] {
-  if (!isSplit)
-    return [
-      `all ${fitted} samples fit the model, and the same ones judge it: the loss on others is larger; give more samples, or fit with fewer`,
-    ];
-  return reported < FEW_TO_REPORT ? [`only ${reported} samples are left to judge with: the loss is a rough guess`] : [];
-}
+const sharedWarning = ({ fitted }: PruneSamples['counts']): string =>
+  `all ${fitted} samples fit the model, and the same ones judge it: the loss on others is larger; give more samples, or fit with fewer`;
+
+const fewWarning = ({ reported }: PruneSamples['counts']): string[] =>
+  reported < FEW_TO_REPORT ? [`only ${reported} samples are left to judge with: the loss is a rough guess`] : [];
 
 /** Random inputs in the place of samples. */
 export async function randomSamples(request: PruneRequest, fed: FedModel): Promise<PruneSamples> {
