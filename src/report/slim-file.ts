@@ -1,5 +1,6 @@
 // The library's main call: one model in, one model out, with the report as a value.
 import { basename, dirname, join } from 'node:path';
+import { UsageError } from '../base/errors.js';
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { slim, type SlimRequest, type Verify } from '../pipeline/slim.js';
 import { buildSlimReport } from './build-slim-report.js';
@@ -37,6 +38,11 @@ export interface SlimFileResult {
  * @throws UsageError (recipe, output equal to the input), InputError (model, feeds, output folder), InterruptError
  */
 export async function slimFile(input: string, options: SlimFileOptions = {}): Promise<SlimFileResult> {
+  const { prune, quantize } = options.recipe ?? {};
+  if (prune || quantize)
+    throw new UsageError('bad-recipe', `the recipe ${prune ? 'prunes' : 'quantizes'}, and slimFile runs passes`, {
+      fix: `call ${prune ? 'pruneFile' : 'quantizeFile'}`,
+    });
   const output = options.output ?? join(dirname(input), `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`);
   const started = performance.now();
   const request: SlimRequest = {

@@ -229,3 +229,31 @@ describe('writeFiles', () => {
     expect(readdirSync(place.folder).sort()).toEqual(['file', 'folder']);
   });
 });
+
+describe('metadata', () => {
+  const written = async (file: string, { document, model }: DecodedModel, entries: readonly [string, string][]) => {
+    await writeModel(document, model, inFolder(file), { metadata: new Map(entries) });
+    return openModel(inFolder(file));
+  };
+  const held = ({ document }: DecodedModel): unknown => Object.fromEntries(document.header.metadata);
+
+  it('is added to a file, takes the place of what had its key, and stays when the model is written again', async () => {
+    const first = await written('a.onnx', someModel(), [['classes', '[1]']]);
+    expect(held(first)).toEqual({ classes: '[1]' });
+    const second = await written('b.onnx', first, [
+      ['other', 'ä'],
+      ['classes', '[2]'],
+    ]);
+    expect(held(second)).toEqual({ classes: '[2]', other: 'ä' });
+    await writeModel(second.document, second.model, inFolder('c.onnx'));
+    expect(readFileSync(inFolder('c.onnx')).equals(readFileSync(inFolder('b.onnx')))).toBe(true);
+    // The same entries again change nothing, either.
+    await written('d.onnx', second, [['other', 'ä']]);
+    expect(readFileSync(inFolder('d.onnx')).equals(readFileSync(inFolder('b.onnx')))).toBe(true);
+  });
+
+  it('of a model that came from no file', async () => {
+    await writeModel(undefined, someModel().model, inFolder('n.onnx'), { metadata: new Map([['k', 'v']]) });
+    expect(held(await openModel(inFolder('n.onnx')))).toEqual({ k: 'v' });
+  });
+});
