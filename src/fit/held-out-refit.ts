@@ -5,8 +5,8 @@ import { refitLayer, type RefittedLayer } from './layer-weights.js';
 import { layerSizes, weightRows, type LinearLayer } from './patch-geometry.js';
 import { PATCH_MOMENTS, type PatchMoments } from './patch-moments.js';
 import type { Moments } from './rank-update.js';
-import { meanError } from './refit.js';
-import { matrix } from '../linalg/matrix.js';
+import { fitError, ridgeSolver } from './refit.js';
+import { matrix, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
 
 /** Sums over the rows that are fitted, and over those that judge. */
 export interface SplitMoments {
@@ -34,10 +34,14 @@ export interface HeldOutRefit {
   readonly errorAfter: number;
 }
 
-/** Tried first, then what lies between the best of them and its neighbours. Without end, only the bias would change. */
-const COARSE = [1e-4, 1e-2, 1, 100] as const;
-const WEAKEST = 1e-9;
+/** Most layers want about as much; from there on in the direction in which the error falls. */
+const FIRST_TRIED = 0.1;
 const STEP = 10;
+const WEAKEST = 1e-9;
+/** Little more than the bias changes: tried where nothing else is better than the old weights. */
+const LAST_TRIED = [100, 1000] as const;
+/** Errors of this size are those of float32. */
+const EXACT = 1e-11;
 
 /**
  * Weights and bias that bring the layer nearest to its targets. `lambda`: the ridge, if it is not to be looked for.
@@ -49,58 +53,73 @@ export function refitHeldOut(
   { fit, held }: SplitMoments,
   lambda?: number,
 ): HeldOutRefit | undefined {
-  const variance = targetVariance(held);
-  const before = heldError(layer, old, held);
+  const rows = groupedRows(layer, old);
+  const [judge, variance] = [judgeOf(held), targetVariance(held)];
+  const before = judge(rows);
   if (!Number.isFinite(before) || !Number.isFinite(variance)) return undefined;
   const scale = variance > 0 ? 1 / variance : 1;
+  const solvers = fit.parts.map((part, group) =>
+    ridgeSolver(part, unpackSymmetric(part.gram, part.columns), rows[group] ?? matrix(0, 0)),
+  );
   const errorAt = (tried: number): number => {
-    const found = refitLayer(layer, old.weights, old.bias, fit, { lambda: tried });
-    const error = found ? heldError(layer, found, held) : Infinity;
+    const found = solvers.map((solver) => solver(tried)?.rows);
+    const error = found.every((one) => one !== undefined) ? judge(found) : Infinity;
     return Number.isFinite(error) ? error : Infinity;
   };
-  const best = lambda === undefined ? leastError(errorAt) : { lambda, error: errorAt(lambda) };
+  const best = lambda === undefined ? leastError(errorAt, before) : { lambda, error: errorAt(lambda) };
   const isBetter = best.error < before && before * scale > EXACT;
-  const all = isBetter ? PATCH_MOMENTS.merge(fit, held) : undefined;
+  const fitted = (moments: PatchMoments): RefittedLayer | undefined =>
+    refitLayer(layer, old.weights, old.bias, moments, { lambda: best.lambda });
   return {
-    fitted: refitLayer(layer, old.weights, old.bias, fit, { lambda: best.lambda }),
-    layer: all && refitLayer(layer, old.weights, old.bias, all, { lambda: best.lambda }),
+    layer: isBetter ? fitted(PATCH_MOMENTS.merge(fit, held)) : undefined,
+    fitted: isBetter ? fitted(fit) : undefined,
     lambda: best.lambda,
     errorBefore: before * scale,
     errorAfter: best.error * scale,
   };
 }
 
-/** Errors of this size are those of float32. */
-const EXACT = 1e-11;
-
-function leastError(errorAt: (lambda: number) => number): { readonly lambda: number; readonly error: number } {
-  let best = { lambda: COARSE[0] as number, error: Infinity };
+function leastError(
+  errorAt: (lambda: number) => number,
+  before: number,
+): { readonly lambda: number; readonly error: number } {
+  let best = { lambda: FIRST_TRIED as number, error: errorAt(FIRST_TRIED) };
   const improves = (lambda: number): boolean => {
     const error = errorAt(lambda);
     const isBetter = error < best.error;
     if (isBetter) best = { lambda, error };
     return isBetter;
   };
-  for (const lambda of COARSE) improves(lambda);
-  const { lambda: centre } = best;
-  if (centre === COARSE[0]) while (best.lambda > WEAKEST && improves(best.lambda / STEP));
-  if (best.lambda === centre) improves(centre * STEP);
-  if (best.lambda === centre && centre !== COARSE[0]) improves(centre / STEP);
+  const strongest = LAST_TRIED[1];
+  if (improves(FIRST_TRIED * STEP)) while (best.lambda < strongest && improves(best.lambda * STEP));
+  else while (best.lambda > WEAKEST && improves(best.lambda / STEP));
+  if (!(best.error < before)) for (const lambda of LAST_TRIED) improves(lambda);
   return best;
 }
 
-function heldError(layer: LinearLayer, { weights, bias }: StoredLayer, { parts }: PatchMoments): number {
-  const { outputs, patch } = layerSizes(layer);
-  const rows = weightRows(layer, weights);
-  return parts.reduce((sum, part, group) => {
+/** By group, outputs x (patch, bias). */
+function groupedRows(layer: LinearLayer, { weights, bias }: StoredLayer): Matrix[] {
+  const { groups, outputs, patch } = layerSizes(layer);
+  const all = weightRows(layer, weights);
+  return Array.from({ length: groups }, (_, group) => {
     const own = matrix(outputs, patch + 1);
     for (let o = 0; o < outputs; o++) {
       const row = group * outputs + o;
-      own.data.set(rows.subarray(row * patch, (row + 1) * patch), o * (patch + 1));
+      own.data.set(all.subarray(row * patch, (row + 1) * patch), o * (patch + 1));
       own.data[o * (patch + 1) + patch] = bias[row] ?? 0;
     }
-    return sum + meanError(part, own);
-  }, 0);
+    return own;
+  });
+}
+
+/** The mean squared error of rows, by group, summed over outputs. */
+function judgeOf({ parts }: PatchMoments): (rows: readonly Matrix[]) => number {
+  const grams = parts.map(({ gram, columns }) => unpackSymmetric(gram, columns));
+  return (rows) =>
+    parts.reduce((sum, part, group) => {
+      const [gram, own] = [grams[group], rows[group]];
+      return gram && own ? sum + fitError(part, gram, own) : Number.NaN;
+    }, 0);
 }
 
 /** Mean square of the targets less the square of their mean, summed over outputs. */

@@ -32,38 +32,42 @@ const DEFAULT_LAMBDA = 1e-4;
  * when the moments are not finite or empty.
  */
 export function refitRows(moments: Moments, old: Matrix, options: RidgeOptions = {}): Refit | undefined {
+  if (moments.rows === 0) return undefined;
+  const gram = unpackSymmetric(moments.gram, moments.columns);
+  const found = ridgeSolver(moments, gram, old)(options.lambda ?? DEFAULT_LAMBDA);
+  return (
+    found && {
+      ...found,
+      errorBefore: fitError(moments, gram, old),
+      errorAfter: fitError(moments, gram, found.rows),
+      energy: sumOf(moments.energy) / moments.rows,
+    }
+  );
+}
+
+/** Solves for one ridge after the other: `gram` is that of the moments, unpacked. */
+export function ridgeSolver(
+  moments: Moments,
+  gram: Matrix,
+  old: Matrix,
+): (lambda: number) => Pick<Refit, 'rows' | 'lambda'> | undefined {
   const { columns, outputs } = moments;
   checkRows(old, columns);
   invariant(outputs === old.rows, `moments of ${outputs} targets for ${old.rows} rows`);
-  if (moments.rows === 0) return undefined;
-  const gram = unpackSymmetric(moments.gram, columns);
   const bias = columns - 1;
-  const factor = dampedCholesky(gram, { damping: options.lambda ?? DEFAULT_LAMBDA, undamped: [bias] });
-  if (!factor) return undefined;
   const residual = multiplyTransposed(gram, old);
   residual.data.forEach((value, i) => (residual.data[i] = (moments.cross[i] ?? 0) - value));
-  const change = transpose(solve(factor.lower, residual));
-  const rows = matrix(
-    outputs,
-    columns,
-    old.data.map((value, i) => value + (change.data[i] ?? 0)),
-  );
-  return {
-    rows,
-    lambda: factor.damping,
-    errorBefore: fitError(moments, gram, old),
-    errorAfter: fitError(moments, gram, rows),
-    energy: sumOf(moments.energy) / moments.rows,
+  return (lambda) => {
+    const factor = dampedCholesky(gram, { damping: lambda, undamped: [bias] });
+    if (!factor) return undefined;
+    const change = transpose(solve(factor.lower, residual));
+    const rows = old.data.map((value, i) => value + (change.data[i] ?? 0));
+    return { rows: matrix(outputs, columns, rows), lambda: factor.damping };
   };
 }
 
-/** Mean of |y - W x|^2 over the rows of the moments, summed over outputs, for any weights W (outputs x columns). */
-export function meanError(moments: Moments, rows: Matrix): number {
-  checkRows(rows, moments.columns);
-  return fitError(moments, unpackSymmetric(moments.gram, moments.columns), rows);
-}
-
-function fitError(moments: Moments, gram: Matrix, rows: Matrix): number {
+/** Mean of |y - W x|^2 over the rows of the moments, summed over outputs, for any weights W; `gram` as they have it, unpacked. */
+export function fitError(moments: Moments, gram: Matrix, rows: Matrix): number {
   const product = multiply(rows, gram);
   let sum = sumOf(moments.energy);
   for (let o = 0; o < rows.rows; o++) {

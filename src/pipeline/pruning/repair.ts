@@ -102,7 +102,7 @@ interface RepairRun {
   readonly gemm: Gemm;
 }
 
-const FEWEST_ROWS = 4096;
+const FEWEST_ROWS = 1024;
 const ROWS_PER_COLUMN = 12;
 const FEWEST_ROWS_PER_COLUMN = 2;
 /** Rows times columns squared: some 15 s of sums. Wide patches get fewer rows for it. */
