@@ -1,5 +1,5 @@
 // Bar: without training, ResNet-56 loses at most 1.0 points of 30 % fewer multiplications, MobileNetV2 (20 %) and SqueezeNet (25 %) 3, at 1.15x.
-//   MCOMPRESS_PYTHON=python MCOMPRESS_TORCH_PYTHON=python npm run bench -- prune-accuracy [--budget SECONDS] [--only ours|peer] [--levels all|bar] [--json FILE] [NAME...]
+//   MCOMPRESS_TORCH_PYTHON=python npm run bench -- prune-accuracy [--budget SECONDS] [--only ours|peer] [--levels all|bar] [--json FILE] [NAME...]
 // ResNets: 2,000 training images without labels prune, the 10,000 test images score; the others: 500 of the sample images
 // prune, the other 500 score. Accuracy of onnxruntime-node; times of both models in turn, one thread, processor time.
 // Torch-Pruning's group magnitude stands beside it, at no more multiplications, in all its configurations; its best is

@@ -18,11 +18,13 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
 });
 
+const FOR_SPEED = ['latency 0.65x', 'macs 0.6x', 'macs 0.5x', 'macs 0.4x'];
+const FOR_SIZE = ['macs 0.8x', 'macs 0.9x', 'macs 0.7x'];
 const HUNDRED = Array.from({ length: 100 }, (_, at) => 10 * at);
 const CASES = [
-  { key: 'first', name: 'resnet56-cifar10', classes: [0, 1, 2], levels: [0.6, 0.5, 0.4], speed: 1.5, samples: 2000 },
-  { key: 'pets', name: 'resnet56-cifar10', classes: [3, 5, 7], levels: [0.6, 0.5, 0.4], speed: 1.5, samples: 2000 },
-  { key: 'hundred', name: 'mobilenetv2-imagenet', classes: HUNDRED, levels: [0.9, 0.8, 0.7], samples: 50 },
+  { key: 'first', name: 'resnet56-cifar10', classes: [0, 1, 2], asked: FOR_SPEED, speed: 1.5, samples: 2000 },
+  { key: 'pets', name: 'resnet56-cifar10', classes: [3, 5, 7], asked: FOR_SPEED, speed: 1.5, samples: 2000 },
+  { key: 'hundred', name: 'mobilenetv2-imagenet', classes: HUNDRED, asked: FOR_SIZE, samples: 50 },
 ];
 
 const host = new RuntimeHost();
@@ -74,15 +76,22 @@ async function weigh(one, path, { head, base, classes }) {
   return { floatTop1, top1, drop, p, agreement, ...part, gain };
 }
 
-async function runCase({ key, name, classes, levels, samples }) {
+async function runCase({ key, name, classes, asked, samples }) {
   const one = openCase(name, { key: `classes-${key}`, data: { classes, calibration: samples } });
   const head = cutHead(one, classes);
   const base = figuresOf(head);
   keep({ key, asked: 'head cut', ...(await weigh(one, head, { head, base, classes })) });
-  for (const left of levels) {
-    const made = pruneOurs(one, ['--classes', classes.join(','), '--macs', `${left}x`, '--no-profile']);
+  for (const budget of asked) {
+    const [kind, figure] = budget.split(' ');
+    const made = pruneOurs(one, [
+      '--classes',
+      classes.join(','),
+      `--${kind}`,
+      figure,
+      ...(kind === 'macs' ? ['--no-profile'] : []),
+    ]);
     const found = made.error ? { error: made.error } : await weigh(one, made.path, { head, base, classes });
-    keep({ key, asked: `macs ${left}x`, ...found });
+    keep({ key, asked: budget, ...found });
   }
 }
 
