@@ -92,6 +92,9 @@ export function missedText(report: PruneReport, mode: 'strict' | 'usual'): strin
   return kept === 'original' ? '--strict: nothing was pruned' : undefined;
 }
 
+/** By how much a share may be missed without a word. */
+const SHORT_BY = 0.015;
+
 /** What was reached of the budget. */
 export function budgetText({ kept, figures, units, gates: { budget } }: PruneReport): string {
   const asked = budget?.asked ?? '';
@@ -102,7 +105,9 @@ export function budgetText({ kept, figures, units, gates: { budget } }: PruneRep
   if (asked.startsWith('--params')) return part(figures.parameters);
   if (asked.startsWith('--latency'))
     return given(figures.latency, ({ ratio, after }) => `${ratio.value.toFixed(3)}x, ${after.p50Ms.toFixed(3)} ms`);
-  return `${share(units.before - units.after, units.before)} removed`;
+  const removed = units.before - units.after;
+  const isShort = removed < units.before * Number(asked.split(' ')[1]) - SHORT_BY * units.before;
+  return `${share(removed, units.before)} removed${isShort ? ', as near as widths come that are allowed (--widths)' : ''}`;
 }
 
 /** What `--max-drop` found. */

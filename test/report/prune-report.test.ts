@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PruneReport } from '../../src/report/prune-report.js';
 import { pruneLines } from '../../src/report/prune-terminal.js';
-import { keptGroups, keptText, missedText, slowerText, subsetText } from '../../src/report/prune-words.js';
+import { budgetText, keptGroups, keptText, missedText, slowerText, subsetText } from '../../src/report/prune-words.js';
 import { renderReportFile } from '../../src/report/render.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { guessedPrune, missedPrune, samplePrune } from './prune-sample.js';
@@ -62,6 +62,9 @@ describe('words', () => {
     expect(missedText(missed, 'usual')).toBe('--macs 0.5x: 70 % left');
     const { maxDrop } = missed.gates;
     expect(missedText({ ...missed, gates: maxDrop ? { maxDrop } : {} }, 'usual')).toMatch(/^--max-drop: top-1 lost/);
+    const far: PruneReport = { ...samplePrune(), gates: { budget: { asked: '--ratio 0.4', verdict: 'met' } } };
+    expect(budgetText(far)).toMatch(/^26 % removed, as near as widths come/);
+    expect(budgetText({ ...far, gates: { budget: { asked: '--ratio 0.27', verdict: 'met' } } })).toBe('26 % removed');
     expect(missedText({ ...guessedPrune(), gates: {} }, 'strict')).toBe('--strict: nothing was pruned');
     expect(missedText({ ...guessedPrune(), gates: {} }, 'usual')).toBe(undefined);
   });

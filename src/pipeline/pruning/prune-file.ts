@@ -78,6 +78,11 @@ class Pruner {
 
   async execute(): Promise<PruneOutcome> {
     const request = this.#request;
+    const timed = request.measure === 'on' && isHere(request.settings.target);
+    if (request.settings.latency !== undefined && !timed)
+      throw new UsageError('conflict', 'a budget of time needs timing on this machine', {
+        fix: 'leave --no-profile and --target out, or give another budget',
+      });
     const original = await this.#read();
     this.#guardInput(original);
     refuseQuantized(original.decoded.model, 'path' in request.input ? request.input.path : request.input.name);
@@ -107,7 +112,7 @@ class Pruner {
       score: scoreName(request.settings, samples.dataFree ? 'none' : 'given'),
       recovery: request.settings.repair === 'on' && !samples.dataFree ? REFIT : NO_RECOVERY,
       scorers: { select: scorer('select'), report: scorer('report') },
-      timed: request.measure === 'on' && isHere(request.settings.target),
+      timed,
       warnings: this.#warnings,
     };
     const prune = request.settings.schedule === 'dropnet' ? pruneInCycles : pruneAtOnce;

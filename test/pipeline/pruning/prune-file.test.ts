@@ -186,6 +186,7 @@ describe('what is refused', () => {
     await expect(pruneFile(pruneRequest(quantized, join(folder, 'o.onnx')))).rejects.toMatchObject({
       code: 'unsupported',
     });
+    await expect(pruneFile(mnist({ settings: { latency: '0.8x' } }))).rejects.toMatchObject({ code: 'conflict' });
     await expect(pruneFile(pruneRequest(MNIST, MNIST))).rejects.toMatchObject({ code: 'would-overwrite' });
     await expect(pruneFile(mnist({ openData: undefined, settings: { classes: ['1', '2'] } }))).rejects.toMatchObject({
       code: 'conflict',
