@@ -61,10 +61,11 @@ export async function refitBehind(request: ClippedRequest, { fit, held, moments 
   const { layer, old, plain, bounds, gemm } = request;
   const errorOf = (weights: StoredLayer): Promise<number> => clippedError(layer, weights, held, { bounds, gemm });
   const errorBefore = await errorOf(old);
-  if (!plain.layer || !plain.fitted) return { layer: undefined, errorBefore, errorAfter: errorBefore };
+  const start = plain.layer ? plain.fitted() : undefined;
+  if (!plain.layer || !start) return { layer: undefined, errorBefore, errorAfter: errorBefore };
   const options = { bounds, gemm, lambda: plain.lambda, prior: old };
-  const plainError = await errorOf(plain.fitted);
-  const fitted = await refitClipped(layer, plain.fitted, { rows: fit, moments: moments.fit }, options);
+  const plainError = await errorOf(start);
+  const fitted = await refitClipped(layer, start, { rows: fit, moments: moments.fit }, options);
   const clipped = fitted ? await errorOf(fitted) : Infinity;
   const errorAfter = Math.min(plainError, clipped);
   if (!(errorAfter < errorBefore)) return { layer: undefined, errorBefore, errorAfter };

@@ -24,8 +24,8 @@ export interface StoredLayer {
 export interface HeldOutRefit {
   /** Fitted on all rows; undefined where no fit was better than the old weights on rows that it had not seen. */
   readonly layer: RefittedLayer | undefined;
-  /** Fitted without the rows held out. */
-  readonly fitted: RefittedLayer | undefined;
+  /** Fitted without the rows held out; as dear as the rest. */
+  readonly fitted: () => RefittedLayer | undefined;
   /** The ridge that was best, as a part of the mean diagonal. */
   readonly lambda: number;
   /** Mean squared error on the rows held out, summed over outputs, over the variance of the targets there. */
@@ -40,6 +40,8 @@ const STEP = 10;
 const WEAKEST = 1e-9;
 /** Little more than the bias changes: tried where nothing else is better than the old weights. */
 const LAST_TRIED = [100, 1000] as const;
+/** Columns from which on a try takes seconds: there is one, and one more where it was no good. */
+const WIDE = 2048;
 /** Errors of this size are those of float32. */
 const EXACT = 1e-11;
 
@@ -66,13 +68,14 @@ export function refitHeldOut(
     const error = found.every((one) => one !== undefined) ? judge(found) : Infinity;
     return Number.isFinite(error) ? error : Infinity;
   };
-  const best = lambda === undefined ? leastError(errorAt, before) : { lambda, error: errorAt(lambda) };
+  const search = layerSizes(layer).patch < WIDE ? 'thorough' : 'quick';
+  const best = lambda === undefined ? leastError(errorAt, before, search) : { lambda, error: errorAt(lambda) };
   const isBetter = best.error < before && before * scale > EXACT;
   const fitted = (moments: PatchMoments): RefittedLayer | undefined =>
     refitLayer(layer, old.weights, old.bias, moments, { lambda: best.lambda });
   return {
     layer: isBetter ? fitted(PATCH_MOMENTS.merge(fit, held)) : undefined,
-    fitted: isBetter ? fitted(fit) : undefined,
+    fitted: () => fitted(fit),
     lambda: best.lambda,
     errorBefore: before * scale,
     errorAfter: best.error * scale,
@@ -82,6 +85,7 @@ export function refitHeldOut(
 function leastError(
   errorAt: (lambda: number) => number,
   before: number,
+  search: 'thorough' | 'quick',
 ): { readonly lambda: number; readonly error: number } {
   let best = { lambda: FIRST_TRIED as number, error: errorAt(FIRST_TRIED) };
   const improves = (lambda: number): boolean => {
@@ -91,6 +95,10 @@ function leastError(
     return isBetter;
   };
   const strongest = LAST_TRIED[1];
+  if (search === 'quick') {
+    if (!(best.error < before)) improves(LAST_TRIED[0]);
+    return best;
+  }
   if (improves(FIRST_TRIED * STEP)) while (best.lambda < strongest && improves(best.lambda * STEP));
   else while (best.lambda > WEAKEST && improves(best.lambda / STEP));
   if (!(best.error < before)) for (const lambda of LAST_TRIED) improves(lambda);

@@ -53,14 +53,14 @@ describe('refitBehind', () => {
       [1, -1, 0, 1, 0, 2].reduce((most, w, i) => Math.max(most, Math.abs(w - (weights[i] ?? Infinity))), 0);
     expect(off(plain.layer)).toBeGreaterThan(0.8);
     expect(off(found.layer)).toBeLessThan(0.75 * off(plain.layer));
-    expect(found.errorAfter).toBeLessThan(0.6 * (await behind(plain.fitted, rows)));
+    expect(found.errorAfter).toBeLessThan(0.6 * (await behind(plain.fitted(), rows)));
   });
 
   it('knows both bounds of a Clip', async () => {
     const rows = rowsOf(layer, 800, ([a = 0, b = 0, c = 0]) => [Math.min(1, 3 * a), Math.max(-1, b + c)]);
     const bounds = { low: -1, high: 1 };
     const { plain, found } = await refit(layer, { weights: [1, 0, 0, 0, 1, 0], bias: [0, 0] }, rows, bounds);
-    expect(found.errorAfter).toBeLessThan(0.7 * (await behind(plain.fitted, rows, bounds)));
+    expect(found.errorAfter).toBeLessThan(0.7 * (await behind(plain.fitted(), rows, bounds)));
   });
 
   it('leaves weights alone that are right behind the activation', async () => {

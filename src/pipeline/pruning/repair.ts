@@ -104,7 +104,7 @@ interface RepairRun {
 
 const FEWEST_ROWS = 1024;
 const ROWS_PER_COLUMN = 12;
-const FEWEST_ROWS_PER_COLUMN = 2;
+const FEWEST_ROWS_PER_COLUMN = 1;
 /** Rows times columns squared: some 15 s of sums. Wide patches get fewer rows for it. */
 const SUMS_BUDGET = 1e10;
 
