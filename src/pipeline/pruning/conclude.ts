@@ -56,7 +56,7 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     figures: figuresOf(kept.decoded.model, assumedSizes(kept.decoded.model, shapes, undefined)),
     times: times?.after,
   };
-  const reached: Reached = { before: before.figures, after: after.figures, timing: kept.timing, made: kept.made };
+  const reached: Reached = { after: after.figures, timing: kept.timing, made: kept.made };
   return {
     before,
     after,
@@ -231,20 +231,20 @@ function gateOf({ request: { settings } }: PruneRun, { score }: Kept): PruneOutc
 }
 
 interface Reached {
-  readonly before: ModelFigures;
   readonly after: ModelFigures;
   readonly timing: TimedPair | undefined;
   readonly made: readonly PrunedModel[];
 }
 
-/** What a budget may be off: widths come in steps. */
+/** What a budget may be off; of a class subset, budgets are those of the original with its head cut. */
 const BUDGET_SLACK = 0.005;
 
 const BUDGETS: Readonly<Record<BudgetKey, (run: PruneRun, reached: Reached) => 'met' | 'missed' | undefined>> = {
   ratio: (_, { made }) => (made.some(({ removed }) => removed.size > 0) ? 'met' : 'missed'),
-  macs: ({ request }, { before, after }) => within(request.settings.macs, after.cost.macs / before.cost.macs),
-  params: ({ request }, { before, after }) =>
-    within(request.settings.params, after.cost.parameters / before.cost.parameters),
+  macs: ({ request, slimmed }, { after }) =>
+    within(request.settings.macs, after.cost.macs / slimmed.before.figures.cost.macs),
+  params: ({ request, slimmed }, { after }) =>
+    within(request.settings.params, after.cost.parameters / slimmed.before.figures.cost.parameters),
   latency: ({ request }, { timing }) => {
     const { latency } = request.settings;
     if (!timing || latency === undefined) return undefined;

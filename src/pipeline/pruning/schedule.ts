@@ -8,6 +8,7 @@ import type { KeepReason, PruneStep } from './outcome.js';
 import { Planner } from './planner.js';
 import { timedRun, type PruneRun } from './prune-run.js';
 import { budgetOf, latencyLimit, partOf, type LatencyBudget } from './settings.js';
+import type { Objective } from './width-choice.js';
 
 /** What a schedule found. */
 export interface Chosen {
@@ -31,15 +32,22 @@ export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
   if (budget === undefined)
     return { groups: await planner.groups(), candidates: [], steps: [], onLoss: 'stay', otherwise: 'worth' };
   if (settings.latency !== undefined) return searchLatency(run, planner, settings.latency);
-  const candidate = await planner.candidate(
-    settings.ratio !== undefined
-      ? { kind: 'ratio', value: settings.ratio, scope: planner.scope }
-      : settings.macs !== undefined
-        ? { kind: 'macs', factor: partOf(settings.macs) }
-        : { kind: 'params', factor: settings.params === undefined ? 1 : partOf(settings.params) },
-    `${budget} ${settings[budget]}`,
-  );
-  return { groups: await planner.groups(), candidates: [candidate], steps: [], onLoss: 'stay', otherwise: 'worth' };
+  const objective = objectiveOf(run, planner);
+  const isMet = objective === undefined;
+  const candidates = isMet ? [] : [await planner.candidate(objective, `${budget} ${settings[budget]}`)];
+  return { groups: await planner.groups(), candidates, steps: [], onLoss: 'stay', otherwise: isMet ? 'met' : 'worth' };
+}
+
+/** What the budget asks for, of the figures before slimming; undefined where slimming alone has met it. */
+function objectiveOf({ request, slimmed }: PruneRun, planner: Planner): Objective | undefined {
+  const { ratio, macs, params } = request.settings;
+  if (ratio !== undefined) return { kind: 'ratio', value: ratio, scope: planner.scope };
+  const [kind, figure] = macs === undefined ? (['params', 'parameters'] as const) : (['macs', 'macs'] as const);
+  const part = macs ?? params;
+  const [before, now] = [slimmed.before, slimmed.after].map(({ figures }) => figures.cost[figure]);
+  if (part === undefined || before === undefined || now === undefined) return undefined;
+  const limit = partOf(part) * before;
+  return now <= limit ? undefined : { kind, factor: limit / now };
 }
 
 /** Models that are looked at, from nearly all units to the fewest. */

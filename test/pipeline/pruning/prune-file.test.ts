@@ -90,6 +90,12 @@ describe('budgets', () => {
     expect(params.outcome.after.figures.cost.parameters / before.figures.cost.parameters).toBeLessThanOrEqual(0.8);
   });
 
+  it('that slimming alone meets need no pruning', async () => {
+    const { outcome } = await finished(mnist({ settings: { ...CHEAP, params: '0.999x' } }));
+    expect(outcome).toMatchObject({ kept: 'original', budget: 'met' });
+    expect(outcome.groups.map(({ reason }) => reason)).toContain('met');
+  });
+
   it('that no width reaches are a missed gate', async () => {
     await expect(pruneFile(net({ settings: { macs: '0.0001x', score: 'l2' } }))).rejects.toMatchObject({
       code: 'gate',
