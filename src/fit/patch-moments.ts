@@ -164,6 +164,7 @@ interface Target {
   readonly layout: ValueLayout;
 }
 
+/** The patches of a value that the layer reads: how many, and where each begins. */
 export function windowOf(layer: LinearLayer, { data, dims }: StreamedValue): Window {
   if (layer.kind === 'rows') {
     const { samples, positions, batch, channel, position } = outputLayout(layer, dims);

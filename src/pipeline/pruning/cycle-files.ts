@@ -5,7 +5,7 @@ import { copyFile, readFile, rename, rm } from 'node:fs/promises';
 import { findChannelGroups } from '../../analysis/channels.js';
 import { openModel } from '../../onnx/open.js';
 import { benchFacts } from '../quantization/bench.js';
-import { ALL_CHANNELS, type KeptChannels } from './kept-channels.js';
+import { allChannels, type KeptChannels } from './kept-channels.js';
 import { makePruned, type PrunedModel } from './make-pruned.js';
 import { benchOf, type PruneRun } from './prune-run.js';
 
@@ -108,7 +108,7 @@ export async function makeCycle(
     const group = groups.get(name);
     return group ? [[group, units] as const] : [];
   });
-  return makePruned(run, bench, new Map(known), before ? keptOf(before) : ALL_CHANNELS);
+  return makePruned(run, bench, new Map(known), before ? keptOf(before) : allChannels());
 }
 
 const keptOf = ({ kept }: PlainModel): KeptChannels => new Map(kept.map(([name, axes]) => [name, new Map(axes)]));

@@ -14,7 +14,7 @@ import { removeUnits, type RemovalOutcome } from '../../passes/prune/remove-unit
 export type KeptChannels = ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>;
 
 /** Of a model that has lost nothing. */
-export const ALL_CHANNELS: KeptChannels = new Map();
+export const allChannels = (): KeptChannels => new Map();
 
 export interface TrackedRemoval extends RemovalOutcome {
   /** After this removal and those before. */
@@ -29,7 +29,7 @@ export function removeTracked(
   model: Model,
   facts: Facts,
   removals: Removals,
-  before: KeptChannels = ALL_CHANNELS,
+  before: KeptChannels = allChannels(),
 ): TrackedRemoval {
   const sizes = new Map<Value, readonly unknown[] | undefined>();
   for (const group of removals.keys())

@@ -11,7 +11,7 @@ import { candidateOf, type Candidate } from './candidate.js';
 import { chooseWidths, widthFrontier } from './choose-widths.js';
 import { countedCost, type CostKind, type WidthCost } from './costs.js';
 import { groupStarts, type GroupStart } from './group-rows.js';
-import { ALL_CHANNELS } from './kept-channels.js';
+import { allChannels } from './kept-channels.js';
 import { latencyCost } from './latency-costs.js';
 import { ruleFor, type KernelTarget, type LevelOptions } from './levels.js';
 import { makePruned } from './make-pruned.js';
@@ -99,7 +99,7 @@ export class Planner {
       model.journal.seek(this.#start);
       model.names.forgetIssued();
       try {
-        return [await makePruned(this.#run, this.#bench, this.#named(removals), ALL_CHANNELS)];
+        return [await makePruned(this.#run, this.#bench, this.#named(removals), allChannels())];
       } finally {
         model.journal.seek(this.#start);
       }

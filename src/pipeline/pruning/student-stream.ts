@@ -72,20 +72,22 @@ async function* valuesOf(missing: readonly Value[], known: Known): AsyncGenerato
   const computed = missing.filter(({ producer }) => producer);
   const readsInputs = computed.length < missing.length;
   if (computed.length === 0) {
-    yield* samplesOf(known, readsInputs);
+    yield* samplesOf(known, readsInputs ? 'with' : 'without');
     return;
   }
   const { decoded, workspace, host, signal } = bench;
   const segment = await writeSegment(decoded, { from: kept, to: computed }, { facts: options.facts, workspace });
   const names = new Set(kept.map(({ name }) => name));
   const needsInputs = readsInputs || [...segment.inputs.keys()].some((name) => !names.has(name));
-  for await (const { sample, outputs } of runSegment(host, segment, samplesOf(known, needsInputs), signal))
+  const samples = samplesOf(known, needsInputs ? 'with' : 'without');
+  for await (const { sample, outputs } of runSegment(host, segment, samples, signal))
     yield new Map([...sample, ...outputs]);
   await workspace.remove(segment.path);
 }
 
-async function* samplesOf({ bench, options, cache }: Known, needsInputs: boolean): AsyncGenerator<TensorMap> {
-  if (!needsInputs) {
+/** What is kept of each sample, with the inputs of the model or without. */
+async function* samplesOf({ bench, options, cache }: Known, inputs: 'with' | 'without'): AsyncGenerator<TensorMap> {
+  if (inputs === 'without') {
     yield* cache;
     return;
   }

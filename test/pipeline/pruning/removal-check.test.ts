@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { findChannelGroups } from '../../../src/analysis/channels.js';
 import { printModel } from '../../../src/ir/text/print.js';
 import { openModel } from '../../../src/onnx/open.js';
-import { ALL_CHANNELS } from '../../../src/pipeline/pruning/kept-channels.js';
+import { allChannels } from '../../../src/pipeline/pruning/kept-channels.js';
 import { removeChecked } from '../../../src/pipeline/pruning/removal-check.js';
 import { benchFacts, type QuantizationBench } from '../../../src/pipeline/quantization/bench.js';
 import { Workspace } from '../../../src/pipeline/workspace.js';
@@ -46,7 +46,7 @@ it('lets go what equals the masked original', async () => {
   const groups = findChannelGroups(bench.decoded.model, benchFacts(bench)).filter(({ frozen }) => !frozen);
   expect(groups.length).toBeGreaterThan(1);
   const removals = new Map(groups.map((group) => [group, [0, 3, 5]]));
-  const { removed, defects, error, kept } = await removeChecked(bench, removals, ALL_CHANNELS);
+  const { removed, defects, error, kept } = await removeChecked(bench, removals, allChannels());
   expect([removed.length, defects.size]).toEqual([groups.length, 0]);
   expect(error).toBeLessThan(1e-5);
   expect(kept.get('c2_y')?.get(1)).toEqual([1, 2, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
@@ -60,7 +60,7 @@ it('gives back the group that is wrong, and only that', async () => {
   // A group that does not know its readers: zeros are put nowhere, and its channels are missed.
   const wrong = { ...first, readers: [] };
   const removals = new Map([wrong, ...others].map((group) => [group, [1, 2]]));
-  const { removed, defects, error } = await removeChecked(bench, removals, ALL_CHANNELS);
+  const { removed, defects, error } = await removeChecked(bench, removals, allChannels());
   expect([...defects.keys()]).toEqual([wrong]);
   expect(defects.get(wrong)).toMatch(/output "c5_y" differs/);
   expect(removed).toEqual(others);
@@ -72,7 +72,7 @@ it('gives back the group that is wrong, and only that', async () => {
 it('of nothing changes nothing', async () => {
   const bench = await openBench();
   const before = printModel(bench.decoded.model, { weights: 'full' });
-  const { removed, error } = await removeChecked(bench, new Map(), ALL_CHANNELS);
+  const { removed, error } = await removeChecked(bench, new Map(), allChannels());
   expect([removed, error]).toEqual([[], undefined]);
   expect(printModel(bench.decoded.model, { weights: 'full' })).toBe(before);
 });

@@ -10,7 +10,7 @@ import { parsePreprocess } from '../../../src/data/preprocess.js';
 import { checkModel } from '../../../src/ir/check.js';
 import { printModel } from '../../../src/ir/text/print.js';
 import { openModel } from '../../../src/onnx/open.js';
-import { ALL_CHANNELS, removeTracked } from '../../../src/pipeline/pruning/kept-channels.js';
+import { allChannels, removeTracked } from '../../../src/pipeline/pruning/kept-channels.js';
 import { repairLayers } from '../../../src/pipeline/pruning/repair.js';
 import { benchFacts, type QuantizationBench } from '../../../src/pipeline/quantization/bench.js';
 import { Workspace } from '../../../src/pipeline/workspace.js';
@@ -231,7 +231,7 @@ describe('layers behind the first change', () => {
   it('are none where nothing was removed', async () => {
     const { bench, teacher } = plantedBench({ ...RESIDUAL, units: {} }, { host, workspace, samples: 4 });
     const before = printModel(bench.decoded.model, { weights: 'full' });
-    expect(await repairLayers(bench, teacher, ALL_CHANNELS)).toEqual({ layers: [], refitted: 0, samples: 4 });
+    expect(await repairLayers(bench, teacher, allChannels())).toEqual({ layers: [], refitted: 0, samples: 4 });
     expect(printModel(bench.decoded.model, { weights: 'full' })).toBe(before);
   });
 });
