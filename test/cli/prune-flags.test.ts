@@ -156,7 +156,7 @@ describe('what is refused', () => {
   });
 
   it('several models, and a recipe that quantizes too', async () => {
-    await refused('conflict', [net(), scratch.path('other.onnx'), ...DATA]);
+    expect(await refused('conflict', [net(), scratch.path('other.onnx'), ...DATA])).toMatch(/too many arguments/);
     await refused('not-available', [net(), '--data', 'images', '-p', 'prune-filters:ratio=0.3', '-p', 'quantize']);
   });
 });
