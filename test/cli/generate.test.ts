@@ -50,7 +50,7 @@ describe('completion', () => {
 
     it('offers commands first', () => {
       expect(offered('mcompress ')).toEqual([...COMMAND_SPECS.map(({ name }) => name), 'help', '--help', '--version']);
-      expect(offered('mcompress p')).toEqual(['profile', 'passes', 'print']);
+      expect(offered('mcompress p')).toEqual(['prune', 'profile', 'passes', 'print']);
       expect(offered('mcompress help ins')).toEqual(['inspect']);
     });
 
