@@ -38,7 +38,12 @@ export async function makePruned(
   request.onStage?.('removing channels');
   const removal = await removeChecked(bench, removals, before);
   request.onStage?.('repairing');
-  const { layers, errors } = await recovery.recover({ bench, teacher: run.teacher, kept: removal.kept, seed: request.seed });
+  const { layers, errors } = await recovery.recover({
+    bench,
+    teacher: run.teacher,
+    kept: removal.kept,
+    seed: request.seed,
+  });
   const path = join(await mkdtemp(workspace.path('pruned-')), basename(slimmed.path));
   await writeModel(bench.decoded.document, bench.decoded.model, path);
   const named = <V>(found: ReadonlyMap<ChannelGroup, V>): Map<string, V> =>
