@@ -24,15 +24,25 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
 });
 
-/** `levels`: parts of the multiplications that are left; `bar` is about one of them. `source`: the file with normalizations. */
+/** `levels`: parts of the multiplications that are left; `bar` is about one of them. `source`: the file with normalizations; `flags`: for ours. */
 const CASES = {
-  'resnet56-cifar10': { levels: [0.7, 0.5, 0.9], bar: { left: 0.7, drop: 1 }, source: 'resnet56-cifar10-as-exported' },
+  'resnet56-cifar10': {
+    levels: [0.7, 0.5, 0.9],
+    bar: { left: 0.7, drop: 1 },
+    flags: ['--samples', '1000'],
+    source: 'resnet56-cifar10-as-exported',
+  },
   'mobilenetv2-imagenet': {
     levels: [0.8, 0.9],
     bar: { left: 0.8, drop: 3, speed: 1.15 },
+    flags: ['--samples', '450'],
     source: 'mobilenetv2-imagenet',
   },
-  'squeezenet1.1-imagenet': { levels: [0.75, 0.9], bar: { left: 0.75, drop: 3, speed: 1.15 } },
+  'squeezenet1.1-imagenet': {
+    levels: [0.75, 0.9],
+    bar: { left: 0.75, drop: 3, speed: 1.15 },
+    flags: ['--samples', '450'],
+  },
 };
 
 const host = new RuntimeHost();
@@ -80,7 +90,7 @@ async function runPeer(name, one, left, original) {
 }
 
 async function runOurs(name, one, left, original) {
-  const made = pruneOurs(one, ['--macs', `${left}x`, '--no-profile']);
+  const made = pruneOurs(one, ['--macs', `${left}x`, '--no-profile', ...CASES[name].flags]);
   const found = weigh(one, made, original);
   const gain = found.error ? undefined : await timeModel(one, made.path);
   keep({ model: name, asked: left, tool: 'ours', seconds: made.seconds, ...found, gain });

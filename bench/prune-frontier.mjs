@@ -1,5 +1,5 @@
 // Bar: one point of ResNet-20's frontier is 1.2 times as fast and loses at most 1 point, without training.
-//   npm run bench -- prune-frontier [--budget SECONDS] [--only frontier|curves] [--svg FILE] [--json FILE]
+//   npm run bench -- prune-frontier [--budget SECONDS] [--only frontier|curves] [--ratios 0.1,0.5] [--svg FILE] [--json FILE]
 // MCOMPRESS_PYTHON and MCOMPRESS_TORCH_PYTHON bring the peers in.
 // 2,000 training images without labels prune, the 10,000 test images score. The frontier: budgets of multiplications and of
 // latency, beside Torch-Pruning's magnitude and onnxsim's structured pruning. The curves: 10 to 70 % of the filters by score,
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
   options: {
     budget: { type: 'string', default: '8' },
     only: { type: 'string' },
+    ratios: { type: 'string', default: '0.3,0.5,0.1,0.7,0.2,0.4,0.6' },
     svg: { type: 'string' },
     json: { type: 'string' },
   },
@@ -32,10 +33,9 @@ const PEER_LEVELS = [0.9, 0.8, 0.7, 0.6, 0.5];
 const SCORES = ['dropnet-minimum', 'dropnet-minimum-layer', 'random', 'l1', 'obs'];
 /** For the curves: their many runs fit on 500 of the images. */
 const FEWER = ['--limit', '600', '--samples', '500'];
-const RATIOS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
-
-/** A run that is cut off has seen the whole range. */
-const ORDER = [0.3, 0.5, 0.1, 0.7, 0.2, 0.4, 0.6];
+/** The order of the default: a run that is cut off has seen the whole range. */
+const ORDER = options.ratios.split(',').map(Number);
+const RATIOS = [...ORDER].sort((a, b) => a - b);
 
 const resultFile = options.json ?? join(workFolder, 'prune-frontier.json');
 const one = openCase(NAME);
