@@ -91,8 +91,10 @@ function problemOf({ study }: WidthPlan, cost: WidthCost): AllocationProblem {
 
 function beyondReach(objective: CostObjective, full: number, least: number): GateError {
   const [what, unit] = COST_WORDS[objective.kind];
-  const part = (least / full).toFixed(2);
-  const asked = 'factor' in objective ? `${objective.factor}x` : `${Math.round(objective.absolute)}${unit}`;
+  // Rounded up, so that what is named can be had.
+  const part = (Math.ceil((100 * least) / full) / 100).toFixed(2);
+  const asked =
+    'factor' in objective ? `${Number(objective.factor.toPrecision(3))}x` : `${Math.round(objective.absolute)}${unit}`;
   return new GateError(`removing channels cannot bring the ${what} down to ${asked}: ${part}x is the least`, {
     fix: `ask for ${part}x or more, or allow more widths`,
   });
