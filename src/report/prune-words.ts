@@ -1,6 +1,5 @@
 // What a pruning run has to say, in words, the same in every form: why groups kept their channels, gates, what was kept.
 import type { KeepReason } from '../pipeline/pruning/outcome.js';
-import { SCORE_REFUSALS } from '../passes/prune/scores/score.js';
 import { FREEZE_WORDS } from './channel-groups.js';
 import { gateSentence, lossValue } from './eval-words.js';
 import type { Tone } from './figures.js';
@@ -10,7 +9,14 @@ import type { PruneGroupReport, PruneReport } from './prune-report.js';
 /** Why a group kept all its channels, as a clause about it or the node to blame. */
 const KEEP_WORDS: Readonly<Record<KeepReason, string>> = {
   ...FREEZE_WORDS,
-  ...SCORE_REFUSALS,
+  'not-observed': 'what the score needs could not be observed on samples',
+  'too-few-samples': 'there are fewer observed positions than two per channel',
+  'not-finite': 'observed values are infinite or no numbers',
+  'weights-not-constant': 'weights of a layer are computed, not stored',
+  'unsupported-reader': 'an operator that reads the units is no linear layer with stored weights',
+  'unsupported-layout': 'the units do not lie along the channel axis of a value',
+  'no-filters': 'no layer makes the units from filters of its own',
+  'no-normalization': 'no normalization with a scale per channel stands in the group',
   'one-unit': 'it has one channel',
   worth: 'its channels are worth more than those that left',
   defect: 'a defect of mcompress: without some of its channels the model computed something else',

@@ -1,6 +1,5 @@
 // What the report of `slim` says, in the order in which a reader asks: smaller by, faster by, as good as, what was
 // skipped and why; then per pass; then per layer; then how it was measured.
-import { findPass } from '../passes/registry.js';
 import {
   COST_WORDS,
   countText,
@@ -129,7 +128,8 @@ function passRow({
 }
 
 /** Whether a pass may change outputs within bounds: where it went beyond, nothing is broken. */
-export const isLossy = (pass: string): boolean => findPass(pass)?.tolerance !== undefined;
+export const isLossy = ({ passes }: Pick<SlimReport, 'passes'>, passName: string): boolean =>
+  passes.some(({ pass, exactness }) => pass === passName && exactness === 'lossy');
 
 /** What each pass did, and what was undone. */
 export function passBlocks(
@@ -167,13 +167,13 @@ export function passBlocks(
       'Rewrites undone: defects of mcompress, worth a bug report',
       'open',
       [left('pass'), left('node'), right('error'), left('reproducer')],
-      undone.filter(([pass]) => !isLossy(pass)).map(([, row]) => row),
+      undone.filter(([pass]) => !isLossy({ passes }, pass)).map(([, row]) => row),
     ),
     tableBlock(
       'Rewrites undone: they changed the outputs by more than their pass may',
       'open',
       [left('pass'), left('node'), right('error'), left('shown by')],
-      undone.filter(([pass]) => isLossy(pass)).map(([, row]) => row),
+      undone.filter(([pass]) => isLossy({ passes }, pass)).map(([, row]) => row),
     ),
     idle.length === 0 ? undefined : { kind: 'text', text: `Ran and found nothing to do: ${idle.join(', ')}.` },
   ];

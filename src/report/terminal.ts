@@ -114,7 +114,7 @@ export function slimLines(report: SlimReport, options: TerminalOptions): Line[] 
     : `${report.input.name} (nothing written)`;
   const undone = report.verification.undone.map(({ pass, node, reproducer }): Line => {
     const where = `${pass}${given(node, (at) => ` at ${at}`)}`;
-    const what = isLossy(pass)
+    const what = isLossy(report, pass)
       ? `undone: ${where} changed the outputs by more than it may on made-up inputs; give real ones (--feed, --input)`
       : `undone, a defect of ${where}${given(reproducer, (file) => `; reproducer: ${file}`)}`;
     return [span(what, 'warn')];

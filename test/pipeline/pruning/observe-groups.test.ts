@@ -211,7 +211,8 @@ describe.skipIf(!existsSync(resnet))('ResNet-20', () => {
         if (isRefusal(result)) throw new Error(`${score.name} of ${group.name}: ${result.refused}`);
         expect(result.values).toHaveLength(group.width);
         expect(result.values.every((x) => Number.isFinite(x))).toBe(true);
-        if (result.removal) expect(new Set(result.removal.order).size).toBe(group.width);
+        const { removal } = result;
+        expect(removal === undefined || new Set(removal.order).size === group.width).toBe(true);
       }
       // A refit per reader takes time: the residual streams have up to 19.
       if (group.readers.length > 3) continue;

@@ -53,17 +53,6 @@ export type ScoreRefusal =
   | 'no-filters'
   | 'no-normalization';
 
-export const SCORE_REFUSALS: Readonly<Record<ScoreRefusal, string>> = {
-  'not-observed': 'what the score needs could not be observed on samples',
-  'too-few-samples': 'there are fewer observed positions than two per channel',
-  'not-finite': 'observed values are infinite or no numbers',
-  'weights-not-constant': 'weights of a layer are computed, not stored',
-  'unsupported-reader': 'an operator that reads the units is no linear layer with stored weights',
-  'unsupported-layout': 'the units do not lie along the channel axis of a value',
-  'no-filters': 'no layer makes the units from filters of its own',
-  'no-normalization': 'no normalization with a scale per channel stands in the group',
-};
-
 /** Units one after the other, and what is lost. */
 export interface Removal {
   /** Every unit once: the first is to leave first. */
