@@ -315,5 +315,14 @@ const OUTPUT = {
   debug: { name: 'debug', group: 'Output', help: 'print the stack of an error' },
 } as const satisfies Record<string, Flag>;
 
-export const FLAGS = { ...WHAT, ...QUANTIZATION, ...PRUNING, ...DATA, ...EVALUATION, ...FILES, ...MEASURING, ...OUTPUT };
+export const FLAGS = {
+  ...WHAT,
+  ...QUANTIZATION,
+  ...PRUNING,
+  ...DATA,
+  ...EVALUATION,
+  ...FILES,
+  ...MEASURING,
+  ...OUTPUT,
+};
 export type FlagKey = keyof typeof FLAGS;
