@@ -3,11 +3,10 @@
 import { createHash } from 'node:crypto';
 import { copyFile, readFile, rename, rm } from 'node:fs/promises';
 import { findChannelGroups } from '../../analysis/channels.js';
-import { openModel } from '../../onnx/open.js';
 import { benchFacts } from '../quantization/bench.js';
 import { allChannels, type KeptChannels } from './kept-channels.js';
 import { makePruned, type PrunedModel } from './make-pruned.js';
-import { benchOf, type PruneRun } from './prune-run.js';
+import { openBench, type PruneRun } from './prune-run.js';
 
 /** A pruned model as plain data, and what makes it out of the one before. */
 export interface PlainModel {
@@ -101,9 +100,8 @@ export async function makeCycle(
   path: string,
   { removals, before }: { readonly removals: PlainModel['removals']; readonly before: PlainModel | undefined },
 ): Promise<PrunedModel> {
-  const decoded = await openModel(path, { keepOverridable: run.request.keepOverridable });
-  const bench = benchOf(run, decoded);
-  const groups = new Map(findChannelGroups(decoded.model, benchFacts(bench)).map((group) => [group.name, group]));
+  const bench = await openBench(run, path);
+  const groups = new Map(findChannelGroups(bench.decoded.model, benchFacts(bench)).map((group) => [group.name, group]));
   const known = removals.flatMap(([name, units]) => {
     const group = groups.get(name);
     return group ? [[group, units] as const] : [];

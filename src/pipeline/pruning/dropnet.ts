@@ -3,7 +3,6 @@
 // when the budget is met. A cycle begins with the file that the last one wrote: one that is read back gives the same bytes.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { findChannelGroups } from '../../analysis/channels.js';
-import { openModel } from '../../onnx/open.js';
 import { SCORES } from '../../passes/prune/scores/registry.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
@@ -18,7 +17,7 @@ import { keepBest } from './keep-best.js';
 import { groupLevels } from './levels.js';
 import type { PruneStep } from './outcome.js';
 import { levelOptions } from './planner.js';
-import { benchOf, timedRun, type PruneRun } from './prune-run.js';
+import { openBench, timedRun, type PruneRun } from './prune-run.js';
 import type { Chosen } from './schedule.js';
 import { scopeOf, scoreGroups, type GroupScores } from './score-groups.js';
 import { latencyLimit, partOf } from './settings.js';
@@ -83,8 +82,8 @@ interface Looked {
 
 /** The groups of a model and their scores. */
 async function lookAt(run: PruneRun, path: string): Promise<Looked> {
-  const { keepOverridable, seed } = run.request;
-  const bench = benchOf(run, await openModel(path, { keepOverridable }));
+  const { seed } = run.request;
+  const bench = await openBench(run, path);
   const groups = findChannelGroups(bench.decoded.model, benchFacts(bench));
   const open = groups.filter(({ frozen, width }) => frozen === undefined && width > 1);
   return { bench, groups, scored: await scoreGroups(bench, open, { name: run.score, seed }) };

@@ -2,7 +2,6 @@
 // that a run that goes on chooses alike.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { findChannelGroups } from '../../analysis/channels.js';
-import { openModel } from '../../onnx/open.js';
 import type { Removals } from '../../passes/prune/remove-units-cuts.js';
 import { SCORES } from '../../passes/prune/scores/registry.js';
 import { convolutionBlock } from '../../runtime/machine.js';
@@ -16,7 +15,7 @@ import { latencyCost } from './latency-costs.js';
 import { ruleFor, type KernelTarget, type LevelOptions } from './levels.js';
 import { makePruned } from './make-pruned.js';
 import type { KeepReason, PruneRequest } from './outcome.js';
-import { benchOf, type PruneRun } from './prune-run.js';
+import { openBench, type PruneRun } from './prune-run.js';
 import { scopeOf } from './score-groups.js';
 import { studyGroups } from './sensitivity.js';
 import { budgetOf } from './settings.js';
@@ -58,8 +57,7 @@ export class Planner {
 
   /** For the slimmed model of the run. */
   static async open(run: PruneRun): Promise<Planner> {
-    const { keepOverridable } = run.request;
-    return new Planner(run, benchOf(run, await openModel(run.slimmed.path, { keepOverridable })));
+    return new Planner(run, await openBench(run, run.slimmed.path));
   }
 
   /** The groups, and what their scores are. */

@@ -5,6 +5,8 @@ import type { Scorer } from '../quantization/score-candidate.js';
 import type { TimedRun } from '../quantization/speed.js';
 import type { SlimOutcome } from '../slim.js';
 import type { DecodedModel } from '../../onnx/decode.js';
+import { openModel } from '../../onnx/open.js';
+import { separateConstants } from '../../passes/prune/separate-constants.js';
 import type { ScoreName } from '../../passes/prune/scores/registry.js';
 import type { RuntimeHost } from '../../runtime/host.js';
 import type { Workspace } from '../workspace.js';
@@ -43,8 +45,14 @@ export interface PruneRun {
   readonly warnings: string[];
 }
 
-/** The bench of a model file of the run. */
-export function benchOf(run: PruneRun, decoded: DecodedModel): QuantizationBench {
+/**
+ * The bench of a model file of the run. Layers get parameters per channel of their own, so that an exporter that stored equal
+ * ones once does not tie channels; the exact passes at the end unite what is still equal.
+ * @throws InputError as `openModel`
+ */
+export async function openBench(run: PruneRun, path: string): Promise<QuantizationBench> {
+  const decoded = await openModel(path, { keepOverridable: run.request.keepOverridable });
+  separateConstants(decoded.model);
   const { host, workspace, samples, shapes, request } = run;
   const { signal, onStage } = request;
   return {

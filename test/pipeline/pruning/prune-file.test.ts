@@ -1,11 +1,13 @@
 // Whole pruning runs on ONNX Runtime, on digits and on a small net without labels: budgets, the search, gates, what is refused,
 // and that runs repeat byte by byte.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { findChannelGroups } from '../../../src/analysis/channels.js';
 import { createFacts } from '../../../src/analysis/inference.js';
+import { parseModel } from '../../../src/ir/text/parse.js';
+import { encodeModel } from '../../../src/onnx/encode.js';
 import { openModel } from '../../../src/onnx/open.js';
 import { pruneFile } from '../../../src/pipeline/pruning/prune-file.js';
 import type { PruneOutcome } from '../../../src/pipeline/pruning/outcome.js';
@@ -70,6 +72,24 @@ describe('a share of the units', () => {
     expect(on.outcome.loss?.value ?? 100).toBeLessThan(off.outcome.loss?.value ?? 0);
     expect(on.outcome.groups.flatMap(({ error }) => error ?? []).length).toBeGreaterThan(0);
     expect(off.outcome.groups.flatMap(({ error }) => error ?? [])).toEqual([]);
+  });
+
+  it('of layers that share a constant leave apart from each other', async () => {
+    const text = `<ir_version: 8, opset_import: ["" : 17]>
+      g (float[1,3,24,24] x) => (float[1,4,24,24] y)
+      <float[8,3,1,1] w1 = random(1), float[8,8,1,1] w2 = random(2), float[4,8,1,1] w3 = random(3), float[8] b = random(4)>
+      { c1 = Conv (x, w1, b) r1 = Relu (c1) c2 = Conv (r1, w2, b) r2 = Relu (c2) y = Conv (r2, w3) }`;
+    const path = join(folder, 'shared.onnx');
+    writeFileSync(path, Buffer.concat(encodeModel(undefined, parseModel(text))));
+    const openData = () => Promise.resolve(netData(20));
+    const settings = { ratio: 0.25, score: 'l1', repair: 'off', samples: 8 } as const;
+    const { outcome } = await finished(pruneRequest(path, join(folder, 'out.onnx'), { openData, settings }));
+    expect(outcome.groups.map(({ name, width }) => [name, width.before])).toEqual([
+      ['c1', 8],
+      ['c2', 8],
+      ['y', 4],
+    ]);
+    expect(outcome.groups.slice(0, 2).map(({ width }) => width.after)).toEqual([6, 6]);
   });
 
   it('says of every group that lost nothing why', async () => {
