@@ -14,6 +14,7 @@ import {
 } from './document.js';
 import type { Answer } from './figures.js';
 import { figure, given, plural, share } from './format.js';
+import { machineFacts } from './run-blocks.js';
 
 type ValueReport = CalibrateReport['values'][number];
 type Ends = { readonly min: number; readonly max: number };
@@ -144,11 +145,7 @@ function conditions({ model, modelSha256, data, threads, elapsedMs, machine, ver
       ...(data.digest === '' ? [] : [['data', `SHA-256 ${data.digest}`] as const]),
       ...(elapsedMs === undefined ? [] : [['took', figure(elapsedMs, 'time')] as const]),
       ...(threads === undefined ? [] : [['threads', String(threads)] as const]),
-      [
-        'machine',
-        `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
-      ],
-      ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
+      ...machineFacts({ machine, versions }),
     ],
   };
 }

@@ -14,7 +14,8 @@ import {
   type Document,
 } from './document.js';
 import { figureRows, type Tone } from './figures.js';
-import { figure, given, plural, scientific } from './format.js';
+import { given, plural, scientific } from './format.js';
+import { machineFacts } from './run-blocks.js';
 
 const VERDICTS: { readonly [V in CompareReport['verdict']]: { readonly text: string; readonly tone: Tone } } = {
   agree: { text: 'agree', tone: 'good' },
@@ -80,7 +81,7 @@ function operatorBlock({ operators }: CompareReport): Block {
 
 /** The document of a `compare` report. */
 export function compareDocument(report: CompareReport): Document {
-  const { a, b, tolerance, firstDivergence: first, machine, versions } = report;
+  const { a, b, tolerance, firstDivergence: first, versions } = report;
   const verdict = VERDICTS[report.verdict];
   const worst = report.outputs.reduce((most, { worstRelative }) => Math.max(most, worstRelative ?? 0), 0);
   const asked = `allowed ${scientific(tolerance)} of scale, ${plural(report.feeds, 'feed')}${given(report.feedKinds, (kinds) => ` (${kinds})`)}`;
@@ -111,11 +112,7 @@ export function compareDocument(report: CompareReport): Document {
         facts: [
           ['A', `${a.name}, ${plural(a.bytes, 'byte')}, SHA-256 ${a.sha256}`],
           ['B', `${b.name}, ${plural(b.bytes, 'byte')}, SHA-256 ${b.sha256}`],
-          [
-            'machine',
-            `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
-          ],
-          ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
+          ...machineFacts(report),
           ['seed, threads', `${report.seed}, ${report.threads}`],
         ],
       }),

@@ -16,6 +16,7 @@ import type { AccuracyFacts, EvalReport } from './eval-report.js';
 import { gateSentence, lossValue, pairedSentence, percentText, shareInterval, shareText } from './eval-words.js';
 import type { Answer, Tone } from './figures.js';
 import { dimensions, figure, given, plural } from './format.js';
+import { machineFacts } from './run-blocks.js';
 
 const decibels = (value: number | undefined): string => (value === undefined ? 'equal' : `${value.toFixed(1)} dB`);
 const time = (ms: number): string => figure(ms, 'time');
@@ -249,7 +250,7 @@ function outputTable({ outputs, task }: EvalReport): Block | undefined {
 }
 
 function conditions(report: EvalReport): Block {
-  const { data, task, model, reference, machine, versions } = report;
+  const { data, task, model, reference } = report;
   const classes = given(task.classes, (count) => `, ${count} classes, ${task.scores ?? ''}`);
   const runs = [
     `${time(report.runMs)} in the model`,
@@ -277,11 +278,7 @@ function conditions(report: EvalReport): Block {
         'time',
         `${[...runs.filter((part) => part !== ''), `${time(report.elapsedMs)} in all`].join(', ')}, ${plural(report.threads, 'thread')}`,
       ],
-      [
-        'machine',
-        `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
-      ],
-      ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
+      ...machineFacts(report),
     ],
   };
 }

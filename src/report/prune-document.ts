@@ -31,6 +31,7 @@ import {
   WEIGHTS_ONLY_TEXT,
 } from './prune-words.js';
 import { baselineBlock } from './slim-document.js';
+import { machineFacts, recipeBlocks } from './run-blocks.js';
 
 function speedAnswer(report: PruneReport): Answer {
   if (report.speed !== 'unmeasured-here') return faster(report);
@@ -228,7 +229,7 @@ function subsetBlocks(report: PruneReport): (Block | undefined)[] {
 }
 
 function conditions(report: PruneReport): Block {
-  const { input, output, samples, accuracy, machine, versions, seed, threads } = report;
+  const { input, output, samples, accuracy, seed, threads } = report;
   const { fitted, selected, reported, dataName, preparation } = samples;
   const facts: (readonly [string, string])[] = [
     ['input', `${input.name}, ${plural(input.bytes, 'byte')}, SHA-256 ${input.sha256}`],
@@ -242,11 +243,7 @@ function conditions(report: PruneReport): Block {
     ],
     ...preparation.map((text) => ['prepared', text] as const),
     ['scored on', plural(accuracy.scored, 'sample')],
-    [
-      'machine',
-      `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
-    ],
-    ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
+    ...machineFacts(report),
     ['seed, threads', `${seed}, ${threads}`],
     ...(report.elapsedMs === undefined ? [] : [['took', figure(report.elapsedMs, 'time')] as const]),
   ];
@@ -255,7 +252,7 @@ function conditions(report: PruneReport): Block {
 
 /** The document of a `prune` report. */
 export function pruneDocument(report: PruneReport): Document {
-  const { input, output, figures, recipe, versions, baseline } = report;
+  const { input, output, figures, versions, baseline } = report;
   const titles = ['before', 'after'] as const;
   return {
     title: output ? `${input.name} → ${output.name}` : input.name,
@@ -272,18 +269,10 @@ export function pruneDocument(report: PruneReport): Document {
       ...(baseline ? section('Against the baseline', ...baselineBlock(baseline)) : []),
       ...section('Group by group', groupTable(report, 'folded')),
       ...section('Operators', operatorBars(report.operators, titles)),
-      ...section(
-        'How it was measured',
-        conditions(report),
-        { kind: 'code', caption: 'The same again', language: 'sh', text: recipe.commandLine },
-        {
-          kind: 'code',
-          caption: 'The recipe, for --recipe',
-          language: 'json',
-          text: JSON.stringify(recipe.document, undefined, 2),
-        },
-        { kind: 'text', text: 'docs/prune.md says how to read this report, and what to do when accuracy falls.' },
-      ),
+      ...section('How it was measured', conditions(report), ...recipeBlocks(report.recipe), {
+        kind: 'text',
+        text: 'docs/prune.md says how to read this report, and what to do when accuracy falls.',
+      }),
     ],
     footer: `mcompress ${versions.mcompress}, report version ${report.version}`,
   };

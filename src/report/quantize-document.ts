@@ -31,6 +31,7 @@ import {
   saturationText,
 } from './quantize-words.js';
 import { baselineBlock } from './slim-document.js';
+import { machineFacts, recipeBlocks } from './run-blocks.js';
 
 const decibels = (value: number | undefined): string => given(value, (db) => `${db.toFixed(1)} dB`);
 
@@ -267,7 +268,7 @@ function valueTables({ values }: QuantizeReport): (Block | undefined)[] {
 }
 
 function conditions(report: QuantizeReport): Block {
-  const { input, output, target, calibration, accuracy, machine, versions, seed, threads } = report;
+  const { input, output, target, calibration, accuracy, seed, threads } = report;
   const { dataName, preparation } = calibration;
   const facts: (readonly [string, string])[] = [
     ['input', `${input.name}, ${plural(input.bytes, 'byte')}, SHA-256 ${input.sha256}`],
@@ -278,11 +279,7 @@ function conditions(report: QuantizeReport): Block {
     ['calibration', `${calibrationText(report)}${given(dataName, (text) => `; data: ${text}`)}`],
     ...preparation.map((text) => ['prepared', text] as const),
     ['scored on', plural(accuracy.scored, 'sample')],
-    [
-      'machine',
-      `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
-    ],
-    ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
+    ...machineFacts(report),
     ['seed, threads', `${seed}, ${threads}`],
     ...(report.elapsedMs === undefined ? [] : [['took', figure(report.elapsedMs, 'time')] as const]),
   ];
@@ -291,7 +288,7 @@ function conditions(report: QuantizeReport): Block {
 
 /** The document of a `quantize` report. */
 export function quantizeDocument(report: QuantizeReport): Document {
-  const { input, output, figures, recipe, versions, baseline } = report;
+  const { input, output, figures, versions, baseline } = report;
   const titles = ['before', 'after'] as const;
   return {
     title: output ? `${input.name} → ${output.name}` : input.name,
@@ -308,18 +305,10 @@ export function quantizeDocument(report: QuantizeReport): Document {
       ...section('Layer by layer', depthBlock(report), layerTable(report, 'folded')),
       ...section('Value by value', ...valueTables(report)),
       ...section('Operators', operatorBars(report.operators, titles)),
-      ...section(
-        'How it was measured',
-        conditions(report),
-        { kind: 'code', caption: 'The same again', language: 'sh', text: recipe.commandLine },
-        {
-          kind: 'code',
-          caption: 'The recipe, for --recipe',
-          language: 'json',
-          text: JSON.stringify(recipe.document, undefined, 2),
-        },
-        { kind: 'text', text: 'docs/quantize.md says how to read this report, and what to do when accuracy falls.' },
-      ),
+      ...section('How it was measured', conditions(report), ...recipeBlocks(report.recipe), {
+        kind: 'text',
+        text: 'docs/quantize.md says how to read this report, and what to do when accuracy falls.',
+      }),
     ],
     footer: `mcompress ${versions.mcompress}, report version ${report.version}`,
   };

@@ -34,6 +34,7 @@ import { answers, baselineText, duration, figureRows, timingConditions } from '.
 import { difference, dimensions, figure, figurePair, given, plural, scientific, countOf } from './format.js';
 import type { DeclineReport, LayerReport, PassReport, SlimReport } from './report.js';
 import type { BaselineComparison } from './run-facts.js';
+import { machineFacts, recipeBlocks } from './run-blocks.js';
 
 /** The figures of an earlier report and now. */
 export function baselineBlock(baseline: BaselineComparison): Block[] {
@@ -243,8 +244,6 @@ const LEGEND =
 
 function measurement(report: SlimReport): Section[] {
   const {
-    machine,
-    versions,
     verification: check,
     input,
     output,
@@ -265,29 +264,17 @@ function measurement(report: SlimReport): Section[] {
     ...(output
       ? [['output', `${output.name}, ${plural(output.bytes, 'byte')}, SHA-256 ${output.sha256}`] as const]
       : []),
-    [
-      'machine',
-      `${machine.cpu}, ${plural(machine.cores, 'core')}, ${figure(machine.memoryBytes, 'bytes')}, ${machine.os}`,
-    ],
-    ['versions', `mcompress ${versions.mcompress}, ONNX Runtime ${versions.onnxruntime}, Node ${versions.node}`],
+    ...machineFacts(report),
     ['agreement', agreement],
     ...(latency ? [['latency', `the two models in turn, ${timingConditions(latency)}`] as const] : []),
     ['seed, threads', `${report.seed}, ${report.threads}`],
     ...(report.createdAt === undefined ? [] : [['made', report.createdAt] as const]),
     ...(report.elapsedMs === undefined ? [] : [['took', duration(report.elapsedMs)] as const]),
   ];
-  return section(
-    'How it was measured',
-    { kind: 'facts', facts },
-    { kind: 'code', caption: 'The same again', language: 'sh', text: report.recipe.commandLine },
-    {
-      kind: 'code',
-      caption: 'The recipe, for --recipe',
-      language: 'json',
-      text: JSON.stringify(report.recipe.document, undefined, 2),
-    },
-    { kind: 'text', text: LEGEND },
-  );
+  return section('How it was measured', { kind: 'facts', facts }, ...recipeBlocks(report.recipe), {
+    kind: 'text',
+    text: LEGEND,
+  });
 }
 
 /** The document of a `slim` report. */

@@ -1,6 +1,7 @@
 // Whole pruning runs on ONNX Runtime, on digits and on a small net without labels: budgets, the search, gates, what is refused,
 // and that runs repeat byte by byte.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -199,9 +200,6 @@ describe('few samples', () => {
 
 describe('what is refused', () => {
   it('a model that is quantized already, an output that is the input, classes without data', async () => {
-    const { writeFile } = await import('node:fs/promises');
-    const { parseModel } = await import('../../../src/ir/text/parse.js');
-    const { encodeModel } = await import('../../../src/onnx/encode.js');
     const quantized = join(folder, 'q.onnx');
     const model = parseModel(`<ir_version: 8, opset_import: ["" : 17]>
       g (float[1,2] x) => (float[1,2] y) <float s = {0.1}, uint8 z = {0}> {
