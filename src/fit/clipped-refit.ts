@@ -20,6 +20,8 @@ export interface LayerRows {
   readonly patches: readonly Float32Array[];
   /** Per row, one number per output. */
   readonly targets: readonly Float32Array[];
+  /** Per row, what comes to each output before the activation: the other side of a residual sum. Default: nothing. */
+  readonly addends?: readonly Float32Array[] | undefined;
 }
 
 interface ClippedOptions {
@@ -71,7 +73,11 @@ export async function refitBehind(request: ClippedRequest, { fit, held, moments 
   if (!(errorAfter < errorBefore)) return { layer: undefined, errorBefore, errorAfter };
   if (plainError <= clipped) return { layer: plain.layer, errorBefore, errorAfter };
   const all = {
-    rows: { patches: [...fit.patches, ...held.patches], targets: [...fit.targets, ...held.targets] },
+    rows: {
+      patches: [...fit.patches, ...held.patches],
+      targets: [...fit.targets, ...held.targets],
+      addends: fit.addends && held.addends && [...fit.addends, ...held.addends],
+    },
     moments: PATCH_MOMENTS.merge(moments.fit, moments.held),
   };
   const found = await refitClipped(layer, plain.layer, all, options);
@@ -113,7 +119,7 @@ async function refitClipped(
     let now = groupRows(layer, first, group);
     for (let sweep = 0; sweep < SWEEPS; sweep++) {
       const given = await product(x, transpose(now), gemm);
-      const residual = await product(across, freedTargets(given, rows.targets, group * outputs, bounds), gemm);
+      const residual = await product(across, freedTargets(given, rows, group * outputs, bounds), gemm);
       residual.data.forEach((value, i) => (residual.data[i] = value - (shrunk.data[i] ?? 0)));
       const change = transpose(solve(factor.lower, residual));
       const sum = before.data.map((value, i) => value + (change.data[i] ?? 0));
@@ -140,8 +146,9 @@ async function clippedError(
     for (let o = 0; o < outputs; o++) {
       let [sum, squares] = [0, 0];
       for (const [row, target] of rows.targets.entries()) {
-        const wanted = cut(target[group * outputs + o] ?? 0);
-        error += (cut(given.data[row * outputs + o] ?? 0) - wanted) ** 2;
+        const addend = rows.addends?.[row]?.[group * outputs + o] ?? 0;
+        const wanted = cut((target[group * outputs + o] ?? 0) + addend);
+        error += (cut((given.data[row * outputs + o] ?? 0) + addend) - wanted) ** 2;
         sum += wanted;
         squares += wanted * wanted;
       }
@@ -164,14 +171,15 @@ async function product(a: Matrix, b: Matrix, gemm: Gemm): Promise<Matrix> {
 }
 
 /** y, or what was given where both lie beyond the same bound: there y asks for no more than the bound itself. */
-function freedTargets(given: Matrix, targets: readonly Float32Array[], first: number, { low, high }: Bounds): Matrix {
+function freedTargets(given: Matrix, { targets, addends }: LayerRows, first: number, { low, high }: Bounds): Matrix {
   const freed = matrix(given.rows, given.columns);
   for (const [row, target] of targets.entries()) {
     for (let o = 0; o < given.columns; o++) {
-      const y = target[first + o] ?? 0;
+      const addend = addends?.[row]?.[first + o] ?? 0;
+      const y = (target[first + o] ?? 0) + addend;
       const at = row * given.columns + o;
-      const now = given.data[at] ?? 0;
-      freed.data[at] = y <= low ? Math.min(low, now) : y >= high ? Math.max(high, now) : y;
+      const now = (given.data[at] ?? 0) + addend;
+      freed.data[at] = (y <= low ? Math.min(low, now) : y >= high ? Math.max(high, now) : y) - addend;
     }
   }
   return freed;

@@ -3,13 +3,13 @@ import { invariant } from '../../base/errors.js';
 import { patchOf, refitBehind, type Bounds } from '../../fit/clipped-refit.js';
 import { refitHeldOut } from '../../fit/held-out-refit.js';
 import { layerSums, type LayerSums } from '../../fit/layer-sums.js';
-import { layerSizes, type LinearLayer } from '../../fit/patch-geometry.js';
+import { layerSizes } from '../../fit/patch-geometry.js';
 import { windowOf, type Window } from '../../fit/patch-moments.js';
 import type { Gemm } from '../../linalg/gemm.js';
 import { packedLength } from '../../linalg/matrix.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { RepairLayer, SkipCode } from './repair-plan.js';
-import { sampledPositions, streamedTensor, type Sampling } from './repair-targets.js';
+import { rowsOf, sampledPositions, streamedTensor, type SampledRows, type Sampling } from './repair-targets.js';
 import { readLayer, writeLayer } from './repair-weights.js';
 
 /**
@@ -68,41 +68,70 @@ interface Half {
   readonly sums: LayerSums;
   readonly patches: Float32Array[];
   readonly targets: Float32Array[];
+  readonly addends: Float32Array[] | undefined;
 }
 
-const newHalf = (layer: LinearLayer): Half => ({ sums: layerSums(layer), patches: [], targets: [] });
+const newHalf = ({ layer, addend }: RepairLayer): Half => ({
+  sums: layerSums(layer),
+  patches: [],
+  targets: [],
+  addends: addend && [],
+});
 
 /** `targets`: per sample, one row of numbers per sampled position. */
 export function openRepair(repaired: RepairLayer, targets: readonly Float32Array[], sampling: Sampling): OpenRepair {
   const { layer, input, bounds } = repaired;
-  const halves = { fit: newHalf(layer), held: newHalf(layer) };
+  const halves = { fit: newHalf(repaired), held: newHalf(repaired) };
   const rowBytes = 4 * layerSizes(layer).groups * layerSizes(layer).patch;
   const keepsPatches = bounds !== undefined && targets.length * sampling.positions * rowBytes <= PATCH_BYTES;
-  const add = (half: Half, window: Window, place: { one: number; position: number }, target: Float32Array): void => {
-    half.sums.add(window, place.one, place.position, target, 0);
+  const add = (half: Half, window: Window, place: { one: number; position: number }, row: TargetRow): void => {
+    half.sums.add(window, place.one, place.position, row.target, 0);
     if (!keepsPatches) return;
     half.patches.push(patchOf(layer, window, place.one, place.position));
-    half.targets.push(target);
+    half.targets.push(row.target);
+    if (row.addend) half.addends?.push(row.addend);
   };
   return {
     add: (values, sample) => {
       const tensor = values.get(input.name);
-      const rows = targets[sample];
-      invariant(tensor && rows, `sample ${sample} has no values of ${input.name}`);
+      const wanted = targets[sample];
+      invariant(tensor && wanted, `sample ${sample} has no values of ${input.name}`);
       const window = windowOf(layer, streamedTensor(tensor));
+      const rowAt = targetRows(repaired, wanted, { values, sample, sampling });
       let row = 0;
       for (let one = 0; one < window.samples; one++) {
         for (const position of sampledPositions(window.positions, sample, sampling)) {
           const number = targets.length < FEW_SAMPLES ? row : sample;
           const half = number % HELD_OUT === HELD_OUT - 1 ? halves.held : halves.fit;
-          add(half, window, { one, position }, rows.subarray(row * layer.outputs, (row + 1) * layer.outputs));
-          row++;
+          add(half, window, { one, position }, rowAt(row++));
         }
       }
-      invariant(row * layer.outputs === rows.length, `${input.name} has other positions than in the original`);
+      invariant(row * layer.outputs === wanted.length, `${input.name} has other positions than in the original`);
     },
     close: (options) => concludeRepair(repaired, halves, keepsPatches ? bounds : undefined, options),
   };
+}
+
+/** What the layer has to give at one position, and what is added to it. */
+interface TargetRow {
+  readonly target: Float32Array;
+  readonly addend: Float32Array | undefined;
+}
+
+/** By row: `wanted` is for the layer and its addend together. */
+function targetRows(
+  repaired: RepairLayer,
+  wanted: Float32Array,
+  place: Omit<SampledRows, 'kept'>,
+): (row: number) => TargetRow {
+  const { outputs } = repaired.layer;
+  const kept = Array.from({ length: outputs }, (_, o) => o);
+  const addends = repaired.addend && rowsOf(repaired, repaired.addend, { ...place, kept });
+  const own = addends ? wanted.map((value, at) => value - (addends[at] ?? 0)) : wanted;
+  return (row) => ({
+    target: own.subarray(row * outputs, (row + 1) * outputs),
+    addend: addends?.subarray(row * outputs, (row + 1) * outputs),
+  });
 }
 
 type Halves = Readonly<Record<'fit' | 'held', Half>>;

@@ -3,6 +3,7 @@
 import type { Facts } from '../../analysis/facts.js';
 import type { Bounds } from '../../fit/clipped-refit.js';
 import { layerSizes, type LinearLayer } from '../../fit/patch-geometry.js';
+import { sameDims } from '../../ir/dim.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
@@ -20,10 +21,15 @@ export interface RepairLayer {
   readonly input: Value;
   /** Behind the bias, where an Add carries it. */
   readonly output: Value;
-  /** Computed by the original; channel `kept[o]` of it is what output o has to give. */
+  /**
+   * What is added to the output before it is compared with the target: the other side of a residual sum, as the model
+   * has it by then. So each branch makes up for what the stream has lost before it.
+   */
+  readonly addend: Value | undefined;
+  /** Computed by the original; channel `kept[o]` of it is what output o (with the addend, where there is one) has to give. */
   readonly target: Value;
   readonly kept: readonly number[];
-  /** What the Relu or Clip leaves that alone reads the output, where there is one. */
+  /** What the Relu or Clip leaves that alone reads the output (or the sum), where there is one. */
   readonly bounds: Bounds | undefined;
 }
 
@@ -58,11 +64,37 @@ const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm
 export function planRepair(models: RepairedModels, which: 'readers' | 'all'): RepairPlan {
   const found = findLayers(models, which);
   const layers = found.layers.map((one) => ({ ...one, node: withBias(one.node) }));
-  return { ...inLevels(models.student.graph, layers), skipped: found.skipped };
+  const { levels, depths } = inLevels(models.student.graph, layers);
+  const aimed = levels.map((level, at) =>
+    level.map((layer) => {
+      const sum = sumBehind(layer, models);
+      // What the other side will be must be known by then; one that is as in the original has nothing to make up for.
+      return sum && found.changed.has(sum.addend) && (depths.get(sum.addend) ?? 0) <= at ? { ...layer, ...sum } : layer;
+    }),
+  );
+  return { levels: aimed, depths, skipped: found.skipped };
+}
+
+/** The sum of two streams of one shape that alone reads the output of a layer, as the aim of that layer. */
+function sumBehind(
+  { output, layer }: RepairLayer,
+  { student, teacher, kept }: RepairedModels,
+): (Pick<RepairLayer, 'target' | 'kept' | 'bounds'> & { readonly addend: Value }) | undefined {
+  const add = output.soleConsumer;
+  const sum = add?.output;
+  if (add?.opType !== 'Add' || add.domain !== '' || !sum) return undefined;
+  const addend = add.inputs.find((value) => value !== output);
+  const [own, other] = [student.facts.of(output).shape, addend && student.facts.of(addend).shape];
+  if (!addend || addend.constant || !own || !sameDims(own, other)) return undefined;
+  const target = valuesByName(teacher.graph).get(sum.name);
+  const aim = target && channelsLeft(layer, target, { facts: teacher.facts, kept, names: [sum.name] });
+  return aim && { addend, target, kept: aim, bounds: boundsBehind(sum, student.facts) };
 }
 
 interface FoundLayers {
   readonly layers: readonly RepairLayer[];
+  /** What is no longer as in the original. */
+  readonly changed: ReadonlySet<Value>;
   readonly skipped: ReadonlyMap<Node, SkipCode>;
 }
 
@@ -84,7 +116,7 @@ function findLayers({ student, teacher, kept }: RepairedModels, which: 'readers'
     if (typeof found === 'string') skipped.set(node, found);
     else if (found) layers.push(found);
   }
-  return { layers, skipped };
+  return { layers, changed, skipped };
 }
 
 /** Values that nodes of the graph compute. */
@@ -121,14 +153,29 @@ function describe(
   // Two activations multiplied with each other are no layer.
   if (!layer && node.opType === 'MatMul' && !node.inputs.some((value) => value?.constant)) return undefined;
   if (!layer || !input || input.constant) return 'unsupported-layer';
-  const shape = target && originalFacts.of(target).shape;
-  if (!target || !shape) return 'no-counterpart';
+  const names = target ? [target.name, output.name] : [];
+  const left = target && channelsLeft(layer, target, { facts: originalFacts, kept, names });
+  if (!left) return 'no-counterpart';
+  const bounds = boundsBehind(output, facts);
+  return { name: node.label, node, layer, input, output, addend: undefined, target, kept: left, bounds };
+}
+
+/** Which channels of a value of the original the outputs of a layer are; `names`: what tells it. Undefined: not those. */
+function channelsLeft(
+  layer: LinearLayer,
+  target: Value,
+  { facts, kept, names }: { readonly facts: Facts; readonly kept: KeptChannels; readonly names: readonly string[] },
+): readonly number[] | undefined {
+  const shape = facts.of(target).shape;
+  if (!shape) return undefined;
   const axis = layer.kind === 'rows' ? shape.length - 1 : 1;
   const size = shape[axis];
-  const channels = kept.get(target.name)?.get(axis) ?? kept.get(output.name)?.get(axis);
-  const all = channels ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
-  if (all.length !== layer.outputs) return 'no-counterpart';
-  return { name: node.label, node, layer, input, output, target, kept: all, bounds: boundsBehind(output, facts) };
+  const [tracked] = names.flatMap((name) => {
+    const left = kept.get(name)?.get(axis);
+    return left ? [left] : [];
+  });
+  const all = tracked ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
+  return all.length === layer.outputs ? all : undefined;
 }
 
 /** Of the activation that alone reads the value (or of several that are alike). */
@@ -161,7 +208,9 @@ function inLevels(graph: Graph, layers: readonly RepairLayer[]): Pick<RepairPlan
  * computed from; in graph order.
  */
 export function valuesBehind(graph: Graph, { levels, depths }: RepairPlan, level: number): readonly Value[] {
-  const open = levels.slice(level + 1).flatMap((layers) => layers.map(({ input }) => input));
+  const open = levels
+    .slice(level + 1)
+    .flatMap((layers) => layers.flatMap(({ input, addend }) => (addend ? [input, addend] : [input])));
   const seen = new Set<Value>();
   const found = new Set<Value>();
   for (let value = open.pop(); value; value = open.pop()) {

@@ -6,6 +6,7 @@ import { invariant } from '../../base/errors.js';
 import type { StreamedValue } from '../../fit/accumulator.js';
 import { outputLayout } from '../../fit/patch-geometry.js';
 import { samplePositions } from '../../fit/patch-moments.js';
+import type { Value } from '../../ir/value.js';
 import type { DecodedModel } from '../../onnx/decode.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -81,22 +82,30 @@ async function runTeacher(
   const segment = await writeSegment(teacher, { from: [], to }, { facts, workspace });
   let sample = 0;
   for await (const { outputs } of runSegment(host, segment, firstFeeds(feeds(), samples), signal)) {
-    for (const [layer, rows] of found) rows.push(targetRows(layer, outputs, sample, sampling(layer)));
+    for (const [layer, rows] of found)
+      rows.push(rowsOf(layer, layer.target, { values: outputs, kept: layer.kept, sample, sampling: sampling(layer) }));
     sample++;
   }
   await workspace.remove(segment.path);
   return found;
 }
 
-/** One row per sampled position, one number per output of the layer. */
-function targetRows(
-  { layer, target, kept }: RepairLayer,
-  values: TensorMap,
-  sample: number,
-  sampling: Sampling,
+export interface SampledRows {
+  readonly values: TensorMap;
+  /** Its channels that count. */
+  readonly kept: readonly number[];
+  readonly sample: number;
+  readonly sampling: Sampling;
+}
+
+/** Of a value shaped as the output of the layer: one row per sampled position, one number per channel kept. */
+export function rowsOf(
+  { layer }: RepairLayer,
+  { name }: Value,
+  { values, kept, sample, sampling }: SampledRows,
 ): Float32Array {
-  const tensor = values.get(target.name);
-  invariant(tensor, `the original did not give ${target.name}`);
+  const tensor = values.get(name);
+  invariant(tensor, `nobody has computed ${name}`);
   const { data, dims } = streamedTensor(tensor);
   const { samples, positions, batch, channel, position } = outputLayout(layer, dims);
   const rows = new Float32Array(samples * Math.min(positions, sampling.positions) * kept.length);

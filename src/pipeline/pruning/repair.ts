@@ -132,7 +132,8 @@ async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer
     const wanted = await targets.of(part);
     const open = part.map((layer, index) => openRepair(layer, wanted[index] ?? [], run.sampling(layer)));
     const later = at === parts.length - 1 ? valuesBehind(bench.decoded.model.graph, plan, level) : undefined;
-    await stream.run([...new Set(part.map(({ input }) => input))], later, (values, sample) => {
+    const read = part.flatMap(({ input, addend }) => (addend ? [input, addend] : [input]));
+    await stream.run([...new Set(read)], later, (values, sample) => {
       if (bench.signal.aborted) throw new InterruptError('stopped');
       for (const one of open) one.add(values, sample);
     });
