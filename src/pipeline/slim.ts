@@ -1,38 +1,28 @@
 // One run over one model: read, rewrite under a check, encode, measure. The result lies in a private folder until the
 // caller publishes it, so that gates can be looked at first.
-import { writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename } from 'node:path';
 import { createFacts } from '../analysis/inference.js';
 import type { Mark } from '../ir/journal.js';
 import type { Model } from '../ir/model.js';
-import { decodeModel, type DecodedModel } from '../onnx/decode.js';
-import type { OnnxDocument } from '../onnx/document.js';
-import { openModel } from '../onnx/open.js';
+import type { DecodedModel } from '../onnx/decode.js';
 import { writeModel, type WrittenModel } from '../onnx/write.js';
-import { AppError, InternalError, InterruptError } from '../base/errors.js';
+import { AppError, InternalError } from '../base/errors.js';
 import type { FeedKind } from '../runtime/feeds.js';
-import { RuntimeHost } from '../runtime/host.js';
+import type { RuntimeHost } from '../runtime/host.js';
 import { readFeedFlags, type UserFeeds } from '../runtime/user-feeds.js';
 import { findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { createEvaluator } from './evaluator.js';
-import { guardReads } from './input-guard.js';
 import { freezeInputs, shapesToFeed } from './freeze.js';
 import { examinePair, timePair, type Measurement, type Pair, type TimedPair } from './measure.js';
 import { precisionTolerance } from './precision.js';
 import { refuseConflicts, type Recipe } from './recipe.js';
+import { readOriginal } from './original.js';
+import { resultName, type RunRequest } from './run-request.js';
 import type { RewriteLog } from './rewrite-log.js';
 import type { PassEnvironment } from './run-passes.js';
 import { layerTimes, type LayerTimes } from './layer-times.js';
-import {
-  assumedSizes,
-  digestFiles,
-  figuresOf,
-  inputSpecs,
-  type Compression,
-  type FileDigest,
-  type ModelFigures,
-} from './model-facts.js';
+import { assumedSizes, digestFiles, figuresOf, inputSpecs, type FileDigest, type ModelFigures } from './model-facts.js';
 import { Reproducers } from './reproducer.js';
 import { keepFast, type Rejected } from './speed-gate.js';
 import {
@@ -43,33 +33,18 @@ import {
   type Undone,
 } from './transaction.js';
 import { failure, Reference, type CheckResult } from './verification.js';
-import { Workspace } from './workspace.js';
+import { withRuntimeBeside } from './with-runtime.js';
+import type { Workspace } from './workspace.js';
+import { externalBytes, modelPath, publishModel } from './written-model.js';
 
 export type Verify = 'off' | 'end' | 'each';
 
-export interface SlimRequest {
-  /** A file, or bytes that came from elsewhere. */
-  readonly input: { readonly path: string } | { readonly bytes: Uint8Array; readonly name: string };
-  /** Where the result will be published; undefined when nowhere (dry run, standard output). */
-  readonly output: string | undefined;
-  readonly recipe: Recipe;
+export interface SlimRequest extends RunRequest {
   readonly verify: Verify;
-  readonly measure: 'on' | 'off';
-  /** Default `measure`. */
-  readonly compression?: Compression;
-  readonly seed: number;
-  readonly threads: number;
   /** Sizes of inputs for checking, costs and timing. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** Values of `--feed`. */
   readonly feeds: readonly string[];
-  readonly keepOverridable: boolean;
-  readonly externalData: 'auto' | 'always';
-  /** Whether the output may replace the input or a file of its weights; default `refuse`. */
-  readonly overwrite?: 'refuse' | 'force';
-  readonly signal: AbortSignal;
-  /** Told what is being done. */
-  readonly onStage?: (text: string) => void;
 }
 
 /** How the result was checked. `skipped`: not asked for. */
@@ -119,18 +94,7 @@ export interface SlimPorts {
  * @throws UsageError conflict; InputError (unreadable model, feeds that do not fit), InterruptError, InternalError
  */
 export async function slim(request: SlimRequest, ports: SlimPorts = { time: timePair }): Promise<SlimOutcome> {
-  const workspace = await Workspace.create(request.output);
-  const host = new RuntimeHost();
-  try {
-    return await new Run(request, workspace, host, ports).execute();
-  } catch (error) {
-    await workspace.dispose();
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await host.dispose();
-  }
+  return withRuntimeBeside(request, (host, workspace) => new Run(request, workspace, host, ports).execute());
 }
 
 const LOSSY_FEEDS: readonly FeedKind[] = ['normal', 'uniform', 'zeros'];
@@ -159,9 +123,8 @@ class Run {
   async execute(): Promise<SlimOutcome> {
     const request = this.#request;
     refuseConflicts(request.recipe.passes);
-    const { decoded, path } = await this.#read();
+    const { decoded, path } = await readOriginal(request, this.#workspace);
     const { model, document } = decoded;
-    this.#guardInput(document);
     // Compressing takes longer than rewriting and needs another core; whoever waits for it hears of a failure.
     const digestBefore = digestFiles(path, externalBytes(document), request.compression);
     digestBefore.catch(() => undefined);
@@ -185,6 +148,7 @@ class Run {
     model.journal.seek(start);
     const timesBefore = measurement?.profiles && layerTimes(model, measurement.profiles.before);
     model.journal.seek(end);
+    const published = { workspace: this.#workspace, externalData: request.externalData };
     return {
       before: { file: await digestBefore, figures: before, times: timesBefore },
       after: { file: await digestAfter, figures: after, times: timesAfter },
@@ -194,40 +158,9 @@ class Run {
       rejected,
       model,
       path: modelPath(written),
-      publish: (to) => this.#publish(decoded, written, to),
+      publish: (to) => publishModel(written, to, { ...published, read: () => Promise.resolve(decoded) }),
       dispose: () => this.#workspace.dispose(),
     };
-  }
-
-  /** Renames the files into place; under another name a model with external data is written anew, as it names its data file. */
-  async #publish({ document, model }: DecodedModel, written: WrittenModel, to: string): Promise<void> {
-    if (written.externalBytes > 0 && basename(to) !== basename(modelPath(written))) {
-      await writeModel(document, model, to, { externalData: this.#request.externalData });
-      return;
-    }
-    await this.#workspace.publish(
-      written.files.map((from) => ({
-        from,
-        to: join(dirname(to), basename(from).replace(basename(modelPath(written)), basename(to))),
-      })),
-    );
-  }
-
-  async #read(): Promise<{ decoded: DecodedModel; path: string }> {
-    const { input, keepOverridable } = this.#request;
-    this.#request.onStage?.('reading');
-    if ('path' in input) return { decoded: await openModel(input.path, { keepOverridable }), path: input.path };
-    const path = this.#workspace.path('stdin.onnx');
-    await writeFile(path, input.bytes);
-    return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
-  }
-
-  #guardInput({ dataFiles }: OnnxDocument): void {
-    const { input, output, overwrite } = this.#request;
-    if (output === undefined || overwrite === 'force') return;
-    const reads = dataFiles.map((path) => ({ path, what: 'a file of weights of the input' }));
-    if ('path' in input) reads.push({ path: input.path, what: 'the input' });
-    guardReads(reads, [output, `${output}.data`]);
   }
 
   async #gather(
@@ -339,11 +272,9 @@ class Run {
   /** Writes the model as it stands into the workspace, unless it lies there. */
   async #write({ model, document }: DecodedModel): Promise<WrittenModel> {
     if (this.#written?.revision === model.revision) return this.#written.file;
-    const { output, input } = this.#request;
-    const name = basename(output ?? ('path' in input ? input.path : input.name));
-    const file = await writeModel(document, model, this.#workspace.path(name), {
-      externalData: this.#request.externalData,
-    });
+    const { externalData } = this.#request;
+    const path = this.#workspace.path(resultName(this.#request));
+    const file = await writeModel(document, model, path, { externalData });
     this.#written = { revision: model.revision, file };
     return file;
   }
@@ -380,16 +311,6 @@ function stuckWarnings(reference: Reference | undefined): string[] {
   return (reference?.stuck ?? []).map(
     (name) => `output "${name}" stays constant or saturated whatever is fed: check with real inputs (--feed)`,
   );
-}
-
-function modelPath({ files }: WrittenModel): string {
-  return files.at(-1) ?? '';
-}
-
-/** Bytes of the tensors that stand in other files. */
-function externalBytes({ hasExternalData, records }: OnnxDocument): number {
-  if (!hasExternalData) return 0;
-  return [...records.tensors].reduce((sum, [tensor, record]) => sum + (record.isExternal ? tensor.byteLength : 0), 0);
 }
 
 /** The conversion of the operator set that a recipe asks for, ahead of everything else. */

@@ -1,6 +1,7 @@
 // ONNX Runtime, and a folder for files, for the time of one piece of work: both are gone afterwards, however it ends.
 import { InterruptError } from '../base/errors.js';
 import { RuntimeHost } from '../runtime/host.js';
+import type { RunRequest } from './run-request.js';
 import { Workspace } from './workspace.js';
 
 /**
@@ -30,5 +31,22 @@ export async function withRuntimeAndWorkspace<T>(
     return await withRuntime(signal, (host) => work(host, workspace));
   } finally {
     await workspace.dispose();
+  }
+}
+
+/**
+ * As `withRuntime`, with a folder beside the output besides. It stays for what `work` gives to be published from, and goes
+ * where that fails. @throws as `withRuntime`; InputError not-writable
+ */
+export async function withRuntimeBeside<T>(
+  { output, signal }: Pick<RunRequest, 'output' | 'signal'>,
+  work: (host: RuntimeHost, workspace: Workspace) => Promise<T>,
+): Promise<T> {
+  const workspace = await Workspace.create(output);
+  try {
+    return await withRuntime(signal, (host) => work(host, workspace));
+  } catch (error) {
+    await workspace.dispose();
+    throw error;
   }
 }

@@ -1,9 +1,9 @@
 // The end of a pruning run: the exact passes tidy up, what came out is timed against the original and scored on samples that
 // decided nothing, and all that is said of it.
-import { basename, dirname, join } from 'node:path';
 import type { DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
 import { writeModel, type WrittenModel } from '../../onnx/write.js';
+import { dropBest } from '../best-so-far.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
 import { examinePair, type Measurement, type TimedPair } from '../measure.js';
@@ -13,10 +13,11 @@ import { isTooSlow, timeCandidate } from '../quantization/speed.js';
 import { compareLatency } from '../../runtime/latency.js';
 import type { Side } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
+import { resultName } from '../run-request.js';
+import { externalBytes, modelPath, publishModel } from '../written-model.js';
 import type { Candidate } from './candidate.js';
 import { dropCycleFiles } from './cycle-files.js';
 import { groupRows } from './group-rows.js';
-import { dropBest } from './keep-best.js';
 import type { PrunedModel } from './make-pruned.js';
 import type { KeepReason, PruneOutcome } from './outcome.js';
 import { timedRun, type PruneRun } from './prune-run.js';
@@ -40,7 +41,7 @@ interface Kept {
 export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<PruneOutcome> {
   const { request, samples, original, score, shapes, workspace } = run;
   const kept = await keepCandidate(run, chosen);
-  const path = pathOf(kept.written);
+  const path = modelPath(kept.written);
   const measurement = await examine(run, path, kept.timing);
   request.onStage?.('summing up');
   const { profiles } = measurement ?? {};
@@ -82,15 +83,13 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     warnings: allWarnings(run, kept.made),
     path,
     publish: async (to) => {
-      await publish(run, kept.written, to);
-      await dropBest(run, to);
+      await publishModel(kept.written, to, { workspace, externalData: request.externalData });
+      await dropBest(request, to);
       await dropCycleFiles(request.journal, chosen.steps.length);
     },
     dispose: () => workspace.dispose(),
   };
 }
-
-const pathOf = ({ files }: WrittenModel): string => files.at(-1) ?? '';
 
 function allWarnings({ warnings, scorers, samples }: PruneRun, made: readonly PrunedModel[]): string[] {
   const defects = made.flatMap((step) => [...step.defects]);
@@ -145,9 +144,7 @@ function isExempt({ request }: PruneRun): boolean {
 }
 
 function writeResult({ request, workspace }: PruneRun, { document, model }: DecodedModel): Promise<WrittenModel> {
-  const { output, input, externalData } = request;
-  const name = basename(output ?? ('path' in input ? input.path : input.name));
-  return writeModel(document, model, workspace.path(name), { externalData });
+  return writeModel(document, model, workspace.path(resultName(request)), { externalData: request.externalData });
 }
 
 /** The slimmed model, or the original where slimming made it slower. */
@@ -191,14 +188,8 @@ async function sideOfOriginal(
 ): Promise<Side> {
   if (original === reference) return { ...slimmed.before, times };
   const { decoded, path } = original;
-  const file = await digestFiles(path, externalBytes(decoded), request.compression);
+  const file = await digestFiles(path, externalBytes(decoded.document), request.compression);
   return { file, figures: figuresOf(decoded.model, assumedSizes(decoded.model, shapes, undefined)), times };
-}
-
-/** Bytes of the tensors that stand in other files. */
-function externalBytes({ document: { hasExternalData, records } }: DecodedModel): number {
-  if (!hasExternalData) return 0;
-  return [...records.tensors].reduce((sum, [tensor, { isExternal }]) => sum + (isExternal ? tensor.byteLength : 0), 0);
 }
 
 /** What a cut to some classes comes to, beside the original with nothing but its head cut. */
@@ -211,7 +202,7 @@ async function subsetOf(run: PruneRun, { written, score, timing }: Kept): Promis
     timing &&
     (await journal.recall('time against the restricted original', async () => {
       request.onStage?.('measuring against the restricted original');
-      const found = await compareLatency(host, reference.path, pathOf(written), samples.first, {
+      const found = await compareLatency(host, reference.path, modelPath(written), samples.first, {
         threads,
         seed,
         signal,
@@ -263,20 +254,4 @@ function within(limit: string | undefined, part: number): 'met' | 'missed' {
 function budgetVerdict(run: PruneRun, reached: Reached): PruneOutcome['budget'] {
   const budget = budgetOf(run.request.settings);
   return budget && BUDGETS[budget](run, reached);
-}
-
-/** Renames the files into place; under another name a model with external data is written anew, as it names its data file. */
-async function publish({ workspace, request }: PruneRun, written: WrittenModel, to: string): Promise<void> {
-  const from = pathOf(written);
-  if (written.externalBytes > 0 && basename(to) !== basename(from)) {
-    const { document, model } = await openModel(from);
-    await writeModel(document, model, to, { externalData: request.externalData });
-    return;
-  }
-  await workspace.publish(
-    written.files.map((file) => ({
-      from: file,
-      to: join(dirname(to), basename(file).replace(basename(from), basename(to))),
-    })),
-  );
 }

@@ -3,7 +3,9 @@
 // when the budget is met. A cycle begins with the file that the last one wrote: one that is read back gives the same bytes.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { findChannelGroups } from '../../analysis/channels.js';
+import { openModel } from '../../onnx/open.js';
 import { SCORES } from '../../passes/prune/scores/registry.js';
+import { keepBest } from '../best-so-far.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { Score } from '../quantization/score-candidate.js';
@@ -13,7 +15,6 @@ import { costAt, countedCost } from './costs.js';
 import { CycleFiles, makeCycle, type PlainModel } from './cycle-files.js';
 import { cycleUnits, type CycleUnits, type PaperWidths } from './cycle-units.js';
 import { groupStarts, type GroupStart } from './group-rows.js';
-import { keepBest } from './keep-best.js';
 import { groupLevels } from './levels.js';
 import type { PruneStep } from './outcome.js';
 import { levelOptions } from './planner.js';
@@ -59,7 +60,10 @@ export async function pruneInCycles(run: PruneRun): Promise<Chosen> {
     steps.push(cycle.step);
     if (!holds(run, cycle)) break;
     loop.good.push(cycle);
-    if (isNew) await keepBest(run, await loop.files.get(loop.good.map(({ model }) => model)));
+    if (isNew) {
+      const path = await loop.files.get(loop.good.map(({ model }) => model));
+      await keepBest(run.request, () => openModel(path, run.request));
+    }
     if (await isEnough(loop, candidateFrom(loop, number))) break;
   }
   const last = loop.good.length;

@@ -1,45 +1,19 @@
 // What a pruning run asks for and what it gives: the contract between the run (prune-file.ts) and those who ask and report
 // (src/cli, src/report).
 import type { FreezeCode } from '../../analysis/channel-group.js';
-import type { InputPort } from '../../data/data-set.js';
-import type { OpenedData } from '../../data/open-data.js';
 import type { RemovalCode } from '../../passes/prune/remove-units-cuts.js';
 import type { ScoreName } from '../../passes/prune/scores/registry.js';
 import type { ScoreRefusal } from '../../passes/prune/scores/score.js';
 import type { Accuracy, Comparison, Loss } from '../evaluation/compare-answers.js';
 import type { Measurement } from '../measure.js';
-import type { Compression } from '../model-facts.js';
-import type { Recipe } from '../recipe.js';
+import type { SampledRunRequest } from '../run-request.js';
 import type { Side } from '../slim.js';
 import type { PruneSettings } from './settings.js';
 
-export interface PruneRequest {
-  readonly input: { readonly path: string } | { readonly bytes: Uint8Array; readonly name: string };
-  /** Where the result will be published; undefined when nowhere. */
-  readonly output: string | undefined;
-  /** Passes that run before: the exact preset, unless the user says otherwise. */
-  readonly recipe: Recipe;
+export interface PruneRequest extends SampledRunRequest {
   readonly settings: PruneSettings;
-  /** Opens the data for the inputs of the model; undefined: nothing but weights is looked at (data-free). */
-  readonly openData: ((inputs: readonly InputPort[], signal: AbortSignal) => Promise<OpenedData>) | undefined;
   /** Most samples to use, drawn by the seed; all by default. */
   readonly limit?: number;
-  /** Where the journal lies, so that an interrupted run goes on; undefined: none is kept. */
-  readonly journal: string | undefined;
-  /** Latencies per layer from an earlier run (`profile --latency-table`). */
-  readonly latencyTable?: string;
-  readonly measure: 'on' | 'off';
-  /** Sizes that `--input` gives to inputs, by name ('' for the only one). */
-  readonly shapes?: ReadonlyMap<string, readonly number[]>;
-  /** Whether file sizes after gzip are wanted; default `measure`. */
-  readonly compression?: Compression;
-  readonly seed: number;
-  readonly threads: number;
-  readonly keepOverridable: boolean;
-  readonly externalData: 'auto' | 'always';
-  readonly overwrite?: 'refuse' | 'force';
-  readonly signal: AbortSignal;
-  readonly onStage?: (text: string) => void;
 }
 
 /**

@@ -1,27 +1,25 @@
 // One pruning run over one model: it is slimmed and looked at on samples, channels leave as the settings say, what is left is
 // repaired, and the result is scored and timed against the original. It lies in a private folder until the caller publishes it.
-import { writeFile } from 'node:fs/promises';
-import { InterruptError, UsageError } from '../../base/errors.js';
-import { packageVersion } from '../../base/version.js';
-import { decodeModel } from '../../onnx/decode.js';
+import { UsageError } from '../../base/errors.js';
 import { openModel } from '../../onnx/open.js';
-import { RuntimeHost } from '../../runtime/host.js';
-import { describeMachine, machineFingerprint, runtimeVersion } from '../../runtime/machine.js';
-import { modelDigest } from '../calibration/calibrate-model.js';
-import { guardReads } from '../input-guard.js';
+import type { RuntimeHost } from '../../runtime/host.js';
 import { sizedInputs } from '../model-facts.js';
+import { readOriginal, type Original } from '../original.js';
 import { refuseQuantized } from '../quantization/float-model.js';
-import { journalKey, memoryJournal, openJournal, type Journal } from '../quantization/journal.js';
+import type { Journal } from '../quantization/journal.js';
 import { Scorer } from '../quantization/score-candidate.js';
 import { canTime } from '../quantization/speed.js';
 import { fedShapes } from '../quantization/split-samples.js';
 import { formatPass } from '../recipe.js';
+import { openRunJournal } from '../run-journal.js';
+import { inputName } from '../run-request.js';
 import { slim, type SlimOutcome } from '../slim.js';
-import { Workspace } from '../workspace.js';
+import { withRuntimeBeside } from '../with-runtime.js';
+import type { Workspace } from '../workspace.js';
 import { chooseClasses, restrictModel, type Subset } from './class-subset.js';
 import { concludePruning } from './conclude.js';
 import type { PruneOutcome, PruneRequest } from './outcome.js';
-import type { Original, PruneRun } from './prune-run.js';
+import type { PruneRun } from './prune-run.js';
 import { NO_RECOVERY, REFIT } from './recovery.js';
 import { pruneInCycles } from './dropnet.js';
 import { pruneAtOnce } from './schedule.js';
@@ -36,20 +34,14 @@ import { randomSamples, splitForPruning, type PruneSamples } from './split-sampl
  *   would-overwrite; InterruptError
  */
 export async function pruneFile(request: PruneRequest): Promise<PruneOutcome> {
-  const workspace = await Workspace.create(request.output);
-  const host = new RuntimeHost();
-  const pruner = new Pruner(request, workspace, host);
-  try {
-    return await pruner.execute();
-  } catch (error) {
-    await workspace.dispose();
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await pruner.close();
-    await host.dispose();
-  }
+  return withRuntimeBeside(request, async (host, workspace) => {
+    const pruner = new Pruner(request, workspace, host);
+    try {
+      return await pruner.execute();
+    } finally {
+      await pruner.close();
+    }
+  });
 }
 
 /** The lowest operator set in which a model can be checked (`maskUnits`). */
@@ -83,9 +75,8 @@ class Pruner {
       throw new UsageError('conflict', 'a budget of time needs timing on this machine', {
         fix: 'leave --no-profile and --target out, or give another budget',
       });
-    const original = await this.#read();
-    this.#guardInput(original);
-    refuseQuantized(original.decoded.model, 'path' in request.input ? request.input.path : request.input.name);
+    const original = await readOriginal(request, this.#workspace);
+    refuseQuantized(original.decoded.model, inputName(request.input));
     request.onStage?.('opening the data');
     const { samples, subset } = await this.#split(original);
     const shapes = new Map([...samples.first].map(([name, { dims }]) => [name, dims] as const));
@@ -122,23 +113,6 @@ class Pruner {
   /** Ends what the run has opened, the last first. */
   async close(): Promise<void> {
     for (const close of this.#closing.toReversed()) await close();
-  }
-
-  async #read(): Promise<Original> {
-    const { input, keepOverridable, onStage } = this.#request;
-    onStage?.('reading');
-    if ('path' in input) return { decoded: await openModel(input.path, { keepOverridable }), path: input.path };
-    const path = this.#workspace.path('stdin.onnx');
-    await writeFile(path, input.bytes);
-    return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
-  }
-
-  #guardInput({ decoded }: Original): void {
-    const { input, output, overwrite } = this.#request;
-    if (output === undefined || overwrite === 'force') return;
-    const reads = decoded.document.dataFiles.map((path) => ({ path, what: 'a file of weights of the input' }));
-    if ('path' in input) reads.push({ path: input.path, what: 'the input' });
-    guardReads(reads, [output, `${output}.data`]);
   }
 
   async #split({ decoded: { model }, path }: Original): Promise<Split> {
@@ -191,20 +165,8 @@ class Pruner {
     return slimmed;
   }
 
-  async #openJournal({ decoded, path }: Original, samples: PruneSamples): Promise<Journal> {
-    const { journal: file, onStage } = this.#request;
-    if (file === undefined) return memoryJournal();
-    onStage?.('reading the journal');
-    const journal = openJournal(
-      file,
-      journalKey([
-        packageVersion(),
-        [machineFingerprint(describeMachine()), runtimeVersion()],
-        await modelDigest(decoded, path),
-        await samples.digest(),
-        settingsOf(this.#request),
-      ]),
-    );
+  async #openJournal(original: Original, samples: PruneSamples): Promise<Journal> {
+    const journal = await openRunJournal(this.#request, { original, samples, settings: settingsOf(this.#request) });
     this.#closing.push(() => journal.close());
     if (journal.note !== undefined) this.#warnings.push(journal.note);
     return journal;

@@ -1,9 +1,10 @@
 // In which steps units leave, and which of the models that come out may be the result.
+import { openModel } from '../../onnx/open.js';
+import { keepBest } from '../best-so-far.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { timeCandidate } from '../quantization/speed.js';
 import { judgeCandidate, type Candidate } from './candidate.js';
 import type { GroupStart } from './group-rows.js';
-import { keepBest } from './keep-best.js';
 import type { KeepReason, PruneStep } from './outcome.js';
 import { Planner } from './planner.js';
 import { timedRun, type PruneRun } from './prune-run.js';
@@ -73,7 +74,8 @@ async function searchDrop(run: PruneRun, planner: Planner, maxDrop: number): Pro
     if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
     else {
       low = middle;
-      await keepBest(run, (await candidate.file()).path);
+      const { path } = await candidate.file();
+      await keepBest(run.request, () => openModel(path, run.request));
     }
   }
   const candidates = STEPS_BACK.flatMap((back) => (low >= back ? (frontier[low - back] ?? []) : []));

@@ -1,7 +1,8 @@
 // One choice of nodes that stay in float, as a model file: quantized, its biases corrected where that helps.
 import type { WrittenModel } from '../../onnx/write.js';
 import { writeModel } from '../../onnx/write.js';
-import { basename } from 'node:path';
+import { resultName } from '../run-request.js';
+import { modelPath } from '../written-model.js';
 import { applyQuantization, type AppliedQuantization } from './quantize.js';
 import { correctBiases } from './correct-biases.js';
 import { floatsKey, type QuantizationRun } from './quantization-run.js';
@@ -46,8 +47,6 @@ export async function makeCandidate(run: QuantizationRun, float: ReadonlySet<str
   return standing.candidate;
 }
 
-const modelPath = ({ files }: WrittenModel): string => files.at(-1) ?? '';
-
 /** Of the outputs of the model as it stands. */
 function noiseOf({ bench, reference, preparation }: QuantizationRun): Promise<number> {
   const { samples: corrected } = preparation.means;
@@ -60,9 +59,4 @@ function noiseOf({ bench, reference, preparation }: QuantizationRun): Promise<nu
 export function writeCandidate({ bench, request }: QuantizationRun): Promise<WrittenModel> {
   const { document, model } = bench.decoded;
   return writeModel(document, model, bench.workspace.path(resultName(request)), { externalData: request.externalData });
-}
-
-/** The file name of the result: that of the output, else that of the input. */
-export function resultName({ output, input }: QuantizationRun['request']): string {
-  return basename(output ?? ('path' in input ? input.path : input.name));
 }

@@ -1,8 +1,8 @@
 // The end of a quantization run: what is published, and all that is said of it.
-import { basename, dirname, join } from 'node:path';
 import type { DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
 import { writeModel, type WrittenModel } from '../../onnx/write.js';
+import { dropBest } from '../best-so-far.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import type { FusionProof } from '../fusion-proof.js';
 import { layerTimes } from '../layer-times.js';
@@ -10,13 +10,14 @@ import { examinePair, type Measurement, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
 import type { SlimOutcome } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
-import { makeCandidate, resultName } from './candidate.js';
+import { resultName } from '../run-request.js';
+import { modelPath, publishModel } from '../written-model.js';
+import { makeCandidate } from './candidate.js';
 import { findingOf, nodeRows, proveCandidate, valueRows } from './node-rows.js';
 import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
 import type { QuantizationRun } from './quantization-run.js';
 import type { Score, Scorer } from './score-candidate.js';
 import { NOTHING_CHOSEN, type Choice } from './search.js';
-import { dropBest } from './search-best.js';
 import { timeCandidate } from './speed.js';
 
 export interface Conclusion {
@@ -45,7 +46,7 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
   const { request, bench, split, preparation, warnings } = run;
   const { choice, original, slimmed } = conclusion;
   const kept = (await keepCandidate(run, choice)) ?? (await keepFloat(run, conclusion));
-  const path = kept.written.files.at(-1) ?? '';
+  const path = modelPath(kept.written);
   const measurement = await examine(run, path, kept.timing);
   request.onStage?.('summing up');
   const sizes = assumedSizes(kept.decoded.model, bench.shapes, undefined);
@@ -83,8 +84,9 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
     ],
     path,
     publish: async (to) => {
-      await publish(run, kept.written, to);
-      await dropBest(run, to);
+      await publishModel(kept.written, to, { workspace: bench.workspace, externalData: request.externalData });
+      // Without a search none was kept.
+      if (request.maxDrop !== undefined) await dropBest(request, to);
     },
     dispose: () => bench.workspace.dispose(),
   };
@@ -193,20 +195,4 @@ function unknownLabels({ float }: QuantizeRequest, plan: QuantizationRun['prepar
   return unknown.length === 0
     ? []
     : [`asked to stay in float, but nothing that could be quantized: ${unknown.join(', ')}`];
-}
-
-/** Renames the files into place; under another name a model with external data is written anew, as it names its data file. */
-async function publish({ bench, request }: QuantizationRun, written: WrittenModel, to: string): Promise<void> {
-  const from = written.files.at(-1) ?? '';
-  if (written.externalBytes > 0 && basename(to) !== basename(from)) {
-    const { document, model } = await openModel(from);
-    await writeModel(document, model, to, { externalData: request.externalData });
-    return;
-  }
-  await bench.workspace.publish(
-    written.files.map((file) => ({
-      from: file,
-      to: join(dirname(to), basename(file).replace(basename(from), basename(to))),
-    })),
-  );
 }

@@ -4,29 +4,19 @@ import type { CalibratorName } from '../../fit/calibrators/registry.js';
 import type { CalibratedRange } from '../../fit/calibrators/calibrator.js';
 import type { FloatCode } from '../../passes/quantize/int8-operators.js';
 import type { TargetName } from '../../passes/quantize/target.js';
-import type { OpenedData } from '../../data/open-data.js';
-import type { InputPort } from '../../data/data-set.js';
 import type { Comparison, Loss } from '../evaluation/compare-answers.js';
 import type { FusionProof } from '../fusion-proof.js';
 import type { Measurement } from '../measure.js';
-import type { Compression } from '../model-facts.js';
-import type { Recipe } from '../recipe.js';
+import type { SampledRunRequest } from '../run-request.js';
 import type { Side } from '../slim.js';
 
-export interface QuantizeRequest {
-  readonly input: { readonly path: string } | { readonly bytes: Uint8Array; readonly name: string };
-  /** Where the result will be published; undefined when nowhere. */
-  readonly output: string | undefined;
-  /** Passes that run before: the exact preset, unless the user says otherwise. */
-  readonly recipe: Recipe;
+export interface QuantizeRequest extends SampledRunRequest {
   readonly target: TargetName;
   readonly calibrators: readonly CalibratorName[];
   readonly equalize: 'on' | 'off';
   readonly rounding: 'second-order' | 'nearest';
   readonly refineRanges: 'on' | 'off';
   readonly correctBiases: 'on' | 'off';
-  /** Opens the data for the inputs of the model; undefined: random inputs take its place (data-free). */
-  readonly openData: ((inputs: readonly InputPort[], signal: AbortSignal) => Promise<OpenedData>) | undefined;
   /** A calibration cache of the model and the data, whose ranges are taken where they still hold. */
   readonly calibration?: string;
   /** Samples to calibrate with; the others score. */
@@ -37,22 +27,6 @@ export interface QuantizeRequest {
   readonly float: readonly string[];
   /** Largest loss, in the unit of the loss (DESIGN.md 1); undefined: whatever comes out is kept, and reported. */
   readonly maxDrop: number | undefined;
-  /** Where the journal of a search lies, so that an interrupted one goes on; undefined: none is kept. */
-  readonly journal: string | undefined;
-  /** Latencies per layer from an earlier run (`profile --latency-table`), as they decide between layers. */
-  readonly latencyTable?: string;
-  readonly measure: 'on' | 'off';
-  /** Sizes that `--input` gives to inputs, by name ('' for the only one); they hold for calibration, costs and timing. */
-  readonly shapes?: ReadonlyMap<string, readonly number[]>;
-  /** Whether file sizes after gzip are wanted; default `measure`. */
-  readonly compression?: Compression;
-  readonly seed: number;
-  readonly threads: number;
-  readonly keepOverridable: boolean;
-  readonly externalData: 'auto' | 'always';
-  readonly overwrite?: 'refuse' | 'force';
-  readonly signal: AbortSignal;
-  readonly onStage?: (text: string) => void;
 }
 
 /** What was measured of a node that stays in float. */

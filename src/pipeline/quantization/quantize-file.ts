@@ -1,26 +1,25 @@
 // One quantization run over one model: the float model is made and calibrated, what runs on integers is chosen, and the
 // result is proved, scored and timed against the original. It lies in a private folder until the caller publishes it.
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InterruptError } from '../../base/errors.js';
-import { packageVersion } from '../../base/version.js';
-import { decodeModel, type DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
 import { writeModel } from '../../onnx/write.js';
 import { TARGETS } from '../../passes/quantize/target.js';
-import { RuntimeHost } from '../../runtime/host.js';
-import { describeMachine, machineFingerprint, runtimeVersion } from '../../runtime/machine.js';
+import type { RuntimeHost } from '../../runtime/host.js';
 import { writeCalibration, type CalibrationCache } from '../calibration/cache.js';
-import { CHECKED_SAMPLES, modelDigest } from '../calibration/calibrate-model.js';
+import { CHECKED_SAMPLES } from '../calibration/calibrate-model.js';
 import { checkNormalization } from '../calibration/normalization-check.js';
-import { guardReads } from '../input-guard.js';
+import { readOriginal, type Original } from '../original.js';
 import { formatPass } from '../recipe.js';
-import { Workspace } from '../workspace.js';
+import { openRunJournal } from '../run-journal.js';
+import { inputName } from '../run-request.js';
+import { withRuntimeBeside } from '../with-runtime.js';
+import type { Workspace } from '../workspace.js';
 import { instrument } from '../instrument.js';
 import { firstFeeds, type QuantizationBench } from './bench.js';
 import { ruledFloats } from './float-rules.js';
 import { makeFloatModel, refuseQuantized, type FloatModel } from './float-model.js';
-import { journalKey, memoryJournal, openJournal, type Journal } from './journal.js';
+import type { Journal } from './journal.js';
 import { concludeRun } from './conclude-run.js';
 import type { QuantizeOutcome, QuantizeRequest } from './outcome.js';
 import { OutputReference } from './output-error.js';
@@ -39,25 +38,14 @@ import { splitSamples, type SampleSplit } from './split-samples.js';
  *   would-overwrite; InterruptError
  */
 export async function quantizeFile(request: QuantizeRequest): Promise<QuantizeOutcome> {
-  const workspace = await Workspace.create(request.output);
-  const host = new RuntimeHost();
-  const quantizer = new Quantizer(request, workspace, host);
-  try {
-    return await quantizer.execute();
-  } catch (error) {
-    await workspace.dispose();
-    throw request.signal.aborted && !(error instanceof InterruptError)
-      ? new InterruptError('interrupted', { cause: error })
-      : error;
-  } finally {
-    await quantizer.close();
-    await host.dispose();
-  }
-}
-
-interface Original {
-  readonly decoded: DecodedModel;
-  readonly path: string;
+  return withRuntimeBeside(request, async (host, workspace) => {
+    const quantizer = new Quantizer(request, workspace, host);
+    try {
+      return await quantizer.execute();
+    } finally {
+      await quantizer.close();
+    }
+  });
 }
 
 /** The state of one run: what has to be closed at its end. */
@@ -76,10 +64,9 @@ class Quantizer {
 
   async execute(): Promise<QuantizeOutcome> {
     const request = this.#request;
-    const original = await this.#read();
+    const original = await readOriginal(request, this.#workspace);
     const { model } = original.decoded;
-    this.#guardInput(original.decoded);
-    refuseQuantized(model, 'path' in request.input ? request.input.path : request.input.name);
+    refuseQuantized(model, inputName(request.input));
     request.onStage?.('opening the data');
     const split = await splitSamples(request, { host: this.#host, model, path: original.path });
     const shapes = new Map([...split.first].map(([name, { dims }]) => [name, dims] as const));
@@ -103,15 +90,6 @@ class Quantizer {
     for (const close of this.#closing.toReversed()) await close();
   }
 
-  async #read(): Promise<Original> {
-    const { input, keepOverridable, onStage } = this.#request;
-    onStage?.('reading');
-    if ('path' in input) return { decoded: await openModel(input.path, { keepOverridable }), path: input.path };
-    const path = this.#workspace.path('stdin.onnx');
-    await writeFile(path, input.bytes);
-    return { decoded: decodeModel(input.bytes, { keepOverridable, path: input.name }), path };
-  }
-
   /** Slimming folds the statistics that tell whether the samples are what the model was trained on. */
   async #checkSamples({ decoded, path }: Original, { feeds }: SampleSplit): Promise<void> {
     const { signal, threads, onStage } = this.#request;
@@ -120,14 +98,6 @@ class Quantizer {
     const found = await checkNormalization(this.#host, this.#workspace, { ...decoded, path }, checked);
     await this.#host.release();
     if (found?.warning !== undefined) this.#warnings.push(found.warning);
-  }
-
-  #guardInput({ document }: DecodedModel): void {
-    const { input, output, overwrite } = this.#request;
-    if (output === undefined || overwrite === 'force') return;
-    const reads = document.dataFiles.map((path) => ({ path, what: 'a file of weights of the input' }));
-    if ('path' in input) reads.push({ path: input.path, what: 'the input' });
-    guardReads(reads, [output, `${output}.data`]);
   }
 
   async #readCache(original: Original, split: SampleSplit): Promise<CalibrationCache | undefined> {
@@ -139,21 +109,9 @@ class Quantizer {
     return cache;
   }
 
-  async #openJournal({ decoded, path }: Original, { split, cache }: Pick<Made, 'split' | 'cache'>): Promise<Journal> {
-    const { journal: file } = this.#request;
-    if (file === undefined) return memoryJournal();
-    this.#request.onStage?.('reading the journal');
-    const machine = describeMachine();
-    const journal = openJournal(
-      file,
-      journalKey([
-        packageVersion(),
-        [machineFingerprint(machine), runtimeVersion()],
-        await modelDigest(decoded, path),
-        await split.digest(),
-        [settingsOf(this.#request), cache && writeCalibration(cache)],
-      ]),
-    );
+  async #openJournal(original: Original, { split, cache }: Pick<Made, 'split' | 'cache'>): Promise<Journal> {
+    const settings = [settingsOf(this.#request), cache && writeCalibration(cache)];
+    const journal = await openRunJournal(this.#request, { original, samples: split, settings });
     this.#closing.push(() => journal.close());
     if (journal.note !== undefined) this.#warnings.push(journal.note);
     return journal;

@@ -4,7 +4,7 @@
 // further nodes to float. The lowest price at which the loss holds is searched for.
 import type { Candidate } from './candidate.js';
 import { makeCandidate } from './candidate.js';
-import { keepBest } from './search-best.js';
+import { keepBest } from '../best-so-far.js';
 import { assignForms, type CutEdge } from './search-cut.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import type { Interval } from '../../runtime/statistics.js';
@@ -140,7 +140,7 @@ class Search {
     const result = { float, score };
     const isBest = this.#tried.every((other) => this.#isBetter(result, other));
     this.#tried.push(result);
-    if (request.maxDrop !== undefined && isBest && isMade) await keepBest(this.#run);
+    if (request.maxDrop !== undefined && isBest && isMade) await keepBest(request, () => this.#run.bench.decoded);
     return result;
   }
 
