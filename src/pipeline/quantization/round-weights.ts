@@ -3,9 +3,8 @@
 import { roundLayer, type RoundedLayer } from '../../fit/layer-weights.js';
 import type { LinearLayer } from '../../fit/patch-geometry.js';
 import { momentBytes, patchMomentsSpec, type PatchMoments, type PatchMomentsSpec } from '../../fit/patch-moments.js';
-import type { Facts } from '../../analysis/facts.js';
 import type { Node } from '../../ir/node.js';
-import { windowGeometry } from '../../passes/conv-geometry.js';
+import { linearLayer } from '../../passes/prune/scores/linear-layer.js';
 import { weightScales, scalesForBias } from '../../passes/quantize/parameters.js';
 import type { QuantizationPlan } from '../../passes/quantize/plan.js';
 import type { ParameterMap, RoundedProduct } from '../../passes/quantize/insert.js';
@@ -68,21 +67,6 @@ function bySize<T extends OpenLayer>(open: readonly T[]): T[][] {
     bytes += size;
   }
   return parts;
-}
-
-/** The layer as the fit sees it; undefined where auto_pad meets sizes that are not known. */
-export function linearLayer(node: Node, facts: Facts): LinearLayer | undefined {
-  const weights = node.inputs[1]?.constant;
-  if (!weights) return undefined;
-  const [first = 0, second = 0] = weights.dims;
-  if (node.opType !== 'Conv') {
-    const isOutputFirst = node.int('transB', 0) !== 0;
-    const [inputs, outputs] = isOutputFirst ? [second, first] : [first, second];
-    return { kind: 'rows', inputs, outputs, weights: isOutputFirst ? 'output-input' : 'input-output' };
-  }
-  const geometry = windowGeometry(node, facts);
-  const groups = node.int('group', 1);
-  return geometry && { kind: 'conv', inputs: second * groups, outputs: first, groups, ...geometry };
 }
 
 function roundNode(
