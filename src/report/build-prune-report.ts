@@ -1,47 +1,20 @@
 // The report value of a pruning run, from what the pipeline hands back.
 import type { ClassSubset, PrunedGroup, PruneOutcome, PruneRequest } from '../pipeline/pruning/outcome.js';
 import { budgetOf, type PruneSettings } from '../pipeline/pruning/settings.js';
-import { recipeDocument } from '../pipeline/recipe.js';
 import { lossFacts } from './build-eval-report.js';
-import { fileFacts, operatorCounts, pairFigures } from './build-slim-report.js';
+import { finite, sampledReport, type SampledSetting } from './build-sampled-report.js';
 import type { PruneGroupReport, PruneReport } from './prune-report.js';
 import { keepReason } from './prune-words.js';
-import type { JsonValue } from './shape.js';
-import { surroundings } from './surroundings.js';
-
-/** What the run itself does not know. */
-export interface PruneSetting {
-  readonly commandLine: string;
-  /** Undefined without data. */
-  readonly data: { readonly name: string; readonly preparation: readonly string[] } | undefined;
-  /** Duration of the run so far. */
-  readonly elapsedMs: number;
-}
 
 /** The report of one run. */
-export function buildPruneReport(
-  request: PruneRequest,
-  outcome: PruneOutcome,
-  { commandLine, data, elapsedMs }: PruneSetting,
-): PruneReport {
-  const { before, after, comparison, loss, samples } = outcome;
+export function buildPruneReport(request: PruneRequest, outcome: PruneOutcome, setting: SampledSetting): PruneReport {
   const { settings } = request;
-  const measurement = outcome.speedMeasured ? outcome.measurement : undefined;
+  const { name: dataName, preparation = [] } = setting.data ?? {};
   return {
-    version: 1,
+    ...sampledReport(request, outcome, setting, outcome.comparison?.samples ?? 0),
     kind: 'prune',
-    input: 'path' in request.input ? fileFacts(before) : { ...fileFacts(before), name: '-' },
-    output: fileFacts(after),
     kept: outcome.kept,
-    figures: pairFigures({ before, after, measurement }, request.threads),
-    speed: speedOf(request, outcome),
     units: outcome.units,
-    accuracy: {
-      scored: comparison?.samples ?? 0,
-      loss: loss && lossFacts(loss),
-      paired: comparison?.paired,
-      agreement: comparison?.agreement,
-    },
     gates: gatesOf(settings, outcome),
     method: {
       score: outcome.score,
@@ -55,25 +28,9 @@ export function buildPruneReport(
     groups: outcome.groups.map(groupReport),
     steps: outcome.steps.map(({ loss: lost, ...step }) => ({ ...step, loss: lossFacts(lost) })),
     subset: outcome.subset && subsetFacts(outcome.subset),
-    samples: {
-      ...samples,
-      dataFree: outcome.dataFree ? 'yes' : 'no',
-      dataName: data?.name,
-      preparation: data?.preparation ?? [],
-    },
-    operators: operatorCounts(before, after),
-    recipe: { commandLine, document: recipeDocument(request.recipe) as unknown as JsonValue },
-    baseline: undefined,
-    ...surroundings(),
-    seed: request.seed,
-    threads: request.threads,
-    elapsedMs,
-    warnings: outcome.warnings,
+    samples: { ...outcome.samples, dataFree: outcome.dataFree ? 'yes' : 'no', dataName, preparation },
   };
 }
-
-const finite = (value: number | undefined): number | undefined =>
-  value !== undefined && Number.isFinite(value) ? value : undefined;
 
 function gatesOf(settings: PruneSettings, { budget, gate }: PruneOutcome): PruneReport['gates'] {
   const key = budgetOf(settings);
@@ -81,12 +38,6 @@ function gatesOf(settings: PruneSettings, { budget, gate }: PruneOutcome): Prune
     budget: key && budget && { asked: `--${key} ${settings[key]}`, verdict: budget },
     maxDrop: gate && settings.maxDrop !== undefined ? { limit: settings.maxDrop, verdict: gate } : undefined,
   };
-}
-
-function speedOf({ measure }: PruneRequest, { speedMeasured, measurement }: PruneOutcome): PruneReport['speed'] {
-  if (measure === 'off') return 'not-measured';
-  if (!speedMeasured) return 'unmeasured-here';
-  return measurement ? 'measured' : 'not-measured';
 }
 
 function groupReport({ name, makers, readers, width, reason, at, scores, error, us }: PrunedGroup): PruneGroupReport {

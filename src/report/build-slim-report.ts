@@ -1,11 +1,12 @@
 // The report value of a run of `slim`, from what the pipeline hands back.
 import type { LayerTimes } from '../pipeline/layer-times.js';
 import { findPass } from '../passes/registry.js';
-import { formatPass, matchingPreset, recipeDocument, type Recipe } from '../pipeline/recipe.js';
+import { recipeDocument } from '../pipeline/recipe.js';
 import type { Checked, Side, SlimOutcome, SlimRequest } from '../pipeline/slim.js';
 import type { TimedPair } from '../pipeline/measure.js';
 import { isSlower, type Rejected } from '../pipeline/speed-gate.js';
 import type { TimingComparison } from '../runtime/latency.js';
+import { commandLine } from './command-line.js';
 import type { Figures, FileFacts, LayerFacts, Share, Timing } from './facts.js';
 import { change, interval } from './format.js';
 import { layerFacts } from './layer-facts.js';
@@ -28,7 +29,7 @@ export function buildSlimReport(request: SlimRequest, outcome: SlimOutcome, elap
     declines: declineReports(outcome),
     layers: layerReports(before, after),
     operators: operatorCounts(before, after),
-    recipe: { commandLine: commandLine(request), document: recipeDocument(request.recipe) as unknown as JsonValue },
+    recipe: { commandLine: slimCommand(request), document: recipeDocument(request.recipe) as unknown as JsonValue },
     baseline: undefined,
     ...surroundings(),
     seed: request.seed,
@@ -240,19 +241,9 @@ export function operatorCounts(before: Omit<Side, 'times'>, after: Omit<Side, 't
 }
 
 /** The command that does the same again. */
-function commandLine({
-  input,
-  recipe,
-  seed,
-  threads,
-  verify,
-  keepOverridable,
-  externalData,
-  shapes,
-  feeds,
-  measure,
-}: SlimRequest): string {
-  const words = ['mcompress', 'slim', 'path' in input ? input.path : '-', ...recipeWords(recipe)];
+function slimCommand(request: SlimRequest): string {
+  const { input, recipe, seed, threads, verify, keepOverridable, externalData, shapes, feeds, measure } = request;
+  const words: string[] = [];
   for (const [name, shape] of shapes) words.push('--input', `${name}:${shape.join('x')}`);
   for (const feed of feeds) words.push('--feed', feed);
   if (verify !== 'end') words.push('--verify', verify);
@@ -261,17 +252,5 @@ function commandLine({
   if (externalData === 'always') words.push('--external-data');
   if (threads !== 1) words.push('--threads', String(threads));
   if (seed !== 0) words.push('--seed', String(seed));
-  return words.map(shellWord).join(' ');
+  return commandLine('slim', 'path' in input ? input.path : '-', recipe, words);
 }
-
-/** The flags that make this recipe; quantization is not among them. */
-export function recipeWords(recipe: Recipe): string[] {
-  const passes =
-    matchingPreset(recipe.passes) === 'exact' ? [] : recipe.passes.flatMap((pass) => ['-p', formatPass(pass)]);
-  const freeze = Object.entries(recipe.freeze).flatMap(([name, shape]) => ['--freeze', `${name}:${shape.join('x')}`]);
-  return [...passes, ...freeze, ...(recipe.opset === undefined ? [] : ['--opset', String(recipe.opset)])];
-}
-
-/** A word as shells take it. */
-export const shellWord = (word: string): string =>
-  /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

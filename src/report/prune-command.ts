@@ -1,12 +1,11 @@
 // The command that prunes the same again, ready to paste.
 import { DEFAULT_PRUNING, type PruneSettings } from '../pipeline/pruning/settings.js';
 import type { Recipe } from '../pipeline/recipe.js';
-import { recipeWords, shellWord } from './build-slim-report.js';
+import { commandLine, valuedWords } from './command-line.js';
 
 /** The whole command line; `given` are the words that no recipe holds. */
 export function pruneCommand(model: string, recipe: Recipe, given: readonly string[]): string {
-  const settings = settingWords(recipe.prune ?? DEFAULT_PRUNING);
-  return ['mcompress', 'prune', model, ...recipeWords(recipe), ...settings, ...given].map(shellWord).join(' ');
+  return commandLine('prune', model, recipe, [...settingWords(recipe.prune ?? DEFAULT_PRUNING), ...given]);
 }
 
 function settingWords(settings: PruneSettings): string[] {
@@ -18,9 +17,7 @@ function settingWords(settings: PruneSettings): string[] {
   };
   const usual: Readonly<Record<string, unknown>> = { ...DEFAULT_PRUNING };
   return [
-    ...Object.entries(valued).flatMap(([name, value]) =>
-      value === undefined || value === usual[name] ? [] : [`--${name}`, String(value)],
-    ),
+    ...valuedWords(Object.fromEntries(Object.entries(valued).filter(([name, value]) => value !== usual[name]))),
     ...(repair === 'off' ? ['--no-repair'] : []),
     ...(classes.length > 0 ? ['--classes', classes.join(',')] : []),
   ];

@@ -1,19 +1,24 @@
 // Pruning as a call of the library: one model in, one with fewer channels out, with the report as a value.
-import { basename } from 'node:path';
 import { UsageError } from '../base/errors.js';
-import type { OpenedData } from '../data/open-data.js';
-import { bestPath } from '../pipeline/best-path.js';
 import type { PruneRequest } from '../pipeline/pruning/outcome.js';
 import { pruneFile as prune } from '../pipeline/pruning/prune-file.js';
 import { budgetOf, DEFAULT_PRUNING, readPruning, type PruneSettings } from '../pipeline/pruning/settings.js';
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { buildPruneReport } from './build-prune-report.js';
+import {
+  optionWords,
+  publishResult,
+  sampledCallRequest,
+  type CallResult,
+  type SampledCallOptions,
+} from './call-options.js';
+import { valuedWords } from './command-line.js';
 import { pruneCommand } from './prune-command.js';
 import type { PruneReport } from './prune-report.js';
 import { missedText } from './prune-words.js';
-import { openSamples, preparationText, type SampleOptions } from './sample-options.js';
+import { samplesOf, type SampleOptions } from './sample-options.js';
 
-export interface PruneFileOptions {
+export interface PruneFileOptions extends SampledCallOptions {
   /** `none`: nothing but weights is looked at, and nothing says what the model is worth (docs/prune.md). */
   readonly samples: SampleOptions | 'none';
   /** Where to write; default: beside the input as `<name>.pruned.onnx`. Must differ from the input. */
@@ -24,26 +29,9 @@ export interface PruneFileOptions {
   readonly settings?: Partial<PruneSettings>;
   /** Most samples to use; default all. */
   readonly limit?: number;
-  /** Where the steps are kept, so that a run that was cut off goes on. */
-  readonly journal?: string;
-  readonly latencyTable?: string;
-  /** Timing; default `on`. */
-  readonly measure?: 'on' | 'off';
-  /** Sizes of inputs, by name. */
-  readonly shapes?: Readonly<Record<string, readonly number[]>>;
-  /** Threads of ONNX Runtime; default 1. */
-  readonly threads?: number;
-  /** Seed of everything random; default 0. */
-  readonly seed?: number;
-  readonly externalData?: PruneRequest['externalData'];
-  readonly signal?: AbortSignal;
 }
 
-export interface PruneFileResult {
-  /** Path of the model that was written: `<output>.best.onnx` where a gate was missed. */
-  readonly output: string;
-  readonly report: PruneReport;
-}
+export interface PruneFileResult extends CallResult<PruneReport> {}
 
 /**
  * Prunes the model at `input` and writes the result.
@@ -53,19 +41,15 @@ export interface PruneFileResult {
 export async function pruneFile(input: string, options: PruneFileOptions): Promise<PruneFileResult> {
   const started = performance.now();
   const output = options.output ?? `${input.replace(/\.onnx$/i, '')}.pruned.onnx`;
-  let data: OpenedData | undefined;
-  const request = requestOf(input, output, options, (opened) => void (data = opened));
+  const { source, request } = requestOf(input, output, options);
   const outcome = await prune(request);
   try {
     const report = buildPruneReport(request, outcome, {
       commandLine: pruneCommand(input, request.recipe, givenWords(options)),
-      data: data && { name: basename(data.path), preparation: preparationText(data) },
+      data: source.facts(),
       elapsedMs: performance.now() - started,
     });
-    const written = missedText(report, 'usual') === undefined ? output : bestPath(output);
-    await outcome.publish(written);
-    const named = report.output && { ...report.output, name: basename(written) };
-    return { output: written, report: { ...report, output: named } };
+    return await publishResult(outcome, output, { report, missed: missedText(report, 'usual') });
   } finally {
     await outcome.dispose();
   }
@@ -73,39 +57,21 @@ export async function pruneFile(input: string, options: PruneFileOptions): Promi
 
 const USUAL_DROP = 1;
 
-function requestOf(
-  input: string,
-  output: string,
-  options: PruneFileOptions,
-  onOpened: (data: OpenedData) => void,
-): PruneRequest {
-  const { samples, limit, journal, latencyTable } = options;
+function requestOf(input: string, output: string, options: PruneFileOptions) {
+  const { samples, limit } = options;
   const recipe = parseRecipe({ version: RECIPE_VERSION, ...options.recipe }, 'options.recipe');
   const settings = settled({ ...DEFAULT_PRUNING, ...recipe.prune, ...options.settings }, samples);
-  return {
+  const source = samplesOf(samples === 'none' ? undefined : samples, recipe.preprocess);
+  const request: PruneRequest = {
+    ...sampledCallRequest(options),
     input: { path: input },
     output,
     recipe: { ...recipe, prune: settings },
     settings,
-    openData:
-      samples === 'none'
-        ? undefined
-        : async (inputs, signal) => {
-            const data = await openSamples(samples, inputs, { signal, usual: recipe.preprocess });
-            onOpened(data);
-            return data;
-          },
+    openData: source.open,
     ...(limit === undefined ? {} : { limit }),
-    ...(latencyTable === undefined ? {} : { latencyTable }),
-    journal,
-    measure: options.measure ?? 'on',
-    shapes: new Map(Object.entries(options.shapes ?? {})),
-    seed: options.seed ?? 0,
-    threads: options.threads ?? 1,
-    keepOverridable: false,
-    externalData: options.externalData ?? 'auto',
-    signal: options.signal ?? new AbortController().signal,
   };
+  return { source, request };
 }
 
 /** Settings as they are, checked, with a loss that is allowed where nothing says how much is to leave. */
@@ -119,17 +85,5 @@ function settled(settings: PruneSettings, samples: PruneFileOptions['samples']):
 }
 
 /** What was asked for beside the recipe, as flags. */
-function givenWords(options: PruneFileOptions): string[] {
-  const { samples, limit, journal, latencyTable, measure, shapes = {}, externalData, threads = 1, seed = 0 } = options;
-  const { path, preprocess, labels } = samples === 'none' ? {} : samples;
-  const named = { data: path, labels, preprocess, limit, journal, 'latency-table': latencyTable };
-  return [
-    ...Object.entries(named).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, String(value)])),
-    ...(samples === 'none' ? ['--data-free'] : []),
-    ...(measure === 'off' ? ['--no-profile'] : []),
-    ...Object.entries(shapes).flatMap(([name, dims]) => ['--input', `${name}:${dims.join('x')}`]),
-    ...(externalData === 'always' ? ['--external-data'] : []),
-    ...(threads === 1 ? [] : ['--threads', String(threads)]),
-    ...(seed === 0 ? [] : ['--seed', String(seed)]),
-  ];
-}
+const givenWords = (options: PruneFileOptions): string[] =>
+  optionWords(options, options.samples === 'none' ? undefined : options.samples, valuedWords({ limit: options.limit }));

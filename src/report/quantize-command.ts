@@ -1,12 +1,11 @@
 // The command that quantizes the same again, ready to paste.
 import { DEFAULT_SETTINGS, type QuantizeSettings } from '../pipeline/quantization/settings.js';
 import type { Recipe } from '../pipeline/recipe.js';
-import { recipeWords, shellWord } from './build-slim-report.js';
+import { commandLine, valuedWords } from './command-line.js';
 
 /** The whole command line; `given` are the words that no recipe holds. */
 export function quantizeCommand(model: string, recipe: Recipe, given: readonly string[]): string {
-  const settings = settingWords(recipe.quantize ?? DEFAULT_SETTINGS);
-  return ['mcompress', 'quantize', model, ...recipeWords(recipe), ...settings, ...given].map(shellWord).join(' ');
+  return commandLine('quantize', model, recipe, [...settingWords(recipe.quantize ?? DEFAULT_SETTINGS), ...given]);
 }
 
 function settingWords(settings: QuantizeSettings): string[] {
@@ -22,6 +21,6 @@ function settingWords(settings: QuantizeSettings): string[] {
     ...(correctBiases === 'off' ? ['--no-bias-correction'] : []),
     ...(rounding === usual.rounding ? [] : ['--rounding', rounding]),
     ...float.flatMap((node) => ['--float', node]),
-    ...(maxDrop === undefined ? [] : ['--max-drop', String(maxDrop)]),
+    ...valuedWords({ 'max-drop': maxDrop }),
   ];
 }

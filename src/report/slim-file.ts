@@ -4,27 +4,18 @@ import { UsageError } from '../base/errors.js';
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { slim, type SlimRequest, type Verify } from '../pipeline/slim.js';
 import { buildSlimReport } from './build-slim-report.js';
+import { callRequest, type ModelCallOptions } from './call-options.js';
 import type { SlimReport } from './report.js';
 
-export interface SlimFileOptions {
+export interface SlimFileOptions extends ModelCallOptions {
   /** Where to write; default: beside the input as `<name>.slim.onnx`. Must differ from the input. */
   readonly output?: string;
   /** What to do; default: the preset `exact`. */
   readonly recipe?: Omit<RecipeDocument, 'version'>;
   /** Comparison with the original on ONNX Runtime; default `end`. */
   readonly verify?: Verify;
-  /** Timing and profiling; default `on`. */
-  readonly measure?: 'on' | 'off';
-  /** Threads of ONNX Runtime while timing; default 1. */
-  readonly threads?: number;
-  /** Seed of everything random; default 0. */
-  readonly seed?: number;
-  /** Sizes of inputs for checking, costs and timing. */
-  readonly shapes?: Readonly<Record<string, readonly number[]>>;
   /** As `--feed`: `FILE.npz`, `name=FILE.npy`, `name=value`. */
   readonly feeds?: readonly string[];
-  readonly externalData?: SlimRequest['externalData'];
-  readonly signal?: AbortSignal;
 }
 
 export interface SlimFileResult {
@@ -46,18 +37,12 @@ export async function slimFile(input: string, options: SlimFileOptions = {}): Pr
   const output = options.output ?? join(dirname(input), `${basename(input).replace(/\.onnx$/i, '')}.slim.onnx`);
   const started = performance.now();
   const request: SlimRequest = {
+    ...callRequest(options),
     input: { path: input },
     output,
     recipe: parseRecipe({ version: RECIPE_VERSION, ...options.recipe }, 'options.recipe'),
     verify: options.verify ?? 'end',
-    measure: options.measure ?? 'on',
-    seed: options.seed ?? 0,
-    threads: options.threads ?? 1,
-    shapes: new Map(Object.entries(options.shapes ?? {})),
     feeds: options.feeds ?? [],
-    keepOverridable: false,
-    externalData: options.externalData ?? 'auto',
-    signal: options.signal ?? new AbortController().signal,
   };
   const outcome = await slim(request);
   try {

@@ -4,10 +4,9 @@ import type { FreezeCode } from '../../analysis/channel-group.js';
 import type { RemovalCode } from '../../passes/prune/remove-units-cuts.js';
 import type { ScoreName } from '../../passes/prune/scores/registry.js';
 import type { ScoreRefusal } from '../../passes/prune/scores/score.js';
-import type { Accuracy, Comparison, Loss } from '../evaluation/compare-answers.js';
-import type { Measurement } from '../measure.js';
+import type { Accuracy, Loss } from '../evaluation/compare-answers.js';
+import type { SampledRunOutcome } from '../run-outcome.js';
 import type { SampledRunRequest } from '../run-request.js';
-import type { Side } from '../slim.js';
 import type { PruneSettings } from './settings.js';
 
 export interface PruneRequest extends SampledRunRequest {
@@ -87,9 +86,7 @@ export interface ClassSubset {
   };
 }
 
-export interface PruneOutcome {
-  readonly before: Side;
-  readonly after: Side;
+export interface PruneOutcome extends SampledRunOutcome {
   readonly groups: readonly PrunedGroup[];
   /** What units were ranked by. */
   readonly score: ScoreName;
@@ -101,22 +98,11 @@ export interface PruneOutcome {
   readonly removalError: number | undefined;
   /** Layers that were refitted. */
   readonly refitted: number;
-  readonly comparison: Comparison | undefined;
-  readonly loss: Loss | undefined;
-  /** Verdict on `maxDrop`; undefined when none was given. */
-  readonly gate: 'met' | 'missed' | undefined;
   /** Verdict on the budget; undefined where only a loss was given. */
   readonly budget: 'met' | 'missed' | undefined;
-  readonly measurement: Measurement | undefined;
   /** `original`: nothing was pruned, because what came out was slower, or lost too much. */
   readonly kept: 'pruned' | 'original';
-  /** False for targets that this machine is not. */
-  readonly speedMeasured: boolean;
   /** Samples for statistics and refits, for choices on the way, and for the loss above. */
   readonly samples: { readonly fitted: number; readonly selected: number; readonly reported: number };
   readonly dataFree: boolean;
-  readonly warnings: readonly string[];
-  readonly path: string;
-  publish(path: string): Promise<void>;
-  dispose(): Promise<void>;
 }

@@ -4,11 +4,10 @@ import type { CalibratorName } from '../../fit/calibrators/registry.js';
 import type { CalibratedRange } from '../../fit/calibrators/calibrator.js';
 import type { FloatCode } from '../../passes/quantize/int8-operators.js';
 import type { TargetName } from '../../passes/quantize/target.js';
-import type { Comparison, Loss } from '../evaluation/compare-answers.js';
+import type { Loss } from '../evaluation/compare-answers.js';
 import type { FusionProof } from '../fusion-proof.js';
-import type { Measurement } from '../measure.js';
+import type { SampledRunOutcome } from '../run-outcome.js';
 import type { SampledRunRequest } from '../run-request.js';
-import type { Side } from '../slim.js';
 
 export interface QuantizeRequest extends SampledRunRequest {
   readonly target: TargetName;
@@ -79,24 +78,15 @@ export interface SearchStep {
   readonly latencyRatio: number | undefined;
 }
 
-export interface QuantizeOutcome {
-  readonly before: Side;
-  readonly after: Side;
+export interface QuantizeOutcome extends SampledRunOutcome {
   readonly nodes: readonly QuantizedNode[];
   readonly values: readonly QuantizedValue[];
   readonly proof: FusionProof;
   readonly equalizedLayers: number;
   readonly correctedBiases: number;
-  readonly comparison: Comparison | undefined;
-  readonly loss: Loss | undefined;
   readonly steps: readonly SearchStep[];
-  /** Verdict on `maxDrop`; undefined when none was given. */
-  readonly gate: 'met' | 'missed' | undefined;
-  readonly measurement: Measurement | undefined;
   /** `original`: nothing of int8 was kept, because it was slower. */
   readonly kept: 'int8' | 'mixed' | 'original';
-  /** False for targets that this machine is not. */
-  readonly speedMeasured: boolean;
   readonly calibration: {
     readonly samples: number;
     readonly seconds: number;
@@ -105,8 +95,4 @@ export interface QuantizeOutcome {
     readonly cache?: { readonly values: number; readonly samples: number } | undefined;
   };
   readonly scored: number;
-  readonly warnings: readonly string[];
-  readonly path: string;
-  publish(path: string): Promise<void>;
-  dispose(): Promise<void>;
 }
