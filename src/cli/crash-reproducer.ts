@@ -1,16 +1,16 @@
 // What is needed to see a defect of mcompress again: the model, the recipe, the command, the stack.
 import { copyFile, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { InternalError } from '../base/errors.js';
+import { AppError, InternalError } from '../base/errors.js';
 import { packageVersion } from '../base/version.js';
 import { recipeDocument } from '../pipeline/recipe.js';
-import type { SlimRequest } from '../pipeline/slim.js';
+import type { RunRequest } from '../pipeline/run-request.js';
 
 /** Larger models are named, not copied. */
 const MAX_COPY_BYTES = 256 * 2 ** 20;
 
 /** A run that failed. */
-export interface FailedRun extends Pick<SlimRequest, 'input' | 'output' | 'recipe'> {
+export interface FailedRun extends Pick<RunRequest, 'input' | 'output' | 'recipe'> {
   /** What leads to it, for a model and a recipe of these names; without `mcompress`. */
   commandLine(model: string, recipe: string): string;
 }
@@ -35,7 +35,7 @@ async function writeCrashReproducer(error: unknown, run: FailedRun): Promise<str
 }
 
 /** The name of the model to give to the command: a copy where it is not too large. */
-async function keepModel(input: SlimRequest['input'], copy: string): Promise<string> {
+async function keepModel(input: RunRequest['input'], copy: string): Promise<string> {
   if ('bytes' in input) {
     await writeFile(copy, input.bytes);
     return 'model.onnx';
@@ -63,8 +63,9 @@ function readme(error: unknown, commandLine: string): string {
   ].join('\n');
 }
 
-/** The error of a defect, saying where it can be seen again. */
-export async function asDefect(error: unknown, run: FailedRun): Promise<InternalError> {
+/** The error of a defect, saying where it can be seen again; errors that are none as they are. */
+export async function asDefect(error: unknown, run: FailedRun): Promise<AppError> {
+  if (error instanceof AppError && !(error instanceof InternalError)) return error;
   // The pipeline has kept a reproducer where a pass failed.
   if (error instanceof InternalError && error.fix !== undefined && error.code !== 'runtime-crashed') return error;
   const folder = await writeCrashReproducer(error, run);

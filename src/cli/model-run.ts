@@ -3,16 +3,20 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { AppError, InputError, UsageError } from '../base/errors.js';
 import { guardReads, type ReadFile } from '../pipeline/input-guard.js';
+import type { RunRequest } from '../pipeline/run-request.js';
 import type { SlimRequest } from '../pipeline/slim.js';
+import { compareWithBaseline } from '../report/baseline.js';
 import { parseReport } from '../report/json.js';
 import type { ReportKind, ReportKinds } from '../report/schema.js';
 import { bestPath } from '../pipeline/best-path.js';
 import { destinationOf, reportPaths } from './delivery.js';
 import { planJobs, STDIO, type Job } from './input-files.js';
 import { readStdin } from './model-input.js';
-import type { FlagValues } from './parsed-flags.js';
+import { wholeNumber, type FlagValues } from './parsed-flags.js';
+import type { CommandInput } from './program.js';
 import { LOCAL_RECIPE } from './recipe-flags.js';
 import { checkReportFiles } from './report-output.js';
+import { shapeFlags } from './shape-flags.js';
 
 /**
  * The models of a command line and where each goes, checked before any work is done.
@@ -57,13 +61,29 @@ function filesRead(flags: FlagValues): ReadFile[] {
 }
 
 /** The model of a job as runs take it. @throws as `readStdin` */
-export async function modelInput({ input }: Job, signal: AbortSignal): Promise<SlimRequest['input']> {
+async function modelInput({ input }: Job, signal: AbortSignal): Promise<RunRequest['input']> {
   return input === STDIO ? { bytes: await readStdin(signal), name: 'stdin' } : { path: input };
 }
 
-/** The file that the model of a job is to be, if it is to be one. */
-export function fileOf(job: Job, flags: FlagValues): string | undefined {
-  return destinationOf(job, flags) === 'file' ? job.output : undefined;
+/** What flags say to every run that writes a model. @throws UsageError bad-value; as `readStdin` */
+export async function runRequest(
+  job: Job,
+  { flags, terminal, signal }: Pick<CommandInput, 'flags' | 'terminal' | 'signal'>,
+): Promise<Omit<RunRequest, 'recipe'> & Pick<SlimRequest, 'shapes'>> {
+  return {
+    input: await modelInput(job, signal),
+    output: destinationOf(job, flags) === 'file' ? job.output : undefined,
+    measure: flags.noProfile ? 'off' : 'on',
+    compression: flags.noReport && !flags.json && flags.baseline === undefined ? 'skip' : 'measure',
+    seed: wholeNumber('seed', flags.seed, 0),
+    threads: wholeNumber('threads', flags.threads, 1, 1),
+    shapes: shapeFlags('input', flags.input),
+    keepOverridable: flags.keepOverridable === true,
+    externalData: flags.externalData ? 'always' : 'auto',
+    overwrite: flags.force ? 'force' : 'refuse',
+    signal,
+    onStage: (text) => void terminal.progress(`${basename(job.input)}: ${text}`),
+  };
 }
 
 /** An earlier report, and the name of its file. */
@@ -88,4 +108,12 @@ export async function readBaseline<K extends ReportKind>(
       fix: 'name the .report.json of an earlier run',
     });
   }
+}
+
+/** The report, with what became of the figures of an earlier one where there is one. */
+export function againstBaseline<R extends Parameters<typeof compareWithBaseline>[0]>(
+  report: R,
+  baseline: Baseline<R> | undefined,
+): R {
+  return baseline ? { ...report, baseline: compareWithBaseline(baseline.report, report, baseline.name) } : report;
 }

@@ -73,6 +73,12 @@ function readFlag(key: keyof typeof SET_BY, text: string): unknown {
   return found;
 }
 
+/** Of a recipe or flags that ask for both. */
+export const twoRuns = (): UsageError =>
+  new UsageError('not-available', 'pruning and quantizing are two runs', {
+    fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
+  });
+
 /** `settings`, with a loss that is allowed where nothing says how much is to leave. @throws UsageError conflict, no-input */
 export function settledBudget(
   settings: PruneSettings,

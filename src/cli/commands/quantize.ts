@@ -6,6 +6,7 @@ import { configure, type ConfiguredPass } from '../../pipeline/configured-pass.j
 import type { Recipe } from '../../pipeline/recipe.js';
 import type { FlagValues } from '../parsed-flags.js';
 import type { CommandInput, CommandRun } from '../program.js';
+import { twoRuns } from '../prune-flags.js';
 import { refuseFlags, refuseInt8Flags } from '../quantize-flags.js';
 import { recipeFromFlags } from '../recipe-flags.js';
 import { slimModels } from './slim.js';
@@ -14,10 +15,7 @@ export const runQuantize: CommandRun = async ({ flags: given, ...rest }) => {
   const { quantized, ...flags } = given;
   const input: CommandInput = { ...rest, flags: quantized === undefined ? flags : { ...flags, output: quantized } };
   const recipe = await recipeFromFlags(flags, (text) => input.terminal.note(text));
-  if (recipe.prune)
-    throw new UsageError('not-available', 'pruning and quantizing are two runs', {
-      fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
-    });
+  if (recipe.prune) throw twoRuns();
   const form = otherForm(flags, recipe);
   if (form) return slimModels(input, { ...recipe, passes: [...recipe.passes, form.pass] }, form.ending);
   const { runInt8 } = await import('../int8-run.js');

@@ -1,9 +1,8 @@
 // `mcompress slim MODEL...`: runs the recipe over each model, writes the results and their reports.
 import { basename } from 'node:path';
-import { AppError, InternalError, InterruptError, UsageError } from '../../base/errors.js';
+import { AppError, InterruptError } from '../../base/errors.js';
 import type { Recipe } from '../../pipeline/recipe.js';
 import { slim, type SlimRequest } from '../../pipeline/slim.js';
-import { compareWithBaseline } from '../../report/baseline.js';
 import type { BatchEntry } from '../../report/batch-report.js';
 import { buildSlimReport } from '../../report/build-slim-report.js';
 import { writeReport } from '../../report/json.js';
@@ -12,12 +11,12 @@ import { slimLines } from '../../report/terminal.js';
 import { asDefect, type FailedRun } from '../crash-reproducer.js';
 import { deliver, show, type Delivered, type Result, type View } from '../delivery.js';
 import type { Job } from '../input-files.js';
-import { fileOf, modelInput, planRun, readBaseline, type Baseline } from '../model-run.js';
-import { choiceOf, wholeNumber, type FlagValues } from '../parsed-flags.js';
+import { againstBaseline, planRun, readBaseline, runRequest, type Baseline } from '../model-run.js';
+import { choiceOf, type FlagValues } from '../parsed-flags.js';
 import type { CommandInput, CommandRun } from '../program.js';
+import { twoRuns } from '../prune-flags.js';
 import { INT8_FORM, refuseFlags, refuseInt8Flags, refuseSlimFlags } from '../quantize-flags.js';
 import { recipeFromFlags } from '../recipe-flags.js';
-import { shapeFlags } from '../shape-flags.js';
 import type { Terminal } from '../terminal.js';
 
 /** What is the same for every model of one command line. */
@@ -46,10 +45,7 @@ export const runSlim: CommandRun = async (input) => {
 /** A recipe that prunes: what `slim` calls its flags, `prune` has too. @throws UsageError not-available, conflict */
 async function pruneModel(input: CommandInput, recipe: Recipe): Promise<number> {
   const { flags } = input;
-  if (flags.int8)
-    throw new UsageError('not-available', 'pruning and quantizing are two runs', {
-      fix: 'mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
-    });
+  if (flags.int8) throw twoRuns();
   refuseFlags(flags, [...INT8_FORM, 'float', 'quantizeTarget'], 'belongs to --int8');
   refuseFlags(flags, ['verify', 'feed'], 'has no meaning with -p prune-filters: what is lost is measured on --data');
   const { runPruning } = await import('../prune-run.js');
@@ -154,18 +150,14 @@ async function slimOne<T>(
     const outcome = await slim(request);
     try {
       const built = buildSlimReport(request, outcome, performance.now() - started);
-      const report = baseline
-        ? { ...built, baseline: compareWithBaseline(baseline.report, built, baseline.name) }
-        : built;
+      const report = againstBaseline(built, baseline);
       const result = { outcome, report, gate: gateOf(report, flags) };
       return await then(result, await deliver(job, result, flags));
     } finally {
       await outcome.dispose();
     }
   } catch (error) {
-    throw error instanceof AppError && !(error instanceof InternalError)
-      ? error
-      : await asDefect(error, failedRun(request));
+    throw await asDefect(error, failedRun(request));
   }
 }
 
@@ -192,25 +184,15 @@ function failedRun(request: SlimRequest): FailedRun {
   return { ...request, commandLine: (model, recipe) => `slim ${model} --recipe ${recipe} ${flags.join(' ')}` };
 }
 
-async function buildRequest(job: Job, { jobs, flags, terminal, signal, recipe }: Batch): Promise<SlimRequest> {
+async function buildRequest(job: Job, { jobs, recipe, ...input }: Batch): Promise<SlimRequest> {
+  const { flags } = input;
+  const common = await runRequest(job, input);
+  const place = jobs.length > 1 ? `${jobs.indexOf(job) + 1}/${jobs.length} ` : '';
   return {
-    input: await modelInput(job, signal),
-    output: fileOf(job, flags),
+    ...common,
     recipe,
     verify: choiceOf('verify', ['off', 'end', 'each'], flags.verify, 'end'),
-    measure: flags.noProfile ? 'off' : 'on',
-    compression: flags.noReport && !flags.json && flags.baseline === undefined ? 'skip' : 'measure',
-    seed: wholeNumber('seed', flags.seed, 0),
-    threads: wholeNumber('threads', flags.threads, 1, 1),
-    shapes: shapeFlags('input', flags.input),
     feeds: flags.feed ?? [],
-    keepOverridable: flags.keepOverridable === true,
-    externalData: flags.externalData ? 'always' : 'auto',
-    overwrite: flags.force ? 'force' : 'refuse',
-    signal,
-    onStage: (text) =>
-      void terminal.progress(
-        `${jobs.length > 1 ? `${jobs.indexOf(job) + 1}/${jobs.length} ` : ''}${basename(job.input)}: ${text}`,
-      ),
+    onStage: (text) => void input.terminal.progress(`${place}${basename(job.input)}: ${text}`),
   };
 }
