@@ -14,7 +14,7 @@ import {
 } from './document.js';
 import type { Answer } from './figures.js';
 import { figure, given, plural, share } from './format.js';
-import { machineFacts } from './run-blocks.js';
+import { footerText, machineFacts } from './run-blocks.js';
 
 type ValueReport = CalibrateReport['values'][number];
 type Ends = { readonly min: number; readonly max: number };
@@ -160,6 +160,6 @@ export function calibrateDocument(report: CalibrateReport): Document {
       ...section('Samples and model', normalizationTable(report), skippedTable(report)),
       ...section('How it was made', conditions(report)),
     ],
-    footer: `mcompress ${report.versions.mcompress}, report version ${report.version}`,
+    footer: footerText(report),
   };
 }

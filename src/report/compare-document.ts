@@ -15,7 +15,7 @@ import {
 } from './document.js';
 import { figureRows, type Tone } from './figures.js';
 import { given, plural, scientific } from './format.js';
-import { machineFacts } from './run-blocks.js';
+import { fileText, footerText, machineFacts } from './run-blocks.js';
 
 const VERDICTS: { readonly [V in CompareReport['verdict']]: { readonly text: string; readonly tone: Tone } } = {
   agree: { text: 'agree', tone: 'good' },
@@ -81,7 +81,7 @@ function operatorBlock({ operators }: CompareReport): Block {
 
 /** The document of a `compare` report. */
 export function compareDocument(report: CompareReport): Document {
-  const { a, b, tolerance, firstDivergence: first, versions } = report;
+  const { a, b, tolerance, firstDivergence: first } = report;
   const verdict = VERDICTS[report.verdict];
   const worst = report.outputs.reduce((most, { worstRelative }) => Math.max(most, worstRelative ?? 0), 0);
   const asked = `allowed ${scientific(tolerance)} of scale, ${plural(report.feeds, 'feed')}${given(report.feedKinds, (kinds) => ` (${kinds})`)}`;
@@ -110,13 +110,13 @@ export function compareDocument(report: CompareReport): Document {
       ...section('How it was measured', {
         kind: 'facts',
         facts: [
-          ['A', `${a.name}, ${plural(a.bytes, 'byte')}, SHA-256 ${a.sha256}`],
-          ['B', `${b.name}, ${plural(b.bytes, 'byte')}, SHA-256 ${b.sha256}`],
+          ['A', fileText(a)],
+          ['B', fileText(b)],
           ...machineFacts(report),
           ['seed, threads', `${report.seed}, ${report.threads}`],
         ],
       }),
     ],
-    footer: `mcompress ${versions.mcompress}, report version ${report.version}`,
+    footer: footerText(report),
   };
 }

@@ -16,7 +16,7 @@ import type { AccuracyFacts, EvalReport } from './eval-report.js';
 import { gateSentence, lossValue, pairedSentence, percentText, shareInterval, shareText } from './eval-words.js';
 import type { Answer, Tone } from './figures.js';
 import { dimensions, figure, given, plural } from './format.js';
-import { machineFacts } from './run-blocks.js';
+import { fileText, footerText, machineFacts } from './run-blocks.js';
 
 const decibels = (value: number | undefined): string => (value === undefined ? 'equal' : `${value.toFixed(1)} dB`);
 const time = (ms: number): string => figure(ms, 'time');
@@ -259,11 +259,8 @@ function conditions(report: EvalReport): Block {
   return {
     kind: 'facts',
     facts: [
-      ['model', `${model.name}, ${plural(model.bytes, 'byte')}, SHA-256 ${model.sha256}`],
-      ...factOf(reference, (file) => [
-        'reference',
-        `${file.name}, ${plural(file.bytes, 'byte')}, SHA-256 ${file.sha256}`,
-      ]),
+      ['model', fileText(model)],
+      ...factOf(reference, (file) => ['reference', fileText(file)]),
       [
         'data',
         `${data.name}, ${plural(data.samples, 'sample')}, ${data.labelled} labelled${given(data.digest, (digest) => `, SHA-256 ${digest}`)}`,
@@ -299,7 +296,7 @@ function skippedTable({ data: { skipped, skippedCount } }: EvalReport): Block | 
 
 /** The document of an `eval` report. */
 export function evalDocument(report: EvalReport): Document {
-  const { model, reference, data, paired, loss, gate, versions } = report;
+  const { model, reference, data, paired, loss, gate } = report;
   const sentences: Block[] = [
     ...(paired ? [{ kind: 'text', text: pairedSentence(paired) } as const] : []),
     ...(loss && gate
@@ -323,6 +320,6 @@ export function evalDocument(report: EvalReport): Document {
       ...section('Data', skippedTable(report)),
       ...section('How it was measured', conditions(report)),
     ],
-    footer: `mcompress ${versions.mcompress}, report version ${report.version}`,
+    footer: footerText(report),
   };
 }

@@ -16,6 +16,7 @@ import {
 } from './document.js';
 import { dimensions, figure, given, plural, share, type Quantity } from './format.js';
 import type { InspectReport } from './inspect-report.js';
+import { footerText } from './run-blocks.js';
 
 interface FigureKind {
   readonly key: keyof InspectReport['figures'];
@@ -214,6 +215,6 @@ export function inspectDocument(report: InspectReport, top = TOP_LAYERS): Docume
       ...section('Channel groups', ...channelGroupBlocks(report.channelGroups)),
       ...section('Obstacles for mobile runtimes', obstacleBlock(report), obstacleSource(report)),
     ],
-    footer: `mcompress ${report.versions.mcompress}, report version ${report.version}, SHA-256 ${report.file.sha256}`,
+    footer: `${footerText(report)}, SHA-256 ${report.file.sha256}`,
   };
 }

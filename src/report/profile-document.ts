@@ -14,6 +14,7 @@ import {
 } from './document.js';
 import { dimensions, figure, given, plural, share } from './format.js';
 import type { ProfileReport } from './profile-report.js';
+import { footerText } from './run-blocks.js';
 
 /** Time by operator, dearest first; the runtime's own nodes are marked. */
 function operatorTable({ layers, runtimeNodes }: ProfileReport): Block | undefined {
@@ -166,6 +167,6 @@ export function profileDocument(report: ProfileReport, top = TOP_LAYERS): Docume
       ...section('By operator', operatorTable(report)),
       ...section('What ran as what', ...ranAsBlocks(report)),
     ],
-    footer: `mcompress ${report.versions.mcompress}, report version ${report.version}, seed ${report.seed}, SHA-256 ${report.file.sha256}`,
+    footer: `${footerText(report)}, seed ${report.seed}, SHA-256 ${report.file.sha256}`,
   };
 }

@@ -1,6 +1,6 @@
 // What a report of `prune` says, in the order in which a reader asks: smaller by, faster by, as good as, what left; then group
 // by group; then how it was measured.
-import { figureTable, operatorBars, someNames, time, timingBlocks } from './blocks.js';
+import { operatorBars, someNames, time } from './blocks.js';
 import {
   left,
   name,
@@ -13,54 +13,33 @@ import {
   type Block,
   type BlockCell,
   type Document,
+  type Section,
 } from './document.js';
 import { lossValue, pairedSentence, shareText } from './eval-words.js';
-import { faster, figureRows, smaller, type Answer } from './figures.js';
+import { smaller, type Answer } from './figures.js';
 import { change, figure, given, plural, share } from './format.js';
 import type { PruneReport } from './prune-report.js';
 import {
   budgetText,
   keptGroups,
   keptText,
-  lossText,
-  maxDropText,
   methodText,
   slowerText,
   subsetText,
   unitsText,
   WEIGHTS_ONLY_TEXT,
 } from './prune-words.js';
-import { baselineBlock } from './slim-document.js';
-import { machineFacts, recipeBlocks } from './run-blocks.js';
-
-function speedAnswer(report: PruneReport): Answer {
-  if (report.speed !== 'unmeasured-here') return faster(report);
-  return {
-    question: 'Speed',
-    value: 'unmeasured on this machine',
-    detail: 'made for a processor that this machine is not',
-    tone: 'warn',
-  };
-}
-
-/** `0.3 points lost`, `0.1 points gained`. */
-function lostText(loss: PruneReport['accuracy']['loss']): string {
-  if (!loss) return 'not measured';
-  const { value, unit } = loss;
-  return value !== undefined && value < 0
-    ? `${lossValue({ value: -value, unit })} gained`
-    : `${lossValue({ value, unit })} lost`;
-}
+import { figureSections, footerText, runTitle } from './run-blocks.js';
+import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
 
 function answers(report: PruneReport): Answer[] {
-  const { accuracy, units, groups, figures } = report;
-  const { text, tone } = lossText(report);
+  const { units, groups, figures } = report;
   const pruned = groups.filter(({ widthBefore, widthAfter }) => widthAfter < widthBefore).length;
   const macs = given(figures.macs, ({ before, after }) => `, ${change(before, after)} MACs`);
   return [
     smaller(report),
-    speedAnswer(report),
-    { question: 'As good as the original', value: lostText(accuracy.loss), detail: text, tone },
+    speedAnswer(report, 'made for a processor that this machine is not'),
+    lossAnswer(report, report.samples.dataFree),
     {
       question: 'Channels removed',
       value: units.before === 0 ? 'none' : share(units.before - units.after, units.before),
@@ -71,7 +50,7 @@ function answers(report: PruneReport): Answer[] {
 }
 
 function lead(report: PruneReport): Block[] {
-  const { accuracy, gates, samples, warnings } = report;
+  const { accuracy, samples, warnings } = report;
   const said = [keptText(report), slowerText(report)].filter((text) => text !== undefined);
   const subset = subsetText(report);
   return [
@@ -80,27 +59,16 @@ function lead(report: PruneReport): Block[] {
     ...said.map((text) => ({ kind: 'text', ...text }) as const),
     ...(subset === undefined ? [] : [{ kind: 'text', text: subset } as const]),
     ...(accuracy.paired ? [{ kind: 'text', text: pairedSentence(accuracy.paired) } as const] : []),
-    ...gateBlocks(gates, report),
+    ...budgetBlocks(report),
+    ...maxDropBlocks(report),
     ...warningBlocks(warnings),
   ];
 }
 
-function gateBlocks({ budget, maxDrop }: PruneReport['gates'], report: PruneReport): Block[] {
-  const tone = (verdict: 'met' | 'missed') => (verdict === 'met' ? 'good' : 'bad');
-  return [
-    ...(budget
-      ? [
-          {
-            kind: 'text',
-            text: `${budget.asked} ${budget.verdict}: ${budgetText(report)}.`,
-            tone: tone(budget.verdict),
-          } as const,
-        ]
-      : []),
-    ...(maxDrop
-      ? [{ kind: 'text', text: `--max-drop: ${maxDropText(report)}.`, tone: tone(maxDrop.verdict) } as const]
-      : []),
-  ];
+function budgetBlocks(report: PruneReport): Block[] {
+  const { budget } = report.gates;
+  const tone = budget?.verdict === 'met' ? 'good' : 'bad';
+  return budget ? [{ kind: 'text', text: `${budget.asked} ${budget.verdict}: ${budgetText(report)}.`, tone }] : [];
 }
 
 /** Groups in a chart: beyond that many bars nobody sees anything. */
@@ -228,52 +196,30 @@ function subsetBlocks(report: PruneReport): (Block | undefined)[] {
   ];
 }
 
-function conditions(report: PruneReport): Block {
-  const { input, output, samples, accuracy, seed, threads } = report;
-  const { fitted, selected, reported, dataName, preparation } = samples;
-  const facts: (readonly [string, string])[] = [
-    ['input', `${input.name}, ${plural(input.bytes, 'byte')}, SHA-256 ${input.sha256}`],
-    ...(output
-      ? [['output', `${output.name}, ${plural(output.bytes, 'byte')}, SHA-256 ${output.sha256}`] as const]
-      : []),
+function measurement(report: PruneReport): Section[] {
+  const { fitted, selected, reported, dataName, preparation } = report.samples;
+  const parts = `${fitted} for statistics and repair, ${selected} for selection, ${reported} for the loss`;
+  const own = [
     ['method', methodText(report)],
-    [
-      'samples',
-      `${fitted} for statistics and repair, ${selected} for selection, ${reported} for the loss${given(dataName, (text) => `; data: ${text}`)}`,
-    ],
-    ...preparation.map((text) => ['prepared', text] as const),
-    ['scored on', plural(accuracy.scored, 'sample')],
-    ...machineFacts(report),
-    ['seed, threads', `${seed}, ${threads}`],
-    ...(report.elapsedMs === undefined ? [] : [['took', figure(report.elapsedMs, 'time')] as const]),
-  ];
-  return { kind: 'facts', facts };
+    ['samples', `${parts}${given(dataName, (text) => `; data: ${text}`)}`],
+  ] as const;
+  return measurementSection(report, { own, preparation }, 'docs/prune.md');
 }
 
 /** The document of a `prune` report. */
 export function pruneDocument(report: PruneReport): Document {
-  const { input, output, figures, versions, baseline } = report;
-  const titles = ['before', 'after'] as const;
   return {
-    title: output ? `${input.name} → ${output.name}` : input.name,
+    title: runTitle(report),
     lead: lead(report),
     sections: [
       ...section('What left', widthBars(report), keptTable(report)),
       ...section('The classes that stay', ...subsetBlocks(report)),
       ...section('On the way', stepTable(report)),
-      ...section(
-        'Before and after',
-        figureTable('All figures', figureRows(figures), titles),
-        ...timingBlocks(figures, titles),
-      ),
-      ...(baseline ? section('Against the baseline', ...baselineBlock(baseline)) : []),
+      ...figureSections(report),
       ...section('Group by group', groupTable(report, 'folded')),
-      ...section('Operators', operatorBars(report.operators, titles)),
-      ...section('How it was measured', conditions(report), ...recipeBlocks(report.recipe), {
-        kind: 'text',
-        text: 'docs/prune.md says how to read this report, and what to do when accuracy falls.',
-      }),
+      ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
+      ...measurement(report),
     ],
-    footer: `mcompress ${versions.mcompress}, report version ${report.version}`,
+    footer: footerText(report),
   };
 }

@@ -1,8 +1,8 @@
 // What a pruning run has to say, in words, the same in every form: why groups kept their channels, gates, what was kept.
 import type { KeepReason } from '../pipeline/pruning/outcome.js';
 import { FREEZE_WORDS } from './channel-groups.js';
-import { gateSentence, lossValue } from './eval-words.js';
 import type { Tone } from './figures.js';
+import { maxDropText } from './loss-words.js';
 import { change, given, plural, share } from './format.js';
 import type { PruneGroupReport, PruneReport } from './prune-report.js';
 
@@ -114,29 +114,6 @@ export function budgetText({ kept, figures, units, gates: { budget } }: PruneRep
   const removed = units.before - units.after;
   const isShort = removed < units.before * Number(asked.split(' ')[1]) - SHORT_BY * units.before;
   return `${share(removed, units.before)} removed${isShort ? ', as near as widths come that are allowed (--widths)' : ''}`;
-}
-
-/** What `--max-drop` found. */
-export function maxDropText({ accuracy: { loss }, gates: { maxDrop } }: PruneReport): string {
-  if (!maxDrop) return '';
-  if (!loss) return 'nothing could be scored';
-  return gateSentence(loss, { maxDrop: maxDrop.limit, verdict: maxDrop.verdict }).replace(/\.$/, '');
-}
-
-/** The loss in a few words, for the first line: `top-1 lost: 0.3 points on 900 samples`. */
-export function lossText({ accuracy: { loss, scored }, gates, samples }: PruneReport): {
-  readonly text: string;
-  readonly tone: Tone;
-} {
-  if (!loss) return { text: 'the loss was not measured', tone: 'warn' };
-  const { value, interval, unit, verdict } = loss;
-  const points = (one: number): string => one.toFixed(1).replace(/^-(0\.0)$/, '$1');
-  const reach = given(interval, ({ low, high }) => ` (95 %: ${points(low)} … ${points(high)})`);
-  const on = samples.dataFree === 'yes' ? `${scored} random inputs` : plural(scored, 'sample');
-  const text = `${loss.measure}: ${lossValue({ value, unit })}${reach}, ${on}`;
-  if (samples.dataFree === 'yes') return { text, tone: 'warn' };
-  if (gates.maxDrop) return { text, tone: gates.maxDrop.verdict === 'met' ? 'good' : 'bad' };
-  return { text, tone: verdict === 'significant' && (value ?? 1) > 0 ? 'bad' : 'plain' };
 }
 
 /** How channels left, in a few words. */

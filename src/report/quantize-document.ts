@@ -1,6 +1,6 @@
 // What a report of `quantize` says, in the order in which a reader asks: smaller by, faster by, as good as, what runs on
 // integers and what does not; then per layer, per value; then how it was measured.
-import { figureTable, operatorBars, someNames, timingBlocks } from './blocks.js';
+import { operatorBars, someNames } from './blocks.js';
 import {
   left,
   name,
@@ -13,10 +13,11 @@ import {
   type BlockCell,
   type DepthBlock,
   type Document,
+  type Section,
 } from './document.js';
 import { lossValue, pairedSentence } from './eval-words.js';
-import { faster, figureRows, smaller, type Answer } from './figures.js';
-import { change, figure, given, plural, share } from './format.js';
+import { smaller, type Answer } from './figures.js';
+import { change, given, plural, share } from './format.js';
 import type { QuantizeLayer, QuantizeReport } from './quantize-report.js';
 import {
   calibrationText,
@@ -25,45 +26,22 @@ import {
   fusedCount,
   groupMeasuredText,
   keptText,
-  lossText,
-  maxDropText,
   measuredText,
   saturationText,
 } from './quantize-words.js';
-import { baselineBlock } from './slim-document.js';
-import { machineFacts, recipeBlocks } from './run-blocks.js';
+import { figureSections, footerText, runTitle } from './run-blocks.js';
+import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
 
 const decibels = (value: number | undefined): string => given(value, (db) => `${db.toFixed(1)} dB`);
 
-/** What became of the time; of a processor that is not here nothing is claimed. */
-export function speedAnswer(report: QuantizeReport): Answer {
-  if (report.speed !== 'unmeasured-here') return faster(report);
-  return {
-    question: 'Speed',
-    value: 'unmeasured on this machine',
-    detail: `made for ${report.target}, which this machine is not; only the structure was checked`,
-    tone: 'warn',
-  };
-}
-
-/** `0.3 points lost`, `0.1 points gained`. */
-function lostText(loss: QuantizeReport['accuracy']['loss']): string {
-  if (!loss) return 'not measured';
-  const { value, unit } = loss;
-  return value !== undefined && value < 0
-    ? `${lossValue({ value: -value, unit })} gained`
-    : `${lossValue({ value, unit })} lost`;
-}
-
 function answers(report: QuantizeReport): Answer[] {
-  const { accuracy, fusion, layers } = report;
-  const { text, tone } = lossText(report);
+  const { fusion, layers, target } = report;
   const floats = layers.filter(({ form }) => form === 'float').length;
   const missed = fusion.planned - fusion.fused;
   return [
     smaller(report),
-    speedAnswer(report),
-    { question: 'As good as the original', value: lostText(accuracy.loss), detail: text, tone },
+    speedAnswer(report, `made for ${target}, which this machine is not; only the structure was checked`),
+    lossAnswer(report, report.calibration.dataFree),
     {
       question: 'On integers',
       value: fusion.planned === 0 ? 'nothing' : fusedCount(report),
@@ -77,22 +55,14 @@ function answers(report: QuantizeReport): Answer[] {
 }
 
 function lead(report: QuantizeReport): Block[] {
-  const { accuracy, gates, calibration, warnings } = report;
+  const { accuracy, calibration, warnings } = report;
   const kept = keptText(report);
   return [
     { kind: 'answers', answers: answers(report) },
     ...(calibration.dataFree === 'yes' ? [{ kind: 'text', text: DATA_FREE_TEXT, tone: 'bad' } as const] : []),
     ...(kept ? [{ kind: 'text', ...kept } as const] : []),
     ...(accuracy.paired ? [{ kind: 'text', text: pairedSentence(accuracy.paired) } as const] : []),
-    ...(gates.maxDrop
-      ? [
-          {
-            kind: 'text',
-            text: `--max-drop: ${maxDropText(report)}.`,
-            tone: gates.maxDrop.verdict === 'met' ? 'good' : 'bad',
-          } as const,
-        ]
-      : []),
+    ...maxDropBlocks(report),
     ...warningBlocks(warnings),
   ];
 }
@@ -267,49 +237,29 @@ function valueTables({ values }: QuantizeReport): (Block | undefined)[] {
   ];
 }
 
-function conditions(report: QuantizeReport): Block {
-  const { input, output, target, calibration, accuracy, seed, threads } = report;
-  const { dataName, preparation } = calibration;
-  const facts: (readonly [string, string])[] = [
-    ['input', `${input.name}, ${plural(input.bytes, 'byte')}, SHA-256 ${input.sha256}`],
-    ...(output
-      ? [['output', `${output.name}, ${plural(output.bytes, 'byte')}, SHA-256 ${output.sha256}`] as const]
-      : []),
-    ['target', target],
+function measurement(report: QuantizeReport): Section[] {
+  const { dataName, preparation } = report.calibration;
+  const own = [
+    ['target', report.target],
     ['calibration', `${calibrationText(report)}${given(dataName, (text) => `; data: ${text}`)}`],
-    ...preparation.map((text) => ['prepared', text] as const),
-    ['scored on', plural(accuracy.scored, 'sample')],
-    ...machineFacts(report),
-    ['seed, threads', `${seed}, ${threads}`],
-    ...(report.elapsedMs === undefined ? [] : [['took', figure(report.elapsedMs, 'time')] as const]),
-  ];
-  return { kind: 'facts', facts };
+  ] as const;
+  return measurementSection(report, { own, preparation }, 'docs/quantize.md');
 }
 
 /** The document of a `quantize` report. */
 export function quantizeDocument(report: QuantizeReport): Document {
-  const { input, output, figures, versions, baseline } = report;
-  const titles = ['before', 'after'] as const;
   return {
-    title: output ? `${input.name} → ${output.name}` : input.name,
+    title: runTitle(report),
     lead: lead(report),
     sections: [
       ...section('What runs on integers', ...integerBlocks(report)),
       ...section('The search', searchTable(report)),
-      ...section(
-        'Before and after',
-        figureTable('All figures', figureRows(figures), titles),
-        ...timingBlocks(figures, titles),
-      ),
-      ...(baseline ? section('Against the baseline', ...baselineBlock(baseline)) : []),
+      ...figureSections(report),
       ...section('Layer by layer', depthBlock(report), layerTable(report, 'folded')),
       ...section('Value by value', ...valueTables(report)),
-      ...section('Operators', operatorBars(report.operators, titles)),
-      ...section('How it was measured', conditions(report), ...recipeBlocks(report.recipe), {
-        kind: 'text',
-        text: 'docs/quantize.md says how to read this report, and what to do when accuracy falls.',
-      }),
+      ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
+      ...measurement(report),
     ],
-    footer: `mcompress ${versions.mcompress}, report version ${report.version}`,
+    footer: footerText(report),
   };
 }

@@ -1,7 +1,7 @@
 // What a quantization run has to say, in words, the same in every form: why layers are float, gates, what was kept.
 import type { FloatReason } from '../pipeline/quantization/outcome.js';
-import { gateSentence, lossValue } from './eval-words.js';
 import type { Tone } from './figures.js';
+import { maxDropText } from './loss-words.js';
 import { change, figure, given, plural } from './format.js';
 import type { QuantizeLayer, QuantizeReport } from './quantize-report.js';
 
@@ -146,30 +146,6 @@ export function missedText(report: QuantizeReport, mode: 'strict' | 'usual'): st
   if (accuracy.loss === undefined) return '--strict: what is lost could not be measured';
   return kept === 'original' ? '--strict: nothing of int8 was kept' : undefined;
 }
-
-/** What `--max-drop` found. */
-export function maxDropText({ accuracy: { loss }, gates: { maxDrop } }: QuantizeReport): string {
-  if (!maxDrop) return '';
-  if (!loss) return 'nothing could be scored';
-  return gateSentence(loss, { maxDrop: maxDrop.limit, verdict: maxDrop.verdict }).replace(/\.$/, '');
-}
-
-/** The loss in a few words, for the first line: `top-1 lost: 0.3 points on 900 samples`. */
-export function lossText({ accuracy: { loss, scored }, gates, calibration }: QuantizeReport): {
-  readonly text: string;
-  readonly tone: Tone;
-} {
-  if (!loss) return { text: 'the loss was not measured', tone: 'warn' };
-  const { value, interval, unit, verdict } = loss;
-  const reach = given(interval, ({ low, high }) => ` (95 %: ${points(low)} … ${points(high)})`);
-  const on = calibration.dataFree === 'yes' ? `${scored} random inputs` : plural(scored, 'sample');
-  const text = `${loss.measure}: ${lossValue({ value, unit })}${reach}, ${on}`;
-  if (calibration.dataFree === 'yes') return { text, tone: 'warn' };
-  if (gates.maxDrop) return { text, tone: gates.maxDrop.verdict === 'met' ? 'good' : 'bad' };
-  return { text, tone: verdict === 'significant' && (value ?? 1) > 0 ? 'bad' : 'plain' };
-}
-
-const points = (value: number): string => value.toFixed(1).replace(/^-(0\.0)$/, '$1');
 
 /** Whether weights can overflow where x86 has no VNNI; undefined where the question does not arise. */
 export function saturationText({

@@ -3,14 +3,12 @@
 import {
   COST_WORDS,
   countText,
-  figureTable,
   layerCaption,
   layerCost,
   operatorBars,
   shareBlock,
   someNames,
   time,
-  timingBlocks,
   type Cost,
 } from './blocks.js';
 import {
@@ -30,30 +28,10 @@ import {
   type Document,
   type Section,
 } from './document.js';
-import { answers, baselineText, duration, figureRows, timingConditions } from './figures.js';
+import { answers, duration, timingConditions } from './figures.js';
 import { difference, dimensions, figure, figurePair, given, plural, scientific, countOf } from './format.js';
 import type { DeclineReport, LayerReport, PassReport, SlimReport } from './report.js';
-import type { BaselineComparison } from './run-facts.js';
-import { machineFacts, recipeBlocks } from './run-blocks.js';
-
-/** The figures of an earlier report and now. */
-export function baselineBlock(baseline: BaselineComparison): Block[] {
-  const tones = { better: 'good', worse: 'bad', same: 'plain', 'not-compared': 'plain' } as const;
-  const quantity = (key: string): 'bytes' | 'count' | 'time' | 'whole' =>
-    key.endsWith('Bytes') ? 'bytes' : key === 'latency' ? 'time' : key === 'nodes' ? 'whole' : 'count';
-  const show = (value: number | undefined, key: string): string =>
-    value === undefined ? '' : figure(value, quantity(key));
-  const rows = baseline.figures.map(({ figure: key, label, earlier, now, verdict, reason }) => [
-    label,
-    show(earlier, key),
-    show(now, key),
-    toned(verdict.replace('-', ' '), tones[verdict]),
-    reason ?? '',
-  ]);
-  const columns = [left('figure'), right('earlier'), right('now'), left('verdict'), left('remark', 1)];
-  const table = tableBlock(`Slimmed model in ${baseline.name} and now`, 'open', columns, rows);
-  return [{ kind: 'text', ...baselineText(baseline) }, ...(table ? [table] : [])];
-}
+import { figureSections, fileRows, footerText, machineFacts, recipeBlocks, runTitle } from './run-blocks.js';
 
 export interface DeclineGroup {
   readonly pass: string;
@@ -245,8 +223,6 @@ const LEGEND =
 function measurement(report: SlimReport): Section[] {
   const {
     verification: check,
-    input,
-    output,
     figures: { latency },
   } = report;
   const error = (worst: number | undefined): string => (worst === undefined ? 'not a number' : scientific(worst));
@@ -260,10 +236,7 @@ function measurement(report: SlimReport): Section[] {
     given(check.tolerance, (most) => `, allowed ${scientific(most)} of the scale of an output`) +
     (outputs === '' ? '' : `; worst per output: ${outputs}`);
   const facts: (readonly [string, string])[] = [
-    ['input', `${input.name}, ${plural(input.bytes, 'byte')}, SHA-256 ${input.sha256}`],
-    ...(output
-      ? [['output', `${output.name}, ${plural(output.bytes, 'byte')}, SHA-256 ${output.sha256}`] as const]
-      : []),
+    ...fileRows(report),
     ...machineFacts(report),
     ['agreement', agreement],
     ...(latency ? [['latency', `the two models in turn, ${timingConditions(latency)}`] as const] : []),
@@ -279,29 +252,22 @@ function measurement(report: SlimReport): Section[] {
 
 /** The document of a `slim` report. */
 export function slimDocument(report: SlimReport): Document {
-  const { input, output, figures } = report;
-  const titles = ['before', 'after'] as const;
   const shares = report.timeShare.flatMap(({ fusion, before, after }) => [
     { label: `before, ${fusionLabel(fusion)}`, share: before },
     { label: `after, ${fusionLabel(fusion)}`, share: after },
   ]);
   return {
-    title: output ? `${input.name} → ${output.name}` : input.name,
+    title: runTitle(report),
     lead: [{ kind: 'answers', answers: answers(report) }, ...warningBlocks(report.warnings)],
     sections: [
-      ...section(
-        'Before and after',
-        figureTable('All figures', figureRows(figures), titles),
-        ...timingBlocks(figures, titles),
-      ),
-      ...(report.baseline ? section('Against the baseline', ...baselineBlock(report.baseline)) : []),
+      ...figureSections(report),
       ...section('What was skipped, and why', ...declineBlocks(report.declines)),
       ...section('Pass by pass', ...passBlocks(report, 'with-times')),
       ...section('Layer by layer', layerBars(report.layers), layerTable(report.layers)),
       ...section('Where the time goes', shareBlock(shares)),
-      ...section('Operators', operatorBars(report.operators, titles)),
+      ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
       ...measurement(report),
     ],
-    footer: `mcompress ${report.versions.mcompress}, report version ${report.version}`,
+    footer: footerText(report),
   };
 }

@@ -1,7 +1,16 @@
-// What `slim` prints (quantize-terminal.ts shares its parts): one screen, read in five seconds. `-v` adds passes and
+// What `slim` prints (quantize-terminal.ts and prune-terminal.ts share its parts): one screen, read in five seconds. `-v` adds passes and
 // declines, `-vv` how long passes took.
 import { blocksLines, TONE_STYLES } from './document-lines.js';
-import { achievements, baselineText, figureRows, gzipNote, verificationText, type FigureRow } from './figures.js';
+import type { Block } from './document.js';
+import {
+  achievements,
+  baselineText,
+  figureRows,
+  gzipNote,
+  verificationText,
+  type FigureRow,
+  type Tone,
+} from './figures.js';
 import { given, plural } from './format.js';
 import type { SlimReport } from './report.js';
 import { groupDeclines, isLossy, passBlocks } from './slim-document.js';
@@ -18,7 +27,7 @@ export interface TerminalOptions {
 }
 
 /** The before/after table. */
-export function figureLines(report: Pick<SlimReport, 'figures'>, width: number): Line[] {
+function figureLines(report: Pick<SlimReport, 'figures'>, width: number): Line[] {
   const rows = figureRows(report.figures).filter(({ rank }) => rank === 'main');
   const widest = (texts: readonly string[]): number => texts.reduce((wide, text) => Math.max(wide, textWidth(text)), 0);
   const label = widest(rows.map((row) => row.label));
@@ -65,7 +74,7 @@ function doneLine(report: SlimReport, verbosity: number): Line {
 }
 
 /** `report: a.html, .md, .json` for files that differ in their ending only. */
-export function reportLine(names: readonly string[]): Line[] {
+function reportLine(names: readonly string[]): Line[] {
   const [first, ...others] = names;
   if (first === undefined) return [];
   const stem = first.slice(0, first.lastIndexOf('.'));
@@ -96,22 +105,61 @@ function declineLines(report: SlimReport, { width, verbosity }: TerminalOptions)
 
 function detailLines(report: SlimReport, options: TerminalOptions): Line[] {
   if (options.verbosity === 0) return [];
-  const blocks = passBlocks(report, options.verbosity > 1 ? 'with-times' : 'without-times').filter(
-    (block) => block !== undefined,
-  );
-  return [[], ...blocksLines(blocks, { width: options.width, folded: 'hide' }), ...declineLines(report, options)];
+  const blocks = passBlocks(report, options.verbosity > 1 ? 'with-times' : 'without-times');
+  return [...detailBlocks(blocks, options), ...declineLines(report, options)];
 }
 
 /** On a wider terminal the verdict would stand too far from the names. */
-export const WIDEST = 120;
+const WIDEST = 120;
+
+/** What the runs that write a model say differently. */
+export interface ScreenParts {
+  /** What became of the answers, beside the names. */
+  readonly verdict: { readonly text: string; readonly tone: Tone };
+  /** Below the figures. */
+  readonly details: readonly Line[];
+  readonly statements: readonly Line[];
+}
+
+/** The screen of such a run: names, figures, details, statements, and what every one of them ends with. */
+export function screenLines(
+  {
+    input,
+    output,
+    figures,
+    baseline,
+    warnings,
+  }: Pick<SlimReport, 'input' | 'output' | 'figures' | 'baseline' | 'warnings'>,
+  { width, reports }: TerminalOptions,
+  { verdict, details, statements }: ScreenParts,
+): Line[] {
+  const names = output ? `${input.name} → ${output.name}` : `${input.name} (nothing written)`;
+  const compared = baseline ? [baselineText(baseline)] : [];
+  const tail = [
+    ...statements,
+    ...compared.map(({ text, tone }): Line => [span(`baseline: ${text}`, TONE_STYLES[tone])]),
+    ...[...warnings, ...(figures.latency?.warnings ?? [])].map((text): Line => [span(`warning: ${text}`, 'warn')]),
+    ...reportLine(reports),
+  ];
+  const head = ends([span(names, 'bold')], [span(verdict.text, TONE_STYLES[verdict.tone])], Math.min(width, WIDEST));
+  return [
+    ...head.flatMap((line) => wrap(line, width, 2)),
+    [],
+    ...figureLines({ figures }, width),
+    ...details,
+    [],
+    ...tail.flatMap((line) => wrap(line, width, 2)),
+  ];
+}
+
+/** Blocks that `-v` shows. */
+export function detailBlocks(blocks: readonly (Block | undefined)[], { width, verbosity }: TerminalOptions): Line[] {
+  const shown = verbosity === 0 ? [] : blocks.filter((block) => block !== undefined);
+  return shown.length === 0 ? [] : [[], ...blocksLines(shown, { width, folded: 'hide' })];
+}
 
 /** The terminal view of a `slim` report. */
 export function slimLines(report: SlimReport, options: TerminalOptions): Line[] {
-  const { width } = options;
-  const { text, tone } = verificationText(report.verification);
-  const names = report.output
-    ? `${report.input.name} → ${report.output.name}`
-    : `${report.input.name} (nothing written)`;
   const undone = report.verification.undone.map(({ pass, node, reproducer }): Line => {
     const where = `${pass}${given(node, (at) => ` at ${at}`)}`;
     const what = isLossy(report, pass)
@@ -119,26 +167,9 @@ export function slimLines(report: SlimReport, options: TerminalOptions): Line[] 
       : `undone, a defect of ${where}${given(reproducer, (file) => `; reproducer: ${file}`)}`;
     return [span(what, 'warn')];
   });
-  const compared = report.baseline ? [baselineText(report.baseline)] : [];
-  const baseline = compared.map((said): Line => [span(`baseline: ${said.text}`, TONE_STYLES[said.tone])]);
-  const warnings = [...report.warnings, ...(report.figures.latency?.warnings ?? [])].map((warning): Line => [
-    span(`warning: ${warning}`, 'warn'),
-  ]);
-  const tail = [
-    doneLine(report, options.verbosity),
-    ...undone,
-    ...baseline,
-    ...warnings,
-    ...reportLine(options.reports),
-  ];
-  return [
-    ...ends([span(names, 'bold')], [span(text, TONE_STYLES[tone])], Math.min(width, WIDEST)).flatMap((line) =>
-      wrap(line, width, 2),
-    ),
-    [],
-    ...figureLines(report, width),
-    ...detailLines(report, options),
-    [],
-    ...tail.flatMap((line) => wrap(line, width, 2)),
-  ];
+  return screenLines(report, options, {
+    verdict: verificationText(report.verification),
+    details: detailLines(report, options),
+    statements: [doneLine(report, options.verbosity), ...undone],
+  });
 }

@@ -2,13 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import { depthChart } from '../../src/report/depth-chart.js';
 import type { DepthBlock } from '../../src/report/document.js';
+import { lossText } from '../../src/report/loss-words.js';
 import type { QuantizeReport } from '../../src/report/quantize-report.js';
 import { quantizeLines } from '../../src/report/quantize-terminal.js';
 import {
   floatGroups,
   groupMeasuredText,
   keptText,
-  lossText,
   measuredText,
   missedText,
   saturationText,
@@ -221,8 +221,8 @@ describe('in words', () => {
   });
 
   it('does not call an unproven loss good or bad', () => {
-    expect(lossText({ ...sampleQuantize(), gates: {} }).tone).toBe('plain');
-    expect(lossText({ ...missedQuantize(), gates: {} }).tone).toBe('bad');
+    expect(lossText({ ...sampleQuantize(), gates: {} }, 'no').tone).toBe('plain');
+    expect(lossText({ ...missedQuantize(), gates: {} }, 'no').tone).toBe('bad');
   });
 
   it('warns of overflow where the target has no VNNI, tells where another may be run, and is silent on Arm', () => {
