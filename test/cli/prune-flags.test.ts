@@ -12,8 +12,8 @@ import {
   WIDTHS,
 } from '../../src/pipeline/pruning/settings.js';
 import { parseReport } from '../../src/report/json.js';
-import { FAKE_MODEL } from './fake-int8.js';
 import { fakePrune } from './fake-prune.js';
+import { FAKE_MODEL } from './fake-run.js';
 import { useScratch } from './scratch.js';
 
 const scratch = useScratch();

@@ -6,7 +6,8 @@ import { FLAGS } from '../../src/cli/flags.js';
 import { CALIBRATOR_NAMES } from '../../src/fit/calibrators/registry.js';
 import { DEFAULT_SETTINGS, ROUNDINGS, TARGET_NAMES } from '../../src/pipeline/quantization/settings.js';
 import { parseReport } from '../../src/report/json.js';
-import { FAKE_MODEL, fakeQuantize } from './fake-int8.js';
+import { fakeQuantize } from './fake-int8.js';
+import { FAKE_MODEL } from './fake-run.js';
 import { useScratch } from './scratch.js';
 
 const scratch = useScratch();
