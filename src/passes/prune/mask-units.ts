@@ -1,10 +1,13 @@
-// The model that removal is compared with: the same units are there, but layers that sum over them read zeros.
+// The model that removal is compared with: the same units are there, but layers that sum over them read zeros; of a branch
+// that goes with all its units, the sum reads zeros.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import type { Facts } from '../../analysis/facts.js';
+import { residualBranch, type Join } from '../../analysis/residual-branch.js';
 import { invariant } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { Tensor } from '../../tensor/tensor.js';
+import { losesAll } from './remove-units-cuts.js';
 
 interface Masked {
   readonly node: Node;
@@ -21,6 +24,10 @@ export function maskUnits(facts: Facts, removals: ReadonlyMap<ChannelGroup, read
   const masks = new Map<string, Masked>();
   const numbers = new Map<Node, number>();
   for (const [group, units] of removals) {
+    if (losesAll(group, units)) {
+      for (const join of residualBranch(group, facts)?.joins ?? []) maskBranch(join, facts);
+      continue;
+    }
     for (const { node, slot, axis } of group.readers) {
       const number = numbers.get(node) ?? numbers.size;
       numbers.set(node, number);
@@ -44,6 +51,16 @@ export function maskUnits(facts: Facts, removals: ReadonlyMap<ChannelGroup, read
     const product = graph.addNode({ opType: 'Mul', inputs: [source, constant], outputs: ['masked'] }, mask.node);
     graph.setInput(mask.node, mask.slot, product.output);
   }
+}
+
+function maskBranch({ sum, branch }: Join, facts: Facts): void {
+  const { dtype } = facts.of(branch);
+  const slot = sum.inputs.indexOf(branch);
+  const { graph } = sum;
+  if (!graph || dtype === undefined || slot < 0) return;
+  const zero = graph.addInitializer(Tensor.fromNumbers(dtype, [], [0]), 'mask');
+  const product = graph.addNode({ opType: 'Mul', inputs: [branch, zero], outputs: ['masked'] }, sum);
+  graph.setInput(sum, slot, product.output);
 }
 
 function readAt({ node, slot, axis }: Masked, facts: Facts) {

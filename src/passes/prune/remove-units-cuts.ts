@@ -1,6 +1,7 @@
 // What the removal of units takes away from each value: which indices along which axes, and why it may not be.
 import type { ChannelGroup, FreezeCode } from '../../analysis/channel-group.js';
 import type { Facts } from '../../analysis/facts.js';
+import { residualBranch } from '../../analysis/residual-branch.js';
 import { invariant } from '../../base/errors.js';
 import { isStatic } from '../../ir/dim.js';
 import type { Node } from '../../ir/node.js';
@@ -9,7 +10,7 @@ import type { Value } from '../../ir/value.js';
 /** Why units of a group cannot be removed. */
 export type RemovalCode =
   | FreezeCode
-  /** Nothing would be left of the group. */
+  /** Nothing would be left of the group, which is no branch of a residual sum. */
   | 'all-units'
   /** The parts of a grouped layer would be of different width. */
   | 'uneven-groups'
@@ -51,11 +52,16 @@ interface Loss {
 }
 
 /** Why units of `group` cannot go, whatever else does; undefined when that is not known. */
-export function groupRefusal(group: ChannelGroup, units: readonly number[]): RemovalRefusal | undefined {
+export function groupRefusal(group: ChannelGroup, units: readonly number[], facts: Facts): RemovalRefusal | undefined {
   for (const unit of units)
     invariant(unit >= 0 && unit < group.width, `unit ${unit} of a group of ${group.width}`, { tensor: group.name });
   if (group.frozen) return group.frozen;
-  return new Set(units).size >= group.width ? { code: 'all-units', at: group.name } : undefined;
+  return losesAll(group, units) && !residualBranch(group, facts) ? { code: 'all-units', at: group.name } : undefined;
+}
+
+/** Whether no unit of the group stays. */
+export function losesAll({ width }: ChannelGroup, units: readonly number[]): boolean {
+  return new Set(units).size >= width;
 }
 
 /**

@@ -1,9 +1,11 @@
 // Removes units of channel groups from a model: weights are sliced along every axis along which the units lie, and
 // operators that speak of widths are told the new ones. What comes out equals the model before with the removed units
-// set to zero wherever a layer sums over them.
+// set to zero wherever a layer sums over them. Where all units of a group leave that lies in the branch of a residual sum, the
+// branch goes: the model then equals the one before with zeros in place of what the branch adds.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import type { Facts } from '../../analysis/facts.js';
 import { createFacts } from '../../analysis/inference.js';
+import { residualBranch, type Join } from '../../analysis/residual-branch.js';
 import { isStatic, type Dim } from '../../ir/dim.js';
 import type { Model } from '../../ir/model.js';
 import type { Node } from '../../ir/node.js';
@@ -11,8 +13,16 @@ import type { Value } from '../../ir/value.js';
 import { opKey } from '../../ops/registry.js';
 import type { Tensor } from '../../tensor/tensor.js';
 import { slicedAlong } from '../channel-lane.js';
-import { graphOf, removeDead, setConstantInput } from '../edit.js';
-import { cutsOf, groupRefusal, nodesAt, type Cuts, type RemovalRefusal, type Removals } from './remove-units-cuts.js';
+import { bypass, graphOf, removeDead, setConstantInput } from '../edit.js';
+import {
+  cutsOf,
+  groupRefusal,
+  losesAll,
+  nodesAt,
+  type Cuts,
+  type RemovalRefusal,
+  type Removals,
+} from './remove-units-cuts.js';
 import { MENDS, type CutSite, type Edit } from './remove-units-operators.js';
 
 export interface RemovalOutcome {
@@ -27,7 +37,7 @@ type Refusals = Map<ChannelGroup, RemovalRefusal>;
 /**
  * Removes the given units (indices within each group) of all `removals` together. A group whose removal is not possible,
  * alone or beside the others, keeps all of its units; the others lose theirs. Groups and facts of the model are void
- * afterwards: they must be computed anew.
+ * afterwards: they must be computed anew. All units can leave a group with a `residualBranch`.
  * @throws InternalError invariant, when a unit is not one of its group
  */
 export function removeUnits(model: Model, facts: Facts, removals: Removals): RemovalOutcome {
@@ -49,11 +59,13 @@ function attempt(model: Model, facts: Facts, removals: Removals): Refusals {
     for (const group of groups) if (!refused.has(group)) refused.set(group, refusal);
   };
   for (const [group, units] of removals) {
-    const refusal = groupRefusal(group, units);
+    const refusal = groupRefusal(group, units, facts);
     if (refusal) refuse(refusal, [group]);
   }
   if (refused.size > 0) return refused;
-  const cuts = cutsOf(removals, facts, refuse);
+  const whole = [...removals].filter(([group, units]) => losesAll(group, units));
+  const branches = new Map(whole.map(([group]) => [group, residualBranch(group, facts)]));
+  const cuts = cutsOf(new Map([...removals].filter(([group]) => !branches.has(group))), facts, refuse);
   const edits = new Map<Node, readonly Edit[]>();
   for (const [node, groups] of nodesAt(cuts)) {
     const mended = MENDS[opKey(node.opType, node.domain)]?.(siteOf(node, facts, cuts)) ?? [];
@@ -70,8 +82,20 @@ function attempt(model: Model, facts: Facts, removals: Removals): Refusals {
       { code: 'computed-size', at: value.producer?.label ?? value.name },
       groupsOf(cuts, value) ?? removals.keys(),
     );
+  for (const [group, branch] of branches)
+    for (const join of branch?.joins ?? [])
+      if (!leaveOut(join)) refuse({ code: 'all-units', at: join.sum.label }, [group]);
   if (refused.size > 0) model.journal.seek(before);
   return refused;
+}
+
+/** Makes a sum pass on its stream, and removes the branch. False when that is not possible. */
+function leaveOut({ sum, branch, stream }: Join): boolean {
+  // A branch within this one may have taken the sum along.
+  if (sum.isRemoved) return true;
+  if (!bypass(sum, stream)) return false;
+  removeDead([branch]);
+  return true;
 }
 
 function siteOf(node: Node, facts: Facts, cuts: Cuts): CutSite {

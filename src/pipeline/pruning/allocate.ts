@@ -23,7 +23,7 @@ export interface AllocationLevels {
 export interface AllocationProblem {
   readonly groups: readonly AllocationLevels[];
   /** Over the same groups, none of its figures negative. */
-  readonly cost: Pick<WidthCost, 'constant' | 'linear' | 'products'>;
+  readonly cost: Pick<WidthCost, 'constant' | 'linear' | 'whole' | 'products'>;
 }
 
 export interface AllocationOptions {
@@ -116,13 +116,15 @@ interface Tables {
 
 function tablesOf({ groups, cost }: AllocationProblem): Tables {
   const isSound =
-    cost.constant >= 0 && cost.linear.every((x) => x >= 0) && cost.products.every(({ factor }) => factor >= 0);
+    cost.constant >= 0 &&
+    [...cost.linear, ...cost.whole].every((x) => x >= 0) &&
+    cost.products.every(({ factor }) => factor >= 0);
   invariant(isSound && cost.linear.length === groups.length, 'costs must grow with widths, and be those of the groups');
   let { constant: base } = cost;
   const own = cost.products.filter(({ a, b }) => a === b);
   const costs = groups.map(({ kept }, at) => {
     const square = own.reduce((sum, { a, factor }) => sum + (a === at ? factor : 0), 0);
-    return Float64Array.from(kept, (units) => (cost.linear[at] ?? 0) * units + square * units * units);
+    return Float64Array.from(kept, (units) => ownCost(cost, at, units) + square * units * units);
   });
   const ties: CostTie[] = [];
   for (const { a, b, factor } of cost.products) {
@@ -171,8 +173,13 @@ function scored(problem: AllocationProblem, picks: readonly number[]): Allocatio
 
 function costOfPicks({ groups, cost }: AllocationProblem, picks: readonly number[]): number {
   const widths = groups.map(({ kept }, at) => kept[picks[at] ?? 0] ?? 0);
-  const linear = widths.reduce((sum, width, at) => sum + width * (cost.linear[at] ?? 0), cost.constant);
-  return cost.products.reduce((sum, { a, b, factor }) => sum + factor * (widths[a] ?? 0) * (widths[b] ?? 0), linear);
+  const own = widths.reduce((sum, width, at) => sum + ownCost(cost, at, width), cost.constant);
+  return cost.products.reduce((sum, { a, b, factor }) => sum + factor * (widths[a] ?? 0) * (widths[b] ?? 0), own);
+}
+
+/** What a group costs whatever the others keep. */
+function ownCost({ linear, whole }: AllocationProblem['cost'], at: number, units: number): number {
+  return units > 0 ? (linear[at] ?? 0) * units + (whole[at] ?? 0) : 0;
 }
 
 const SWEEPS = 50;
@@ -189,14 +196,15 @@ function settle(problem: AllocationProblem, price: number, from: readonly number
     let changed = false;
     for (const [at, { kept, errors }] of groups.entries()) {
       let square = 0;
-      let each = cost.linear[at] ?? 0;
+      let each = 0;
       for (const { a, b, factor } of meets[at] ?? []) {
         if (a === b) square += factor;
         else each += factor * widthOf(a === at ? b : a);
       }
       let [best, least] = [0, Infinity];
       for (const [level, units] of kept.entries()) {
-        const value = (errors[level] ?? 0) + price * units * (each + square * units);
+        const paid = ownCost(cost, at, units) + units * (each + square * units);
+        const value = (errors[level] ?? 0) + price * paid;
         if (value < least || (value === least && level === picks[at])) [best, least] = [level, value];
       }
       changed ||= best !== picks[at];

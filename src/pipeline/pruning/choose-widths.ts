@@ -68,13 +68,19 @@ function costOf({ costs }: WidthPlan, kind: CostKind): WidthCost {
 function problemOf({ study }: WidthPlan, cost: WidthCost): AllocationProblem {
   const place = new Map(study.studied.map(({ group }, at) => [group, at]));
   const linear = new Float64Array(study.studied.length);
+  const whole = new Float64Array(study.studied.length);
   const products: { a: number; b: number; factor: number }[] = [];
   let { constant } = cost;
   const addLinear = (at: number | undefined, units: number, amount: number): void => {
     if (at === undefined) constant += amount * units;
     else linear[at] = (linear[at] ?? 0) + amount;
   };
-  for (const [at, group] of cost.groups.entries()) addLinear(place.get(group), group.width, cost.linear[at] ?? 0);
+  for (const [at, group] of cost.groups.entries()) {
+    const studied = place.get(group);
+    addLinear(studied, group.width, cost.linear[at] ?? 0);
+    if (studied === undefined) constant += cost.whole[at] ?? 0;
+    else whole[studied] = cost.whole[at] ?? 0;
+  }
   for (const { a, b, factor } of cost.products) {
     const [first, second] = [cost.groups[a], cost.groups[b]];
     if (!first || !second) continue;
@@ -85,7 +91,7 @@ function problemOf({ study }: WidthPlan, cost: WidthCost): AllocationProblem {
   }
   return {
     groups: study.studied.map(({ curve }) => ({ kept: curve.kept, errors: curve.errors })),
-    cost: { constant, linear, products },
+    cost: { constant, linear, whole, products },
   };
 }
 
@@ -114,7 +120,7 @@ function choiceOf({ study, costs }: WidthPlan, widths: readonly number[], { meth
     if (after < group.width)
       removals.set(
         group,
-        order.slice(0, group.width - after).toSorted((a, b) => a - b),
+        after > 0 ? order.slice(0, group.width - after).toSorted((a, b) => a - b) : Array.from(order.keys()),
       );
     const error = curve.errors[curve.kept.indexOf(after)] ?? 0;
     return { group, before: group.width, after, error, why: after < group.width ? undefined : reasons[at] };

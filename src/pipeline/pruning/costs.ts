@@ -1,12 +1,16 @@
 // What a model costs by the widths of its groups. A layer's multiplications, its weights, and (as fitted) its time are products
 // of the widths of what it reads and what it makes, and each of these is a sum over the groups on that axis: so the cost of
-// a model is a quadratic form in the numbers of units kept, with a product for every two groups that meet in a layer.
+// a model is a quadratic form in the numbers of units kept, with a product for every two groups that meet in a layer. With the
+// last unit of a group in the branch of a residual sum the whole branch goes, and with it what did not depend on the width.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { nodeCosts } from '../../analysis/cost.js';
+import type { Facts } from '../../analysis/facts.js';
 import type { ModelFacts } from '../../analysis/inference.js';
+import { residualBranch } from '../../analysis/residual-branch.js';
 import { weightsOf } from '../../analysis/weights.js';
 import { invariant } from '../../base/errors.js';
 import type { Model } from '../../ir/model.js';
+import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { constantTensor } from '../../ops/generate.js';
 import type { Tensor } from '../../tensor/tensor.js';
@@ -14,13 +18,15 @@ import type { Tensor } from '../../tensor/tensor.js';
 /** `macs`: of one run. `params`, `size`: elements and bytes of all weights. `latency`: microseconds of one run. */
 export type CostKind = 'macs' | 'params' | 'size' | 'latency';
 
-/** constant + sum of linear[g] k[g] + sum of factor k[a] k[b], k: units kept by group. */
+/** constant + sum of linear[g] k[g] + sum of whole[g] where k[g] > 0 + sum of factor k[a] k[b], k: units kept by group. */
 export interface WidthCost {
   readonly kind: CostKind;
   readonly groups: readonly ChannelGroup[];
   readonly constant: number;
   /** By group, per unit kept. */
   readonly linear: Float64Array;
+  /** By group, as long as a unit is kept. */
+  readonly whole: Float64Array;
   /** a <= b, each pair once. */
   readonly products: readonly CostProduct[];
 }
@@ -34,7 +40,9 @@ export interface CostProduct {
 /** The cost at these widths; groups that are not named keep all units. */
 export function costAt(cost: WidthCost, kept: ReadonlyMap<ChannelGroup, number>): number {
   const widths = cost.groups.map((group) => kept.get(group) ?? group.width);
-  const linear = widths.reduce((sum, width, at) => sum + width * (cost.linear[at] ?? 0), cost.constant);
+  const own = (width: number, at: number): number =>
+    width > 0 ? width * (cost.linear[at] ?? 0) + (cost.whole[at] ?? 0) : 0;
+  const linear = widths.reduce((sum, width, at) => sum + own(width, at), cost.constant);
   return cost.products.reduce((sum, { a, b, factor }) => sum + factor * (widths[a] ?? 0) * (widths[b] ?? 0), linear);
 }
 
@@ -51,6 +59,25 @@ export function axisAt({ rest, perUnit }: AxisWidth, kept: readonly number[]): n
   let size = rest;
   for (const [group, units] of perUnit) size += units * (kept[group] ?? 0);
   return size;
+}
+
+/** The branch that goes with the last unit of a group, and the groups that are made within it: by number. */
+export interface BranchWidth {
+  readonly group: number;
+  readonly inner: ReadonlySet<number>;
+}
+
+/** By node, the branch that it goes with; the first of several. */
+export function branchWidths(groups: readonly ChannelGroup[], facts: Facts): ReadonlyMap<Node, BranchWidth> {
+  const found = new Map<Node, BranchWidth>();
+  for (const [number, group] of groups.entries()) {
+    const nodes = residualBranch(group, facts)?.nodes;
+    if (!nodes) continue;
+    const inner = groups.flatMap(({ makers }, at) => (makers.every((node) => nodes.has(node)) ? [at] : []));
+    const branch: BranchWidth = { group: number, inner: new Set(inner) };
+    for (const node of nodes) if (!found.has(node)) found.set(node, branch);
+  }
+  return found;
 }
 
 export type AxisWidths = ReadonlyMap<Value, ReadonlyMap<number, AxisWidth>>;
@@ -78,17 +105,25 @@ export function axisWidths(groups: readonly ChannelGroup[], facts: ModelFacts): 
 export class CostSum {
   readonly #groups: readonly ChannelGroup[];
   readonly #linear: Float64Array;
+  readonly #whole: Float64Array;
   readonly #products = new Map<string, CostProduct>();
   #constant = 0;
 
   constructor(groups: readonly ChannelGroup[]) {
     this.#groups = groups;
     this.#linear = new Float64Array(groups.length);
+    this.#whole = new Float64Array(groups.length);
   }
 
-  /** `amount` times the product of what is left of each axis, as a part of its size. At most two axes: more count as whole. */
-  add(amount: number, [first, second]: readonly AxisWidth[] = []): void {
-    if (!first) this.#constant += amount;
+  /**
+   * `amount` times the product of what is left of each axis, as a part of its size. At most two axes: more count as whole.
+   * `branch`: that goes as a whole with one group; what depends on no group within it counts in full until then.
+   */
+  add(amount: number, axes: readonly AxisWidth[] = [], branch?: BranchWidth): void {
+    const [first, second] = axes;
+    const isOwn = axes.some(({ perUnit }) => [...perUnit.keys()].some((group) => branch?.inner.has(group)));
+    if (branch && !isOwn) this.#whole[branch.group] = (this.#whole[branch.group] ?? 0) + amount;
+    else if (!first) this.#constant += amount;
     else if (!second) {
       const each = amount / first.size;
       this.#constant += each * first.rest;
@@ -98,7 +133,8 @@ export class CostSum {
 
   total(kind: CostKind): WidthCost {
     const products = [...this.#products.values()].sort((x, y) => x.a - y.a || x.b - y.b);
-    return { kind, groups: this.#groups, constant: this.#constant, linear: this.#linear, products };
+    const [groups, constant, linear, whole] = [this.#groups, this.#constant, this.#linear, this.#whole];
+    return { kind, groups, constant, linear, whole, products };
   }
 
   #addProduct(each: number, first: AxisWidth, second: AxisWidth): void {
@@ -130,9 +166,10 @@ export function countedCost(
 ): WidthCost {
   const widths = axisWidths(groups, facts);
   const sum = new CostSum(groups);
+  const branches = branchWidths(groups, facts);
   if (kind === 'macs') {
     for (const { node, macs, runs } of nodeCosts(model, facts))
-      if (macs > 0) sum.add(macs * runs, macAxes(node.inputs, node.output, widths));
+      if (macs > 0) sum.add(macs * runs, macAxes(node.inputs, node.output, widths), branches.get(node));
     return sum.total(kind);
   }
   const amount = ({ size, byteLength }: Tensor): number => (kind === 'params' ? size : byteLength);
@@ -140,7 +177,7 @@ export function countedCost(
   for (const value of widths.keys()) {
     const tensor = value.constant ?? (value.producer && constantTensor(value.producer));
     if (!tensor) continue;
-    sum.add(amount(tensor), axesOf(widths, value));
+    sum.add(amount(tensor), axesOf(widths, value), value.soleConsumer && branches.get(value.soleConsumer));
     fixed -= amount(tensor);
   }
   sum.add(fixed);

@@ -23,10 +23,12 @@ import {
   axesOf,
   axisAt,
   axisWidths,
+  branchWidths,
   CostSum,
   macAxes,
   type AxisWidth,
   type AxisWidths,
+  type BranchWidth,
   type WidthCost,
 } from './costs.js';
 
@@ -114,6 +116,8 @@ interface Layer {
   /** At full width: layers of equal ones are fitted together. */
   readonly family: string;
   readonly parts: readonly Part[];
+  /** That it goes with. */
+  readonly branch: BranchWidth | undefined;
 }
 
 const PARTS = ['read', 'made', 'macs'] as const;
@@ -126,9 +130,12 @@ interface Part {
 
 function layersOf({ decoded }: QuantizationBench, groups: readonly ChannelGroup[], facts: ModelFacts): Layer[] {
   const widths = axisWidths(groups, facts);
+  const branches = branchWidths(groups, facts);
   return decoded.model.graph.nodes().flatMap((node) => {
     const family = layerSignature(decoded.model, node, facts);
-    return family === undefined ? [] : [{ node, family, parts: partsOf(node, widths, facts) }];
+    return family === undefined
+      ? []
+      : [{ node, family, parts: partsOf(node, widths, facts), branch: branches.get(node) }];
   });
 }
 
@@ -143,13 +150,13 @@ function partsOf(node: Node, widths: AxisWidths, facts: ModelFacts): Part[] {
   return [...elements('read', node.inputs), ...elements('made', node.outputs), macs].filter(({ amount }) => amount > 0);
 }
 
-/** Units kept by group: all, the fewest, and some that the seed draws. */
+/** Units kept by group: all, the fewest, and some that the seed draws. Layers of branches that are gone tell no time. */
 function designsOf(
   groups: readonly ChannelGroup[],
   { levels, seed, designs = DESIGNS }: LatencyCostOptions,
 ): number[][] {
   const rng = createRng(`${seed} designs`);
-  const choices = groups.map((group) => levels.get(group) ?? [group.width]);
+  const choices = groups.map((group) => (levels.get(group) ?? [group.width]).filter((kept) => kept > 0));
   return Array.from({ length: designs }, (_, at) =>
     choices.map((kept) => (at === 0 ? kept.at(-1) : at === 1 ? kept[0] : rng.pick(kept)) ?? 0),
   );
@@ -263,8 +270,9 @@ function fitted(
     const known = fits.get(family);
     if (!known) unknown.add(layer);
     const [constant = 0, ...rates] = known ?? [0, 1 / ELEMENTS_PER_US, 1 / ELEMENTS_PER_US, 1 / MACS_PER_US];
-    sum.add(constant);
-    for (const { kind, amount, axes } of layer.parts) sum.add((rates[PARTS.indexOf(kind)] ?? 0) * amount, axes);
+    sum.add(constant, [], layer.branch);
+    for (const { kind, amount, axes } of layer.parts)
+      sum.add((rates[PARTS.indexOf(kind)] ?? 0) * amount, axes, layer.branch);
   }
   for (const { layer, design, amounts, us } of rows) {
     const rates = fits.get(layer.family) ?? [];

@@ -7,6 +7,7 @@ import type { Facts } from '../../analysis/facts.js';
 import { invariant } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
+import { standInLayers } from './branch-stand-in.js';
 import type { CostKind } from './costs.js';
 
 /** What the layers will run on. */
@@ -33,6 +34,8 @@ export interface LevelOptions {
   readonly most?: number;
   /** Part of the width that is kept at least; default 0, which is one unit. */
   readonly leastShare?: number;
+  /** Whether a group may lose all of its units where a branch of a residual sum goes with them; default `stay`. */
+  readonly branches?: 'may-go' | 'stay';
 }
 
 const MOST = 24;
@@ -43,7 +46,7 @@ const DEPTHWISE_INT8 = 16;
 const LEAST_INT8 = 16;
 const FINEST = 4;
 
-/** Units that `group` may keep, ascending; the last is its width. A group that is frozen keeps that alone. */
+/** Units that `group` may keep, ascending: 0 where its whole branch may go; the last is its width. A group that is frozen keeps that alone. */
 export function groupLevels(group: ChannelGroup, facts: Facts, options: LevelOptions): readonly number[] {
   const { width } = group;
   if (group.frozen || width <= 1) return [width];
@@ -53,7 +56,8 @@ export function groupLevels(group: ChannelGroup, facts: Facts, options: LevelOpt
     Array.from({ length: width - 1 }, (_, at) => at + 1).filter(
       (kept) => kept >= least && axes.every((axis) => fits(axis, width - kept, { multiple, floor })),
     );
-  return [...thinned(levelsBelow(group, below, options.rule), (options.most ?? MOST) - 1), width];
+  const none = options.branches === 'may-go' && standInLayers(group, facts) !== undefined ? [0] : [];
+  return [...none, ...thinned(levelsBelow(group, below, options.rule), (options.most ?? MOST) - 1), width];
 }
 
 function levelsBelow(

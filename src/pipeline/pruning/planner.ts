@@ -125,7 +125,7 @@ export class Planner {
         score,
         seed,
         // A share can be met as nearly as widths allow; only what is measured has to be few.
-        levels: depth === 'ranked' ? { ...levels, most: Infinity } : levels,
+        levels: depth === 'ranked' ? { ...levels, most: Infinity } : { ...levels, branches: 'may-go' },
         data: depth === 'measured' && !samples.dataFree ? 'given' : 'none',
       });
     this.#studies.set(depth, found);

@@ -108,7 +108,7 @@ function findLayers({ student, teacher, kept }: RepairedModels, which: 'readers'
     const isLayer = LAYER_TYPES.has(node.opType) && node.domain === '' && output !== undefined;
     const target = output && (originals.get(output.name) ?? (node.output && originals.get(node.output.name)));
     const hasLost = isLayer && sumsOverLess(node, student.facts, originalLayer(node, target, originals), teacher.facts);
-    const isChanged = hasLost || readsAny(node, changed);
+    const isChanged = hasLost || readsAny(node, changed) || readsOther(node, originals);
     if (!isChanged) continue;
     for (const value of node.outputs) if (value) changed.add(value);
     if (!isLayer || (which === 'readers' && !hasLost)) continue;
@@ -136,6 +136,14 @@ function sumsOverLess(node: Node, facts: Facts, original: Node | undefined, orig
   const now = linearLayer(node, facts);
   const before = original && linearLayer(original, originalFacts);
   return now !== undefined && before !== undefined && layerSizes(now).inputs < layerSizes(before).inputs;
+}
+
+/** Whether the node reads other values than what makes the same in the original: a branch before it is gone. */
+function readsOther(node: Node, originals: ReadonlyMap<string, Value>): boolean {
+  const before = node.output && originals.get(node.output.name)?.producer;
+  const named = ({ inputs }: Node): string =>
+    inputs.flatMap((value) => (value && !value.constant ? [value.name] : [])).join('\n');
+  return before?.opType === node.opType && named(before) !== named(node);
 }
 
 function readsAny(node: Node, values: ReadonlySet<Value>): boolean {

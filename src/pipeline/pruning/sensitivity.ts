@@ -1,7 +1,8 @@
 // What each group costs in accuracy by its width: the error at the outputs of the whole model when the units that rank lowest
 // leave this group alone and its readers are refitted. A few widths are measured on a few samples; between them the error
 // follows the local curve of the score, e(k) = s(k) l(k): l is what the readers lose (scores that know it; else the square
-// of the share that leaves), and log s runs straight from one measured width to the next, level outside of them.
+// of the share that leaves), and log s runs straight from one measured width to the next, level outside of them. What it costs
+// to lose a whole branch is measured with a linear map in its place.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { createRng } from '../../base/rng.js';
 import { isRefusal } from '../../passes/plan.js';
@@ -11,6 +12,7 @@ import { unitFilters } from '../../passes/prune/scores/units.js';
 import { benchFacts, firstFeeds, type QuantizationBench } from '../quantization/bench.js';
 import { OutputReference } from '../quantization/output-error.js';
 import { absorbUnits } from './absorb-units.js';
+import { CAUTION, fitStandIns, type BranchEdit } from './branch-stand-in.js';
 import { groupLevels, type LevelOptions } from './levels.js';
 import { observeGroups } from './observe-groups.js';
 import type { GroupCurve, GroupStudy, LeftGroup, StudiedGroup } from './width-choice.js';
@@ -57,6 +59,8 @@ export async function studyGroups(
   const score: Score = SCORES[options.score];
   const rng = createRng(options.seed);
   const judge = options.data === 'given' && open.length > 0 ? await Judge.gather(bench, options) : undefined;
+  const leaving = open.filter((group) => levels.get(group)?.[0] === 0);
+  const standIns = judge ? await fitStandIns(judge.rest, leaving, options.seed) : new Map<ChannelGroup, BranchEdit>();
   const needs = new Set([...score.needs, ...(judge ? (['moments'] as const) : [])]);
   const studied: StudiedGroup[] = [];
   const onPass = (pass: number, passes: number): void =>
@@ -68,7 +72,9 @@ export async function studyGroups(
       left.push({ group, why: 'no-score', refusal: scores.refused });
       continue;
     }
-    const ranked = { group, scores, order: orderOf(scores), kept: levels.get(group) ?? [group.width] };
+    const standIn = standIns.get(group);
+    const kept = (levels.get(group) ?? [group.width]).filter((units) => units > 0 || standIn);
+    const ranked = { group, scores, order: orderOf(scores), kept, standIn };
     bench.onStage?.(`measuring sensitivity, ${studied.length + 1} of ${open.length}`);
     const curve = judge ? await measuredCurve(judge, evidence, ranked, options) : weightCurve(ranked, bench);
     studied.push({ group, scores, order: ranked.order, curve });
@@ -83,6 +89,8 @@ interface RankedGroup {
   readonly scores: UnitScores;
   readonly order: readonly number[];
   readonly kept: readonly number[];
+  /** What is there instead of the whole branch, where it may go. */
+  readonly standIn: BranchEdit | undefined;
 }
 
 /** Lowest first, the first of equals first. */
@@ -122,12 +130,17 @@ class Judge {
     return new Judge({ bench, rest }, await OutputReference.of(bench), count);
   }
 
-  /** Noise over signal without these units; the model is as before afterwards. */
-  async errorWithout(evidence: GroupEvidence, units: readonly number[]): Promise<number> {
+  /** Noise over signal without these units. */
+  errorWithout(evidence: GroupEvidence, units: readonly number[]): Promise<number> {
+    return this.errorAfter(() => absorbUnits(evidence, units, benchFacts(this.bench)));
+  }
+
+  /** Noise over signal after a change of the model, which is as before afterwards. */
+  async errorAfter(change: () => void): Promise<number> {
     const { journal } = this.bench.decoded.model;
     const mark = journal.mark();
     try {
-      absorbUnits(evidence, units, benchFacts(this.bench));
+      change();
       const error = await this.#reference.noise({ samples: this.#samples });
       return Number.isFinite(error) ? Math.min(error, MOST_ERROR) : MOST_ERROR;
     } finally {
@@ -142,17 +155,19 @@ async function measuredCurve(
   ranked: RankedGroup,
   { anchors = ANCHORS }: StudyOptions,
 ): Promise<GroupCurve> {
-  const { group, order, kept } = ranked;
-  const measured = anchorLevels(kept, anchors);
-  const found: AnchorError[] = [];
-  for (const units of measured)
+  const { group, order, kept, standIn } = ranked;
+  const found: AnchorError[] = standIn ? [{ units: 0, error: CAUTION * (await judge.errorAfter(standIn)) }] : [];
+  const someKept = kept.filter((units) => units > 0);
+  for (const units of anchorLevels(someKept, anchors))
     found.push({ units, error: await judge.errorWithout(evidence, order.slice(0, group.width - units)) });
+  const measured = found.map(({ units }) => units);
   return { kept, errors: interpolated(kept, found, localCurve(ranked)), basis: 'measured', measured };
 }
 
 /** The levels nearest to these parts of the full width, which is none of them; ascending. */
 function anchorLevels(kept: readonly number[], anchors: readonly number[]): number[] {
   const below = kept.slice(0, -1);
+  if (below.length === 0) return [];
   const width = kept.at(-1) ?? 0;
   const nearest = anchors.map((part) =>
     below.reduce((best, units) => (Math.abs(units - part * width) < Math.abs(best - part * width) ? units : best)),

@@ -26,7 +26,8 @@ function randomProblem(rng: Rng, pairs: Pairs, groups: number, whole: 'whole' | 
   const number = (most: number): number => (whole === 'whole' ? rng.int(0, most) : rng.uniform() * most);
   const levels = Array.from({ length: groups }, () => {
     const count = rng.int(1, 4);
-    const kept = Array.from({ length: count }, (_, at) => 2 * (at + 1));
+    const least = rng.int(0, 1);
+    const kept = Array.from({ length: count }, (_, at) => 2 * (at + least));
     const rising = kept.map(() => rng.uniform()).toSorted((a, b) => b - a);
     return { kept, errors: rising.map((error, at) => (at === count - 1 ? 0 : error)) };
   });
@@ -36,6 +37,7 @@ function randomProblem(rng: Rng, pairs: Pairs, groups: number, whole: 'whole' | 
     cost: {
       constant: number(5),
       linear: Float64Array.from(levels, () => number(4)),
+      whole: Float64Array.from(levels, () => number(6)),
       products: [...pairs, ...squares].map(([a, b]) => ({ a, b, factor: number(3) })),
     },
   };
@@ -48,7 +50,7 @@ function everything({ groups, cost }: AllocationProblem): Allocation[] {
   );
   return all.map((picks) => {
     const width = (at: number): number => groups[at]?.kept[picks[at] ?? 0] ?? 0;
-    const own = groups.map((_, at) => (cost.linear[at] ?? 0) * width(at));
+    const own = groups.map((_, at) => (width(at) > 0 ? (cost.linear[at] ?? 0) * width(at) + (cost.whole[at] ?? 0) : 0));
     const pairs = cost.products.map(({ a, b, factor }) => factor * width(a) * width(b));
     return {
       picks,
@@ -153,7 +155,10 @@ describe('allocate', () => {
     const products = blocks.flatMap((stage, at) =>
       streams.slice(0, stage + 1).map((_, stream) => ({ a: stream, b: at + 3, factor: 1 })),
     );
-    const problem = { groups, cost: { constant: 0, linear: new Float64Array(groups.length), products } };
+    const problem = {
+      groups,
+      cost: { constant: 0, linear: new Float64Array(groups.length), whole: new Float64Array(groups.length), products },
+    };
     const [full] = allocationFrontier(problem, { points: 2, work: 1 }).allocations;
     const budget = 0.6 * (full?.cost ?? 0);
     const found = allocate(problem, budget, { points: 256 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { findChannelGroups } from '../../../src/analysis/channels.js';
 import { modelCost } from '../../../src/analysis/cost.js';
 import { createFacts } from '../../../src/analysis/inference.js';
+import { residualBranch } from '../../../src/analysis/residual-branch.js';
 import { createRng } from '../../../src/base/rng.js';
 import { parseModel } from '../../../src/ir/text/parse.js';
 import { removeUnits } from '../../../src/passes/prune/remove-units.js';
@@ -89,7 +90,10 @@ describe('countedCost', () => {
         const removals = new Map(
           groups
             .filter(({ frozen, width }) => !frozen && width > 1)
-            .map((group) => [group, Array.from({ length: rng.int(0, group.width - 1) }, (_, unit) => unit)]),
+            .map((group) => {
+              const most = residualBranch(group, facts) ? group.width : group.width - 1;
+              return [group, Array.from({ length: rng.int(0, most) }, (_, unit) => unit)] as const;
+            }),
         );
         const { removed } = removeUnits(model, facts, removals);
         const kept = new Map(removed.map((group) => [group, group.width - (removals.get(group)?.length ?? 0)]));
