@@ -3,7 +3,7 @@ import { copyFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { createRng } from '../../../src/base/rng.js';
-import { ChildRun, type Clock } from '../child-run.js';
+import { ChildRun, runKilled, type Clock } from '../child-run.js';
 import { writeNet } from '../quantization/net.js';
 
 const child = new ChildRun(new URL('run-child.ts', import.meta.url));
@@ -21,7 +21,9 @@ function clock(journal: string, wait: number): Clock {
 
 it('goes on after kill -9, and ends with the same bytes', { timeout: 600_000 }, async () => {
   const rng = createRng('kills');
-  const kills = await child.runKilled(['killed.onnx', 'killed.jsonl'], 'killed.jsonl', {
+  const kills = await runKilled(child, {
+    args: ['killed.onnx', 'killed.jsonl'],
+    journal: 'killed.jsonl',
     most: 6,
     clock: () => clock('killed.jsonl', rng.int(0, 300)),
   });
