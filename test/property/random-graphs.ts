@@ -1,7 +1,6 @@
 // Seeded random CNN graphs that ONNX Runtime runs: layers, branches, no-ops, shape computations, shared weights,
 // subgraphs, in 1, 2 or 3 spatial dimensions, with a fixed or dynamic batch.
-import { createRng, type Rng } from '../../src/base/rng.js';
-import type { Model } from '../../src/ir/model.js';
+import { createRng } from '../../src/base/rng.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { localCall, loop, normalizationPieces } from './block-moves.js';
 import {
@@ -16,7 +15,8 @@ import {
   split,
 } from './branch-moves.js';
 import { cleanupSite } from './cleanup-moves.js';
-import { DYNAMIC_BATCH, GraphBuilder, type Tracked } from './graph-builder.js';
+import type { GraphBuilder, Tracked } from './graph-builder.js';
+import { beginGraph, endGraph, makeMove, type Move, type RandomGraph } from './graph-frame.js';
 import {
   activation,
   activationPieces,
@@ -44,14 +44,6 @@ import {
   upsample,
 } from './shape-moves.js';
 import { streamlineSite } from './streamline-moves.js';
-
-export interface RandomGraph {
-  readonly model: Model;
-  /** Batch sizes the graph runs with. */
-  readonly batches: readonly number[];
-}
-
-type Move = (b: GraphBuilder) => unknown;
 
 /** Moves with how often each is taken. */
 const MOVES: readonly (readonly [number, Move])[] = [
@@ -99,58 +91,27 @@ const MOVES: readonly (readonly [number, Move])[] = [
   [3, tail],
 ];
 
-const TOTAL = MOVES.reduce((sum, [weight]) => sum + weight, 0);
-const OPSETS = [9, 11, 12, 13, 14, 16, 17, 18, 20, 21];
-
 /** The graph of this seed. */
 export function randomGraph(seed: number | string): RandomGraph {
-  const rng = createRng(`graph/${seed}`);
-  const b = new GraphBuilder(rng, { opset: rng.pick(OPSETS), spatial: rng.pick([1, 2, 2, 2, 2, 3]) });
-  const isDynamic = b.chance(0.4);
-  const batch = isDynamic ? DYNAMIC_BATCH : rng.int(1, 2);
-  const sizes = Array.from({ length: b.spatial }, () => (b.spatial === 3 ? rng.int(4, 5) : rng.pick([5, 6, 8, 9])));
-  const shape = [batch, rng.int(1, 4), ...sizes];
-  const declared = shape.map((size, i) => (i === 0 && isDynamic ? 'N' : size));
-  const x = b.graph.addInput('x', { kind: 'tensor', dtype: 'float32', shape: declared });
-  b.pool.push({ value: x, shape });
-  for (let moves = rng.int(2, 14); moves > 0; moves--) pickMove(rng)(b);
-  setOutputs(b, isDynamic);
-  b.model.journal.commit();
-  b.model.touched.clear();
-  return {
-    model: b.model,
-    batches: !isDynamic ? [batch, batch] : b.isBatchFixed ? [DYNAMIC_BATCH, DYNAMIC_BATCH] : [1, 3],
-  };
-}
-
-function pickMove(rng: Rng): Move {
-  let left = rng.uniform() * TOTAL;
-  for (const [weight, move] of MOVES) {
-    left -= weight;
-    if (left < 0) return move;
-  }
-  return activation;
+  const begun = beginGraph(`graph/${seed}`, { plane: [5, 6, 8, 9], volume: [4, 5], mostChannels: 4 });
+  const { b, input } = begun;
+  b.pool.push(input);
+  for (let moves = b.rng.int(2, 14); moves > 0; moves--) makeMove(b, MOVES);
+  return endGraph(begun, outputsOf(b));
 }
 
 /** Ends of the graph, and sometimes values in the middle: those must survive. The rest may be dead. */
-function setOutputs(b: GraphBuilder, isDynamic: boolean): void {
+function outputsOf(b: GraphBuilder): ReadonlySet<Tracked> {
   const computed = b.pool.filter(({ value }) => value.producer !== undefined);
   if (computed.length === 0) computed.push(b.node('Relu', b.pool.slice(0, 1), b.pool[0]?.shape ?? []));
   // Most values that nothing reads are outputs, so that most nodes are needed.
   const leaves = computed.filter(({ value }) => value.isUnused && b.chance(0.75));
-  const chosen = new Set<Tracked>([
+  return new Set([
     ...leaves,
     ...computed.slice(-1),
     ...(b.chance(0.4) ? [b.rng.pick(computed)] : []),
     ...(b.chance(0.2) ? [b.rng.pick(computed)] : []),
   ]);
-  for (const { value, shape } of chosen)
-    b.graph.setType(value, {
-      kind: 'tensor',
-      dtype: 'float32',
-      shape: shape.map((size) => (isDynamic && size % DYNAMIC_BATCH === 0 ? undefined : size)),
-    });
-  b.graph.setOutputs([...chosen].map(({ value }) => value));
 }
 
 /** Inputs for the graph: normal numbers; in feeds of odd number larger ones, half of them zero, to reach the bounds of clips. */
