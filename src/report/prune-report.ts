@@ -2,10 +2,8 @@
 // left the others.
 import { ACCURACY, LOSS, PAIRED, PROPORTION } from './eval-report.js';
 import { FIGURES, FILE, REPORT_VERSION } from './facts.js';
-import { RUN } from './run-facts.js';
+import { GATE, MAX_DROP, RUN, SPEED } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
-
-const GATE = choice(['met', 'missed'], 'missed: exit status 1, OUT was left alone');
 
 const GROUP = object(
   {
@@ -67,10 +65,7 @@ export const PRUNE_REPORT = object(
     output: maybe(FILE),
     kept: choice(['pruned', 'original'], 'original: nothing was pruned, as what came out may not stand'),
     figures: FIGURES,
-    speed: choice(
-      ['measured', 'unmeasured-here', 'not-measured'],
-      'unmeasured-here: made for a processor that this machine is not; not-measured: not asked for, or not possible',
-    ),
+    speed: SPEED,
     units: object({ before: whole('Channels that could leave'), after: whole('Channels left of them') }, 'Channels'),
     accuracy: object(
       {
@@ -84,12 +79,7 @@ export const PRUNE_REPORT = object(
     gates: object(
       {
         budget: maybe(object({ asked: words('The budget'), verdict: GATE }, 'How much was to leave')),
-        maxDrop: maybe(
-          object(
-            { limit: real('Allowed loss, in its unit', { min: 0 }), verdict: GATE },
-            '--max-drop: by the loss as measured',
-          ),
-        ),
+        maxDrop: MAX_DROP,
       },
       'Gates that were asked for',
     ),

@@ -2,10 +2,8 @@
 // do not, and how every value was quantized.
 import { LOSS, PAIRED, PROPORTION } from './eval-report.js';
 import { FIGURES, FILE, REPORT_VERSION } from './facts.js';
-import { RUN } from './run-facts.js';
+import { GATE, MAX_DROP, RUN, SPEED } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
-
-const GATE = choice(['met', 'missed'], 'missed: exit status 1, OUT was left alone');
 
 const LAYER = object(
   {
@@ -83,10 +81,7 @@ export const QUANTIZE_REPORT = object(
       'int8: all that was planned; mixed: layers went back to float; original: nothing of int8 was kept, as it was slower',
     ),
     figures: FIGURES,
-    speed: choice(
-      ['measured', 'unmeasured-here', 'not-measured'],
-      'unmeasured-here: made for a processor that this machine is not; not-measured: not asked for, or not possible',
-    ),
+    speed: SPEED,
     accuracy: object(
       {
         scored: whole('Samples that both models answered; none of them calibrated'),
@@ -97,15 +92,7 @@ export const QUANTIZE_REPORT = object(
       'What was lost against the original',
     ),
     gates: object(
-      {
-        maxDrop: maybe(
-          object(
-            { limit: real('Allowed loss, in its unit', { min: 0 }), verdict: GATE },
-            '--max-drop: by the loss as measured',
-          ),
-        ),
-        requireFused: maybe(object({ verdict: GATE }, '--require-fused')),
-      },
+      { maxDrop: MAX_DROP, requireFused: maybe(object({ verdict: GATE }, '--require-fused')) },
       'Gates that were asked for',
     ),
     fusion: object(

@@ -43,3 +43,18 @@ export const RUN = {
   elapsedMs: maybe(real('Duration of the run', { min: 0 })),
   warnings: list(words('Warning'), 'Warnings of the run'),
 };
+
+export const SPEED = choice(
+  ['measured', 'unmeasured-here', 'not-measured'],
+  'unmeasured-here: made for a processor that this machine is not; not-measured: not asked for, or not possible',
+);
+
+/** Verdict on what was asked of a run. */
+export const GATE = choice(['met', 'missed'], 'missed: exit status 1, OUT was left alone');
+
+export const MAX_DROP = maybe(
+  object(
+    { limit: real('Allowed loss, in its unit', { min: 0 }), verdict: GATE },
+    '--max-drop: by the loss as measured',
+  ),
+);

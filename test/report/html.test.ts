@@ -5,33 +5,10 @@ import { PALETTES, type Palette } from '../../src/report/html-style.js';
 import { htmlName, htmlText } from '../../src/report/html-text.js';
 import { renderReportFile } from '../../src/report/render.js';
 import type { Report } from '../../src/report/schema.js';
-import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
-import { sampleEval, sampleImageEval } from './eval-sample.js';
-import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
-import { guessedPrune, missedPrune, samplePrune } from './prune-sample.js';
-import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
+import { ALL_SAMPLES } from './all-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
 
 const html = (report: Report): string => renderReportFile(report, 'r.HTML') ?? '';
-const SAMPLES = [
-  ['slim', sampleReport()],
-  ['troubled slim', troubledReport()],
-  ['inspect', sampleInspect()],
-  ['profile', sampleProfile()],
-  ['compare', sampleCompare()],
-  ['eval', sampleEval()],
-  ['eval of 100 classes', sampleEval(100)],
-  ['eval of images', sampleImageEval()],
-  ['calibrate', sampleCalibrate()],
-  ['calibrate without data', sampleGuess()],
-  ['calibrate, merged', sampleMerged()],
-  ['quantize', sampleQuantize()],
-  ['quantize that missed gates', missedQuantize()],
-  ['quantize without data', guessedQuantize()],
-  ['prune', samplePrune()],
-  ['prune that missed gates', missedPrune()],
-  ['prune without data', guessedPrune()],
-] as const;
 
 const VOID = new Set(['meta', 'link', 'wbr', 'rect', 'line', 'circle']);
 
@@ -49,7 +26,7 @@ function unbalanced(page: string): string[] {
   return [...wrong, ...open];
 }
 
-describe.each(SAMPLES)('%s page', (_, report) => {
+describe.each(ALL_SAMPLES)('%s page', (_, report) => {
   const page = html(report);
 
   it('is well formed: every < begins a tag, every tag is closed in order', () => {

@@ -4,34 +4,11 @@ import { InputError, InternalError } from '../../src/base/errors.js';
 import { parseReport, writeReport } from '../../src/report/json.js';
 import { REPORT_SHAPES, reportSchema, type Report, type ReportKind } from '../../src/report/schema.js';
 import { problems } from './json-schema.js';
-import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
-import { sampleEval, sampleImageEval } from './eval-sample.js';
-import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
-import { guessedPrune, missedPrune, samplePrune } from './prune-sample.js';
-import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
+import { ALL_SAMPLES } from './all-samples.js';
+import { sampleProfile } from './other-samples.js';
 import { sampleReport, troubledReport } from './sample.js';
 
-const SAMPLES: readonly (readonly [string, Report])[] = [
-  ['slim', sampleReport()],
-  ['troubled slim', troubledReport()],
-  ['inspect', sampleInspect()],
-  ['profile', sampleProfile()],
-  ['compare', sampleCompare()],
-  ['eval', sampleEval()],
-  ['eval of 100 classes', sampleEval(100)],
-  ['eval of images', sampleImageEval()],
-  ['calibrate', sampleCalibrate()],
-  ['calibrate without data', sampleGuess()],
-  ['calibrate, merged', sampleMerged()],
-  ['quantize', sampleQuantize()],
-  ['quantize that missed gates', missedQuantize()],
-  ['quantize without data', guessedQuantize()],
-  ['prune', samplePrune()],
-  ['prune that missed gates', missedPrune()],
-  ['prune without data', guessedPrune()],
-];
-
-describe.each(SAMPLES)('%s report', (_, report) => {
+describe.each(ALL_SAMPLES)('%s report', (_, report) => {
   it('survives writing and reading', () => {
     const text = writeReport(report);
     expect(parseReport(text, report.kind, 'r.json')).toEqual(JSON.parse(JSON.stringify(report)));

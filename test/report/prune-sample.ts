@@ -1,24 +1,11 @@
 // Made-up but plausible reports of `prune`: one where all went well, one of a class subset in cycles that missed every gate, one
 // without data that kept the original.
-import { pairedDifference, wilson } from '../../src/pipeline/evaluation/statistics.js';
+import { wilson } from '../../src/pipeline/evaluation/statistics.js';
 import type { KeepReason } from '../../src/pipeline/pruning/outcome.js';
 import type { PruneGroupReport, PruneReport } from '../../src/report/prune-report.js';
 import { keepReason } from '../../src/report/prune-words.js';
+import { lossOf, SCORED } from './loss-sample.js';
 import { sampleReport } from './sample.js';
-
-const SCORED = 900;
-
-function lossOf(lost: number, gained: number): PruneReport['accuracy'] {
-  const paired = pairedDifference(lost, gained, SCORED);
-  const { value, low, high } = paired.drop;
-  const interval = { value: 100 * value, low: 100 * low, high: 100 * high };
-  return {
-    scored: SCORED,
-    loss: { measure: 'top-1 lost', unit: 'points', value: interval.value, interval, verdict: paired.verdict },
-    paired,
-    agreement: wilson(SCORED - lost - gained - 11, SCORED),
-  };
-}
 
 const kept = (name: string, width: number, code: KeepReason, at?: string): PruneGroupReport => ({
   name,

@@ -1,22 +1,8 @@
 // Made-up but plausible reports of `quantize`: one where all went well, one that missed every gate, one without data.
-import { pairedDifference, wilson } from '../../src/pipeline/evaluation/statistics.js';
 import type { QuantizeLayer, QuantizeReport } from '../../src/report/quantize-report.js';
 import { floatReason } from '../../src/report/quantize-words.js';
+import { lossOf } from './loss-sample.js';
 import { sampleReport } from './sample.js';
-
-const SCORED = 900;
-
-function lossOf(lost: number, gained: number): QuantizeReport['accuracy'] {
-  const paired = pairedDifference(lost, gained, SCORED);
-  const { value, low, high } = paired.drop;
-  const interval = { value: 100 * value, low: 100 * low, high: 100 * high };
-  return {
-    scored: SCORED,
-    loss: { measure: 'top-1 lost', unit: 'points', value: interval.value, interval, verdict: paired.verdict },
-    paired,
-    agreement: wilson(SCORED - lost - gained - 11, SCORED),
-  };
-}
 
 function layers(count: number): QuantizeLayer[] {
   return Array.from({ length: count }, (_, at): QuantizeLayer => ({

@@ -5,10 +5,8 @@ import { reportDocument } from '../../src/report/render.js';
 import type { SlimReport } from '../../src/report/report.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { slimLines } from '../../src/report/terminal.js';
-import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
-import { sampleEval, sampleImageEval } from './eval-sample.js';
+import { ALL_SAMPLES } from './all-samples.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
-import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
 import { sampleReport, troubledReport } from './sample.js';
 
 const REPORTS = ['mobilenetv2.slim.report.html', 'mobilenetv2.slim.report.md', 'mobilenetv2.slim.report.json'];
@@ -139,22 +137,7 @@ it('-v shows passes and every reason with its places, -vv all places and times',
   expect(vv).toMatch(/took\n.*3\.10 ms/);
 });
 
-const OTHERS = [
-  ['inspect', sampleInspect()],
-  ['profile', sampleProfile()],
-  ['compare', sampleCompare()],
-  ['eval', sampleEval()],
-  ['eval of 100 classes', sampleEval(100)],
-  ['eval of images', sampleImageEval()],
-  ['calibrate', sampleCalibrate()],
-  ['calibrate without data', sampleGuess()],
-  ['calibrate, merged', sampleMerged()],
-  ['quantize', sampleQuantize()],
-  ['quantize that missed gates', missedQuantize()],
-  ['quantize without data', guessedQuantize()],
-  ['slim', sampleReport()],
-] as const;
-it.each(OTHERS)('%s keeps to the width', (_, report) => {
+it.each(ALL_SAMPLES)('%s keeps to the width', (_, report) => {
   for (const width of [80, 100, 200]) {
     const wide = documentLines(reportDocument(report), { width, folded: 'show' }).filter(
       (line) => lineWidth(line) > width,
