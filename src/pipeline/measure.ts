@@ -68,6 +68,18 @@ export async function examinePair(
   return { memory, profiles: await profilePair(host, { before, after }, feeds, options) };
 }
 
+/** The whole measurement of a pair that was timed. @throws as `timePair` */
+export async function measureTimed(
+  host: RuntimeHost,
+  pair: Pair,
+  feeds: TensorMap,
+  { timing, request }: { readonly timing: TimedPair; readonly request: MeasureOptions },
+): Promise<Measurement> {
+  const { threads, seed, signal, onStage } = request;
+  const options = { threads, seed, signal, onStage: (name: string) => onStage?.(`measuring ${name}`) };
+  return { ...timing, ...(await examinePair(host, pair, feeds, options)) };
+}
+
 async function profilePair(
   host: RuntimeHost,
   { before, after }: Pair,

@@ -6,7 +6,7 @@ import { writeModel, type WrittenModel } from '../../onnx/write.js';
 import { dropBest } from '../best-so-far.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
-import { examinePair, type Measurement, type TimedPair } from '../measure.js';
+import { measureTimed, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf, type ModelFigures } from '../model-facts.js';
 import type { Score } from '../quantization/score-candidate.js';
 import { isTooSlow, timeCandidate } from '../quantization/speed.js';
@@ -42,7 +42,9 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
   const { request, samples, original, score, shapes, workspace } = run;
   const kept = await keepCandidate(run, chosen);
   const path = modelPath(kept.written);
-  const measurement = await examine(run, path, kept.timing);
+  const { timing } = kept;
+  const pair = { before: original.path, after: path };
+  const measurement = timing && (await measureTimed(run.host, pair, samples.first, { timing, request }));
   request.onStage?.('summing up');
   const { profiles } = measurement ?? {};
   const times = profiles && {
@@ -168,17 +170,6 @@ async function keepSlimmed(run: PruneRun, otherwise: KeepReason): Promise<Kept> 
     otherwise,
     reasons: new Map(),
   };
-}
-
-async function examine(
-  { host, original, request, samples }: PruneRun,
-  path: string,
-  timing: TimedPair | undefined,
-): Promise<Measurement | undefined> {
-  if (!timing) return undefined;
-  const { threads, seed, signal, onStage } = request;
-  const options = { threads, seed, signal, onStage: (name: string) => onStage?.(`measuring ${name}`) };
-  return { ...timing, ...(await examinePair(host, { before: original.path, after: path }, samples.first, options)) };
 }
 
 /** What was given: not what is left of it when its head was cut. */

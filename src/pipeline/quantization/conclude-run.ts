@@ -6,7 +6,7 @@ import { dropBest } from '../best-so-far.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import type { FusionProof } from '../fusion-proof.js';
 import { layerTimes } from '../layer-times.js';
-import { examinePair, type Measurement, type TimedPair } from '../measure.js';
+import { measureTimed, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
 import type { SlimOutcome } from '../slim.js';
 import { isSlower } from '../speed-gate.js';
@@ -47,7 +47,9 @@ export async function concludeRun(run: QuantizationRun, conclusion: Conclusion):
   const { choice, original, slimmed } = conclusion;
   const kept = (await keepCandidate(run, choice)) ?? (await keepFloat(run, conclusion));
   const path = modelPath(kept.written);
-  const measurement = await examine(run, path, kept.timing);
+  const { timing } = kept;
+  const pair = { before: run.files.original, after: path };
+  const measurement = timing && (await measureTimed(bench.host, pair, split.first, { timing, request }));
   request.onStage?.('summing up');
   const sizes = assumedSizes(kept.decoded.model, bench.shapes, undefined);
   const figures = figuresOf(kept.decoded.model, sizes);
@@ -164,20 +166,6 @@ function floatRows(run: QuantizationRun, choice: Choice): QuantizeOutcome['nodes
     })),
     ...[...plan.floats].map(([{ label, opType }, reason]) => ({ node: label, opType, ...row, reason })),
   ];
-}
-
-async function examine(
-  { bench, files, request, split }: QuantizationRun,
-  path: string,
-  timing: TimedPair | undefined,
-): Promise<Measurement | undefined> {
-  if (!timing) return undefined;
-  const { threads, seed, signal, onStage } = request;
-  const options = { threads, seed, signal, onStage: (name: string) => onStage?.(`measuring ${name}`) };
-  return {
-    ...timing,
-    ...(await examinePair(bench.host, { before: files.original, after: path }, split.first, options)),
-  };
 }
 
 /** The original loses nothing. */
