@@ -4,9 +4,9 @@
 import { dampedCholesky, solve } from '../linalg/cholesky.js';
 import { multiplyTransposed, type Gemm } from '../linalg/gemm.js';
 import { matrix, transpose, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
-import type { HeldOutRefit, SplitMoments, StoredLayer } from './held-out-refit.js';
+import type { HeldOutRefit, StoredLayer } from './held-out-refit.js';
 import { layerSizes, storedWeights, weightRows, type LinearLayer } from './patch-geometry.js';
-import { PATCH_MOMENTS, type PatchMoments, type Window } from './patch-moments.js';
+import type { PatchMoments, Window } from './patch-moments.js';
 
 /** What the activation leaves: 0 and infinity for a Relu. */
 export interface Bounds {
@@ -41,11 +41,11 @@ export interface ClippedRequest {
   readonly gemm: Gemm;
 }
 
-/** Rows that are fitted and rows that judge, with their sums. */
+/** Rows that are fitted, with their sums, and rows that judge. */
 export interface SplitRows {
   readonly fit: LayerRows;
   readonly held: LayerRows;
-  readonly moments: SplitMoments;
+  readonly moments: PatchMoments;
 }
 
 /** Errors behind the activation, on the rows held out, over the variance of the targets behind it. */
@@ -63,27 +63,15 @@ export async function refitBehind(request: ClippedRequest, { fit, held, moments 
   const { layer, old, plain, bounds, gemm } = request;
   const errorOf = (weights: StoredLayer): Promise<number> => clippedError(layer, weights, held, { bounds, gemm });
   const errorBefore = await errorOf(old);
-  const start = plain.layer ? plain.fitted() : undefined;
-  if (!plain.layer || !start) return { layer: undefined, errorBefore, errorAfter: errorBefore };
+  if (!plain.layer) return { layer: undefined, errorBefore, errorAfter: errorBefore };
   const options = { bounds, gemm, lambda: plain.lambda, prior: old };
-  const plainError = await errorOf(start);
-  const fitted = await refitClipped(layer, start, { rows: fit, moments: moments.fit }, options);
+  const plainError = await errorOf(plain.layer);
+  const fitted = await refitClipped(layer, plain.layer, { rows: fit, moments }, options);
   const clipped = fitted ? await errorOf(fitted) : Infinity;
   const errorAfter = Math.min(plainError, clipped);
   if (!(errorAfter < errorBefore)) return { layer: undefined, errorBefore, errorAfter };
-  if (plainError <= clipped) return { layer: plain.layer, errorBefore, errorAfter };
-  const all = {
-    rows: {
-      patches: [...fit.patches, ...held.patches],
-      targets: [...fit.targets, ...held.targets],
-      addends: fit.addends && held.addends && [...fit.addends, ...held.addends],
-    },
-    moments: PATCH_MOMENTS.merge(moments.fit, moments.held),
-  };
-  const found = await refitClipped(layer, plain.layer, all, options);
-  return { layer: found ?? plain.layer, errorBefore, errorAfter };
+  return { layer: fitted && clipped < plainError ? fitted : plain.layer, errorBefore, errorAfter };
 }
-
 /** The patch at output `position` of one sample of the window, all groups. */
 export function patchOf(layer: LinearLayer, window: Window, sample: number, position: number): Float32Array {
   const { groups, inputs, taps: count } = layerSizes(layer);

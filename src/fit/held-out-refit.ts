@@ -1,9 +1,10 @@
 // A refit that is judged on rows it has not seen: the ridge that is best there is taken (a wide patch on few samples needs a
 // strong one, which leaves little more than a change of the bias), and where even that is no better than the old weights the
-// layer stays as it is.
+// layer stays as it is. Rows held out are never fitted: what one layer was fitted to, the next layer would find too good, and a
+// classifier with more columns than there are samples would learn its samples by heart.
 import { refitLayer, type RefittedLayer } from './layer-weights.js';
 import { layerSizes, weightRows, type LinearLayer } from './patch-geometry.js';
-import { PATCH_MOMENTS, type PatchMoments } from './patch-moments.js';
+import type { PatchMoments } from './patch-moments.js';
 import type { Moments } from './rank-update.js';
 import { fitError, ridgeSolver } from './refit.js';
 import { matrix, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
@@ -22,15 +23,13 @@ export interface StoredLayer {
 }
 
 export interface HeldOutRefit {
-  /** Fitted on all rows; undefined where no fit was better than the old weights on rows that it had not seen. */
+  /** Undefined where no fit was better than the old weights on rows that it had not seen. */
   readonly layer: RefittedLayer | undefined;
-  /** Fitted without the rows held out; as dear as the rest. */
-  readonly fitted: () => RefittedLayer | undefined;
   /** The ridge that was best, as a part of the mean diagonal. */
   readonly lambda: number;
   /** Mean squared error on the rows held out, summed over outputs, over the variance of the targets there. */
   readonly errorBefore: number;
-  /** The same of the weights fitted on the other rows. */
+  /** The same of the new weights. */
   readonly errorAfter: number;
 }
 
@@ -71,11 +70,8 @@ export function refitHeldOut(
   const search = layerSizes(layer).patch < WIDE ? 'thorough' : 'quick';
   const best = lambda === undefined ? leastError(errorAt, before, search) : { lambda, error: errorAt(lambda) };
   const isBetter = best.error < before && before * scale > EXACT;
-  const fitted = (moments: PatchMoments): RefittedLayer | undefined =>
-    refitLayer(layer, old.weights, old.bias, moments, { lambda: best.lambda });
   return {
-    layer: isBetter ? fitted(PATCH_MOMENTS.merge(fit, held)) : undefined,
-    fitted: () => fitted(fit),
+    layer: isBetter ? refitLayer(layer, old.weights, old.bias, fit, { lambda: best.lambda }) : undefined,
     lambda: best.lambda,
     errorBefore: before * scale,
     errorAfter: best.error * scale,

@@ -21,11 +21,14 @@ export interface KernelTarget {
 export type WidthRule =
   { readonly kind: 'kernels'; readonly target: KernelTarget } | { readonly kind: 'multiples'; readonly of: number };
 
-/** Widths that kernels like where time counts; else multiples of 4, which no kernel dislikes. */
+/**
+ * Multiples of 4, which no kernel dislikes, where the size of the file counts; else widths that kernels like: fewer
+ * multiplications that take as long are of no use.
+ */
 export function ruleFor(objective: CostKind | 'ratio', target: KernelTarget): WidthRule {
-  return objective === 'latency' || objective === 'ratio'
-    ? { kind: 'kernels', target }
-    : { kind: 'multiples', of: FINEST };
+  return objective === 'params' || objective === 'size'
+    ? { kind: 'multiples', of: FINEST }
+    : { kind: 'kernels', target };
 }
 
 export interface LevelOptions {
@@ -57,13 +60,14 @@ export function groupLevels(group: ChannelGroup, facts: Facts, options: LevelOpt
       (kept) => kept >= least && axes.every((axis) => fits(axis, width - kept, { multiple, floor })),
     );
   const none = options.branches === 'may-go' && standInLayers(group, facts) !== undefined ? [0] : [];
-  return [...none, ...thinned(levelsBelow(group, below, options.rule), (options.most ?? MOST) - 1), width];
+  const levels = levelsBelow(group, below, { rule: options.rule, enough: 1 - none.length });
+  return [...none, ...thinned(levels, (options.most ?? MOST) - 1), width];
 }
 
 function levelsBelow(
   group: ChannelGroup,
   below: (multiple: number, floor: number) => number[],
-  rule: WidthRule,
+  { rule, enough: fewest }: { readonly rule: WidthRule; readonly enough: number },
 ): number[] {
   if (rule.kind === 'multiples') {
     invariant(rule.of >= 1 && Number.isInteger(rule.of), `widths cannot be multiples of ${rule.of}`);
@@ -72,8 +76,8 @@ function levelsBelow(
   const { arithmetic, block } = rule.target;
   const isDepthwise = [...group.makers, ...group.readers.map(({ node }) => node), ...passing(group)].some(isGrouped);
   if (arithmetic === 'int8') return below(isDepthwise ? DEPTHWISE_INT8 : FINEST, LEAST_INT8);
-  // Depthwise layers take multiples of 4, and narrow ones do with what there is.
-  const enough = isDepthwise ? ENOUGH : 1;
+  // Depthwise layers take multiples of 4. Narrow ones do with what there is; where the whole branch can go, with that.
+  const enough = isDepthwise ? ENOUGH : fewest;
   for (let multiple: number = block; multiple > FINEST; multiple /= 2) {
     const levels = below(multiple, 1);
     if (levels.length >= enough) return levels;

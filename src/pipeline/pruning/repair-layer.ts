@@ -25,8 +25,8 @@ export interface RepairedLayer {
   readonly result: RepairResult;
   /**
    * Mean squared error of the output on rows held out, over the variance of the original's output, on what the layer reads
-   * once the layers before it are repaired: with the weights it had, and with those it was given (as found without the rows
-   * held out). Undefined where it was not looked at.
+   * once the layers before it are repaired: with the weights it had, and with those it was given. Undefined where it was not
+   * looked at.
    */
   readonly errorBefore?: number;
   readonly errorAfter?: number;
@@ -50,8 +50,8 @@ export interface CloseOptions {
   readonly gemm: Gemm;
 }
 
-/** Of every fourth sample the rows are held out; where there are few samples, every fourth row. */
-const HELD_OUT = 4;
+/** Of every fifth sample the rows are held out, of all layers; where there are few samples, every fifth row. */
+const HELD_OUT = 5;
 const FEW_SAMPLES = 8;
 /** Patches of a layer that are held on to, for a fit that knows of the activation. */
 const PATCH_BYTES = 128 * 2 ** 20;
@@ -148,7 +148,9 @@ async function concludeRepair(
   const moments = { fit: fit.sums.moments(), held: held.sums.moments() };
   const plain = refitHeldOut(layer, old, moments, lambda);
   if (!plain) return { ...about, result: 'not-finite' };
-  const found = bounds ? await refitBehind({ layer, old, plain, bounds, gemm }, { fit, held, moments }) : plain;
+  const found = bounds
+    ? await refitBehind({ layer, old, plain, bounds, gemm }, { fit, held, moments: moments.fit })
+    : plain;
   if (found.layer) writeLayer(node, found.layer);
   const { errorBefore, errorAfter } = found;
   const result = found.layer ? 'refitted' : 'no-better';
