@@ -2,7 +2,7 @@
 // leave this group alone and its readers are refitted. A few widths are measured on a few samples; between them the error
 // follows the local curve of the score, e(k) = s(k) l(k): l is what the readers lose (scores that know it; else the square
 // of the share that leaves), and log s runs straight from one measured width to the next, level outside of them. What it costs
-// to lose a whole branch is measured with a linear map in its place.
+// to lose a whole branch is measured with a linear map in its place; no width costs more than that.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { createRng } from '../../base/rng.js';
 import { isRefusal } from '../../passes/plan.js';
@@ -198,10 +198,13 @@ export function interpolated(
 ): number[] {
   const scales = measured.flatMap(({ units, error }) => {
     const loss = local(units);
-    return loss > 0 ? [{ units, log: Math.log(Math.max(LEAST_ERROR, error) / loss) }] : [];
+    return units > 0 && loss > 0 ? [{ units, log: Math.log(Math.max(LEAST_ERROR, error) / loss) }] : [];
   });
   const exact = new Map(measured.map(({ units, error }) => [units, error]));
-  const raw = kept.slice(0, -1).map((units) => exact.get(units) ?? Math.exp(scaleAt(scales, units)) * local(units));
+  const ceiling = exact.get(0) ?? MOST_ERROR;
+  const raw = kept
+    .slice(0, -1)
+    .map((units) => Math.min(ceiling, exact.get(units) ?? Math.exp(scaleAt(scales, units)) * local(units)));
   let most = 0;
   const rising = raw.toReversed().map((error) => (most = Math.max(most, Math.min(error, MOST_ERROR))));
   return [...rising.toReversed(), 0];
