@@ -13,7 +13,9 @@ import { multiply, multiplyTransposed } from '../../../src/linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../../src/linalg/matrix.js';
 import { linearStream, rotateStream, type LinearStream } from '../../../src/passes/prune/rotate-stream.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
+import { randomFeed } from '../../property/random-graphs.js';
 import { difference, feedsFor, runModel } from '../run-model.js';
+import { randomChannels } from './random-channels.js';
 
 const host = new RuntimeHost();
 afterAll(() => host.dispose());
@@ -265,5 +267,25 @@ const DECLINED: Readonly<Record<string, readonly [text: string, group?: string]>
 describe('no linear stream', () => {
   it.each(Object.entries(DECLINED))('%s', (_, [text, name = 'h']) => {
     expect(find(text, name).stream).toBeUndefined();
+  });
+});
+
+describe('random nets', () => {
+  let turned = 0;
+
+  it.each(Array.from({ length: 40 }, (_, i) => `suite/${i}`))('%s computes the same in other bases', async (seed) => {
+    const graph = randomChannels(seed);
+    const { model } = graph;
+    const facts = createFacts(model);
+    const streams = findChannelGroups(model, facts).flatMap((group) => linearStream(group, facts) ?? []);
+    const feeds = randomFeed(graph, 0);
+    const before = await runModel(host, model, feeds);
+    for (const stream of streams) rotateStream(stream, randomBasis(stream.group.width));
+    expect(difference(before, await runModel(host, model, feeds), 1e-4)).toBeUndefined();
+    turned += streams.length;
+  });
+
+  it('had streams to turn', () => {
+    expect(turned).toBeGreaterThan(15);
   });
 });
