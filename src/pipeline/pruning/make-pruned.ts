@@ -8,6 +8,7 @@ import type { QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
 import type { PruneRun } from './prune-run.js';
 import { removeChecked } from './removal-check.js';
+import { evenStreams } from './turn-streams.js';
 
 /** What became of groups in one step, by name. */
 export interface PrunedModel {
@@ -44,6 +45,7 @@ export async function makePruned(
     kept: removal.kept,
     seed: request.seed,
   });
+  evenStreams(bench, run.start.turned);
   const path = join(await mkdtemp(workspace.path('pruned-')), basename(slimmed.path));
   await writeModel(bench.decoded.document, bench.decoded.model, path);
   const named = <V>(found: ReadonlyMap<ChannelGroup, V>): Map<string, V> =>

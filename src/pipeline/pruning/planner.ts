@@ -55,9 +55,9 @@ export class Planner {
     this.#groups = findChannelGroups(bench.decoded.model, benchFacts(bench));
   }
 
-  /** For the slimmed model of the run. */
+  /** For the model that the run starts from. */
   static async open(run: PruneRun): Promise<Planner> {
-    return new Planner(run, await openBench(run, run.slimmed.path));
+    return new Planner(run, await openBench(run, run.start.path));
   }
 
   /** The groups, and what their scores are. */

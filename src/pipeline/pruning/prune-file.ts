@@ -26,6 +26,7 @@ import { pruneAtOnce } from './schedule.js';
 import { scoreName } from './score-groups.js';
 import { pruningDocument, type PruneSettings } from './settings.js';
 import { randomSamples, splitForPruning, type PruneSamples } from './split-samples.js';
+import { turnStreams } from './turn-streams.js';
 
 /**
  * Prunes one model. Whatever comes out runs, and is not slower than the original where that can be measured, unless
@@ -97,6 +98,7 @@ class Pruner {
       reference,
       subset,
       slimmed,
+      start: { path: slimmed.path, turned: [] },
       teacher: await openModel(slimmed.path, { keepOverridable: request.keepOverridable }),
       shapes,
       journal,
@@ -107,7 +109,7 @@ class Pruner {
       warnings: this.#warnings,
     };
     const prune = request.settings.schedule === 'dropnet' ? pruneInCycles : pruneAtOnce;
-    return concludePruning(run, await prune(run));
+    return concludePruning(run, await prune(await turnStreams(run)));
   }
 
   /** Ends what the run has opened, the last first. */

@@ -33,7 +33,9 @@ export interface PruneRun {
   readonly subset: Subset | undefined;
   /** The reference, slimmed: what units leave from. */
   readonly slimmed: SlimOutcome;
-  /** The slimmed model, which stays as it is. */
+  /** The slimmed model in the form that units leave from, and the groups whose channels are another basis of the stream there. */
+  readonly start: { readonly path: string; readonly turned: readonly string[] };
+  /** The model at the start, which stays as it is. */
   readonly teacher: DecodedModel;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly journal: Journal;
