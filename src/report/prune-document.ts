@@ -86,7 +86,7 @@ function widthBars({ groups }: PruneReport): BarsBlock | undefined {
       note: '',
       before: widthBefore,
       after: widthAfter,
-      text: `${widthBefore} → ${widthAfter}`,
+      text: `${widthBefore} → ${widthAfter}${widthAfter === 0 ? ', with its block' : ''}`,
     }));
   if (rows.length === 0) return undefined;
   return {

@@ -91,6 +91,25 @@ g (float[1,8,4,4] x) => (float[1,8,4,4] y)
   });
 });
 
+const block = (behind: string): string => `<ir_version: 8, opset_import: ["" : 17]>
+g (float[1,16,8,8] x) => (float[1,16,8,8] y)
+< float[16,16,1,1] w = random(1), float[16,16,1,1] v = random(2), float[16,16,1,1] u = random(3) >
+{
+  s = Conv (x, u)
+  h = Conv (s, w)
+  r = Relu (h)
+  t = Conv (r, v)
+  ${behind}
+}`;
+
+it('a branch may go whole where that is asked for; then narrow layers need no other width', () => {
+  const sum = block('z = Add (s, t)\n  y = Conv (z, u)');
+  expect(levelsOf(sum, AVX512, { branches: 'may-go' })['h']).toEqual([0, 16]);
+  expect(levelsOf(sum, FOURS, { branches: 'may-go' })['h']).toEqual([0, 4, 8, 12, 16]);
+  expect(levelsOf(sum, AVX512)['h']).toEqual([8, 16]);
+  expect(levelsOf(block('y = Conv (t, u)'), AVX512, { branches: 'may-go' })['h']).toEqual([8, 16]);
+});
+
 it('the objective says whether kernels count', () => {
   const target = { arithmetic: 'float', block: 16 } as const;
   expect(ruleFor('latency', target)).toEqual(AVX512);
