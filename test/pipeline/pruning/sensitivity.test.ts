@@ -122,6 +122,37 @@ describe('studyGroups', () => {
     expect(k?.curve.errors.slice(0, -1).every((error) => error > 1e-5)).toBe(true);
   });
 
+  it('measures what a branch is worth with a linear map of the stream in its place', async () => {
+    const weights = (text: string) => `<ir_version: 8, opset_import: ["" : 17]>
+g (float[1,2,5,5] x) => (float[1,3,5,5] y)
+<
+  float[4,2,3,3] a = random(1), float[3,4,1,1] b = random(2), float[3] bb = {50, 50, 50}, float[4,3,1,1] c = random(3),
+  float[3,4,3,3] d = random(4)
+>
+{
+  s = Conv <pads = [1, 1, 1, 1]> (x, a)
+  h = Conv (s, b, bb)
+  r = ${text} (h)
+  t = Conv (r, c)
+  z = Add (s, t)
+  k = Relu (z)
+  y = Conv <pads = [1, 1, 1, 1]> (k, d)
+}`;
+    const curveOf = async (text: string) => {
+      const bench = await benchOf(weights(text));
+      const before = bytesOf(bench);
+      const { studied } = await studyOf(bench, { levels: { rule: { kind: 'multiples', of: 1 }, branches: 'may-go' } });
+      expect(bytesOf(bench).equals(before)).toBe(true);
+      return studied.find(({ group }) => group.name === 'h')?.curve;
+    };
+    // What the Relu never cuts is linear in the stream; a sine is not.
+    const [linear, bent] = [await curveOf('Relu'), await curveOf('Sin')];
+    expect(linear?.kept).toEqual([0, 1, 2, 3]);
+    expect(linear?.measured).toContain(0);
+    expect(linear?.errors[0]).toBeLessThan(1e-3);
+    expect(bent?.errors[0]).toBeGreaterThan(1e-2);
+  });
+
   it('measures what comes out when the units are really removed', async () => {
     const bench = await benchOf(NET);
     const { studied } = await studyOf(bench);
@@ -215,6 +246,18 @@ describe('interpolated', () => {
     expect(interpolated([2, 4, 6, 8], [{ units: 4, error: 2 }], local)).toEqual(
       [4, 2, 0.5, 0].map((x) => expect.closeTo(x, 9)),
     );
+  });
+
+  it('costs no more than the whole branch, which says nothing about the widths between', () => {
+    const errors = interpolated(
+      [0, 2, 4, 6, 8],
+      [
+        { units: 0, error: 5 },
+        { units: 4, error: 4 },
+      ],
+      (units) => local(units || 2),
+    );
+    expect(errors).toEqual([5, 5, 4, 1, 0].map((x) => expect.closeTo(x, 9)));
   });
 
   it('never rises with width, takes measured errors as they are where the local curve knows nothing, and stays finite', () => {
