@@ -35,13 +35,13 @@ const CASES = {
   'mobilenetv2-imagenet': {
     levels: [0.8, 0.9],
     bar: { left: 0.8, drop: 3, speed: 1.15 },
-    flags: ['--samples', '450'],
+    flags: ['--samples', '490'],
     source: 'mobilenetv2-imagenet',
   },
   'squeezenet1.1-imagenet': {
     levels: [0.75, 0.9],
     bar: { left: 0.75, drop: 3, speed: 1.15 },
-    flags: ['--samples', '450'],
+    flags: ['--samples', '490'],
   },
 };
 

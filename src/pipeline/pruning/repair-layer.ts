@@ -50,9 +50,9 @@ export interface CloseOptions {
   readonly gemm: Gemm;
 }
 
-/** Of every fifth sample the rows are held out, of all layers; where there are few samples, every fifth row. */
-const HELD_OUT = 5;
-const FEW_SAMPLES = 8;
+/** Of every eighth sample the rows are held out, of all layers; where there are few samples, of every eighth row. */
+const HELD_OUT = 8;
+const FEW_SAMPLES = 16;
 /** Patches of a layer that are held on to, for a fit that knows of the activation. */
 const PATCH_BYTES = 128 * 2 ** 20;
 

@@ -4,6 +4,7 @@ import type { ChannelGroup } from '../../../src/analysis/channel-group.js';
 import { findChannelGroups } from '../../../src/analysis/channels.js';
 import type { Facts } from '../../../src/analysis/facts.js';
 import { createFacts } from '../../../src/analysis/inference.js';
+import { residualBranch } from '../../../src/analysis/residual-branch.js';
 import { createRng } from '../../../src/base/rng.js';
 import { checkModel } from '../../../src/ir/check.js';
 import type { Model } from '../../../src/ir/model.js';
@@ -54,7 +55,7 @@ export function randomUnits(group: ChannelGroup, { share, seed }: CorrectnessOpt
     .sort((a, b) => a - b);
 }
 
-/** Removes units of every group alone and of all together; the model is left as it was. */
+/** Removes units of every group alone and of all together, and branches whole; the model is left as it was. */
 export async function checkRemoval(
   model: Model,
   feeds: readonly Feeds[],
@@ -69,7 +70,13 @@ export async function checkRemoval(
   const trials: Trial[] = [];
   const together = prunable.length > 1 ? [{ what: 'all', removals: units as Removals }] : [];
   const alone = prunable.map((group) => ({ what: group.name, removals: new Map([[group, units.get(group) ?? []]]) }));
-  for (const { what, removals } of [...alone, ...together]) {
+  const whole = prunable
+    .filter((group) => residualBranch(group, facts))
+    .map((group) => ({
+      what: `${group.name}, whole`,
+      removals: new Map([[group, Array.from({ length: group.width }, (_, unit) => unit)]]),
+    }));
+  for (const { what, removals } of [...alone, ...together, ...whole]) {
     const trial = await tryRemoval(model, facts, removals, { feeds, host, limit: options.limit });
     if (typeof trial === 'string') refused.set(trial, (refused.get(trial) ?? 0) + 1);
     else trials.push({ what, ...trial });
