@@ -3,7 +3,8 @@ import { invariant } from '../../base/errors.js';
 import { patchOf, refitBehind, type Bounds } from '../../fit/clipped-refit.js';
 import { refitHeldOut } from '../../fit/held-out-refit.js';
 import { layerSums, type LayerSums } from '../../fit/layer-sums.js';
-import { layerSizes } from '../../fit/patch-geometry.js';
+import { layerSizes, type LinearLayer } from '../../fit/patch-geometry.js';
+import { productSums, type ProductSums } from '../../fit/product-sums.js';
 import { windowOf, type Window } from '../../fit/patch-moments.js';
 import type { Gemm } from '../../linalg/gemm.js';
 import { packedLength } from '../../linalg/matrix.js';
@@ -39,7 +40,7 @@ export interface RepairedLayer {
 /** A layer whose samples are being gathered. */
 export interface OpenRepair {
   /** `values`: by name; the input of the layer is among them. */
-  add(values: TensorMap, sample: number): void;
+  add(values: TensorMap, sample: number, gemm: Gemm): Promise<void>;
   /** Writes new weights if they are better. */
   close(options: CloseOptions): Promise<RepairedLayer>;
 }
@@ -53,6 +54,8 @@ export interface CloseOptions {
 /** Of every eighth sample the rows are held out, of all layers; where there are few samples, of every eighth row. */
 const HELD_OUT = 8;
 const FEW_SAMPLES = 16;
+/** Columns from which on products are worth their way. */
+const WIDE = 192;
 /** Patches of a layer that are held on to, for a fit that knows of the activation. */
 const PATCH_BYTES = 128 * 2 ** 20;
 
@@ -65,14 +68,23 @@ export function bytesOf({ layer, bounds }: RepairLayer, rows: number): number {
 
 /** The rows of one half: those that are fitted, or those that judge. */
 interface Half {
-  readonly sums: LayerSums;
+  readonly sums: RowSums;
   readonly patches: Float32Array[];
   readonly targets: Float32Array[];
   readonly addends: Float32Array[] | undefined;
 }
 
+/** Of wide patches by products; narrow ones are summed as they come. */
+type RowSums =
+  { readonly kind: 'products'; readonly of: ProductSums } | { readonly kind: 'rows'; readonly of: LayerSums };
+
+const sumsOf = (layer: LinearLayer): RowSums =>
+  layerSizes(layer).patch < WIDE
+    ? { kind: 'rows', of: layerSums(layer) }
+    : { kind: 'products', of: productSums(layer) };
+
 const newHalf = ({ layer, addend }: RepairLayer): Half => ({
-  sums: layerSums(layer),
+  sums: sumsOf(layer),
   patches: [],
   targets: [],
   addends: addend && [],
@@ -85,14 +97,18 @@ export function openRepair(repaired: RepairLayer, targets: readonly Float32Array
   const rowBytes = 4 * layerSizes(layer).groups * layerSizes(layer).patch;
   const keepsPatches = bounds !== undefined && targets.length * sampling.positions * rowBytes <= PATCH_BYTES;
   const add = (half: Half, window: Window, place: { one: number; position: number }, row: TargetRow): void => {
-    half.sums.add(window, place.one, place.position, row.target, 0);
+    const { sums } = half;
+    if (sums.kind === 'rows') sums.of.add(window, place.one, place.position, row.target, 0);
+    if (sums.kind === 'rows' && !keepsPatches) return;
+    const patch = patchOf(layer, window, place.one, place.position);
+    if (sums.kind === 'products') sums.of.add(patch, row.target);
     if (!keepsPatches) return;
-    half.patches.push(patchOf(layer, window, place.one, place.position));
+    half.patches.push(patch);
     half.targets.push(row.target);
     if (row.addend) half.addends?.push(row.addend);
   };
   return {
-    add: (values, sample) => {
+    add: async (values, sample, gemm) => {
       const tensor = values.get(input.name);
       const wanted = targets[sample];
       invariant(tensor && wanted, `sample ${sample} has no values of ${input.name}`);
@@ -107,6 +123,7 @@ export function openRepair(repaired: RepairLayer, targets: readonly Float32Array
         }
       }
       invariant(row * layer.outputs === wanted.length, `${input.name} has other positions than in the original`);
+      await settle(halves, gemm, 'enough');
     },
     close: (options) => concludeRepair(repaired, halves, keepsPatches ? bounds : undefined, options),
   };
@@ -136,6 +153,10 @@ function targetRows(
 
 type Halves = Readonly<Record<'fit' | 'held', Half>>;
 
+async function settle({ fit, held }: Halves, gemm: Gemm, which: 'enough' | 'all'): Promise<void> {
+  for (const { sums } of [fit, held]) if (sums.kind === 'products') await sums.of.settle(gemm, which);
+}
+
 async function concludeRepair(
   { name, node, layer }: RepairLayer,
   { fit, held }: Halves,
@@ -145,7 +166,8 @@ async function concludeRepair(
   const about = { name, opType: node.opType };
   const old = readLayer(node, layer.outputs);
   if (!old) return { ...about, result: 'unsupported-bias' };
-  const moments = { fit: fit.sums.moments(), held: held.sums.moments() };
+  await settle({ fit, held }, gemm, 'all');
+  const moments = { fit: fit.sums.of.moments(), held: held.sums.of.moments() };
   const plain = refitHeldOut(layer, old, moments, lambda);
   if (!plain) return { ...about, result: 'not-finite' };
   const found = bounds

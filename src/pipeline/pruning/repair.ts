@@ -20,7 +20,7 @@ import { studentStream, type StudentStream } from './student-stream.js';
 export interface RepairOptions {
   /** Samples of the bench to use, from the first; default all. */
   readonly samples?: number;
-  /** Output positions looked at per sample; by default so many that all samples together give some 6 rows per weight of a filter. */
+  /** Output positions looked at per sample; by default so many that all samples together give some 40 rows per weight of a filter. */
   readonly positions?: number;
   /** The ridge, as a part of the mean diagonal; by default the best of some on rows held out. */
   readonly lambda?: number;
@@ -103,10 +103,10 @@ interface RepairRun {
 }
 
 const FEWEST_ROWS = 1024;
-const ROWS_PER_COLUMN = 12;
+const ROWS_PER_COLUMN = 40;
 const FEWEST_ROWS_PER_COLUMN = 1;
-/** Rows times columns squared: some 15 s of sums. Wide patches get fewer rows for it. */
-const SUMS_BUDGET = 1e10;
+/** Rows times columns squared: some seconds of sums. Wide patches get fewer rows for it. */
+const SUMS_BUDGET = 3e10;
 
 function samplingOf({ layer }: RepairLayer, samples: number, { positions, seed = 0 }: RepairOptions): Sampling {
   const columns = layerSizes(layer).patch + 1;
@@ -133,9 +133,9 @@ async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer
     const open = part.map((layer, index) => openRepair(layer, wanted[index] ?? [], run.sampling(layer)));
     const later = at === parts.length - 1 ? valuesBehind(bench.decoded.model.graph, plan, level) : undefined;
     const read = part.flatMap(({ input, addend }) => (addend ? [input, addend] : [input]));
-    await stream.run([...new Set(read)], later, (values, sample) => {
+    await stream.run([...new Set(read)], later, async (values, sample) => {
       if (bench.signal.aborted) throw new InterruptError('stopped');
-      for (const one of open) one.add(values, sample);
+      for (const one of open) await one.add(values, sample, run.gemm);
     });
     for (const one of open) repaired.push(await one.close({ lambda: run.lambda, gemm: run.gemm }));
   }

@@ -16,7 +16,7 @@ export interface StudentStream {
 }
 
 /** Values by name. */
-export type Visit = (values: TensorMap, sample: number) => void;
+export type Visit = (values: TensorMap, sample: number) => Promise<void>;
 
 export interface StreamOptions {
   readonly facts: ModelFacts;
@@ -36,7 +36,7 @@ export function studentStream(bench: QuantizationBench, options: StreamOptions):
       const missing = [...new Set([...wanted, ...(keeps ? later : [])])].filter((value) => !kept.includes(value));
       let sample = 0;
       for await (const values of valuesOf(missing, { bench, options, kept, cache })) {
-        visit(picked(values, wanted), sample);
+        await visit(picked(values, wanted), sample);
         if (keeps) {
           next.push(picked(values, later));
           // Both at once would take twice the room.
