@@ -20,7 +20,7 @@ import { studentStream, type StudentStream } from './student-stream.js';
 export interface RepairOptions {
   /** Samples of the bench to use, from the first; default all. */
   readonly samples?: number;
-  /** Output positions looked at per sample; by default so many that all samples together give some 40 rows per weight of a filter. */
+  /** Output positions looked at per sample; by default so many that all samples together give 12 rows and more per weight of a filter. */
   readonly positions?: number;
   /** The ridge, as a part of the mean diagonal; by default the best of some on rows held out. */
   readonly lambda?: number;
@@ -103,14 +103,17 @@ interface RepairRun {
 }
 
 const FEWEST_ROWS = 1024;
-const ROWS_PER_COLUMN = 40;
+const ROWS_PER_COLUMN = 12;
+/** Positions of one sample are alike: of fewer samples more are looked at. */
+const ENOUGH_SAMPLES = 1200;
 const FEWEST_ROWS_PER_COLUMN = 1;
 /** Rows times columns squared: some seconds of sums. Wide patches get fewer rows for it. */
 const SUMS_BUDGET = 3e10;
 
 function samplingOf({ layer }: RepairLayer, samples: number, { positions, seed = 0 }: RepairOptions): Sampling {
   const columns = layerSizes(layer).patch + 1;
-  const ideal = Math.max(FEWEST_ROWS, ROWS_PER_COLUMN * columns);
+  const each = ROWS_PER_COLUMN * Math.max(1, ENOUGH_SAMPLES / Math.max(1, samples));
+  const ideal = Math.max(FEWEST_ROWS, each * columns);
   const rows = Math.min(ideal, Math.max(FEWEST_ROWS_PER_COLUMN * columns, SUMS_BUDGET / columns ** 2));
   return { positions: positions ?? Math.ceil(rows / Math.max(1, samples)), seed };
 }
