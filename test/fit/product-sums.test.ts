@@ -29,7 +29,10 @@ const LAYERS: Readonly<Record<string, { readonly layer: LinearLayer; readonly di
 describe('productSums', () => {
   it.each(Object.entries(LAYERS))('are the sums of the rows: %s', async (_, { layer, dims }) => {
     let products = 0;
-    const gemm: Gemm = (a, b) => (products++, Promise.resolve(multiply(a, b)));
+    const gemm: Gemm = (a, b) => {
+      products++;
+      return Promise.resolve(multiply(a, b));
+    };
     const [wide, narrow] = [productSums(layer), layerSums(layer)];
     const rng = createRng('rows');
     for (let sample = 0; sample < 600; sample++) {
