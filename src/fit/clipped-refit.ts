@@ -72,6 +72,7 @@ export async function refitBehind(request: ClippedRequest, { fit, held, moments 
   if (!(errorAfter < errorBefore)) return { layer: undefined, errorBefore, errorAfter };
   return { layer: fitted && clipped < plainError ? fitted : plain.layer, errorBefore, errorAfter };
 }
+
 /** The patch at output `position` of one sample of the window, all groups. */
 export function patchOf(layer: LinearLayer, window: Window, sample: number, position: number): Float32Array {
   const { groups, inputs, taps: count } = layerSizes(layer);

@@ -4,6 +4,7 @@ import type { DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
 import { writeModel, type WrittenModel } from '../../onnx/write.js';
 import { dropBest } from '../best-so-far.js';
+import { isSurelyBroken } from '../evaluation/broken-loss.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
@@ -82,7 +83,7 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     speedMeasured: run.timed,
     samples: samples.counts,
     dataFree: samples.dataFree,
-    warnings: allWarnings(run, kept.made),
+    warnings: [...lossWarning(run, kept), ...allWarnings(run, kept.made)],
     path,
     publish: async (to) => {
       await publishModel(kept.written, to, { workspace, externalData: request.externalData });
@@ -91,6 +92,17 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     },
     dispose: () => workspace.dispose(),
   };
+}
+
+/** A budget is kept whatever it costs; but nobody should take what comes out for a model that works. */
+function lossWarning({ request, samples }: PruneRun, { score, made }: Kept): string[] {
+  if (!score || made.length === 0 || samples.dataFree || request.settings.maxDrop !== undefined) return [];
+  if (!isSurelyBroken(score.loss)) return [];
+  const { unit, value } = score.loss;
+  return [
+    `the budget was kept at a loss of ${value.toFixed(1)} ${unit}: ship it only after training it again, ask for a larger budget, ` +
+      'give more samples, or refuse such models with --max-drop',
+  ];
 }
 
 function allWarnings({ warnings, scorers, samples }: PruneRun, made: readonly PrunedModel[]): string[] {

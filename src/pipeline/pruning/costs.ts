@@ -73,7 +73,9 @@ export function branchWidths(groups: readonly ChannelGroup[], facts: Facts): Rea
   for (const [number, group] of groups.entries()) {
     const nodes = residualBranch(group, facts)?.nodes;
     if (!nodes) continue;
-    const inner = groups.flatMap(({ makers }, at) => (makers.every((node) => nodes.has(node)) ? [at] : []));
+    const inner = groups.flatMap(({ makers }, at) =>
+      makers.length > 0 && makers.every((node) => nodes.has(node)) ? [at] : [],
+    );
     const branch: BranchWidth = { group: number, inner: new Set(inner) };
     for (const node of nodes) if (!found.has(node)) found.set(node, branch);
   }

@@ -6,6 +6,7 @@ import type { Candidate } from './candidate.js';
 import { makeCandidate } from './candidate.js';
 import { keepBest } from '../best-so-far.js';
 import { assignForms, type CutEdge } from './search-cut.js';
+import { BROKEN_LOSS, isSurelyBroken } from '../evaluation/broken-loss.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import type { Interval } from '../../runtime/statistics.js';
 import type { FloatMeasure, SearchStep } from './outcome.js';
@@ -48,8 +49,6 @@ interface Tried {
   readonly score: Score;
 }
 
-/** What must surely be lost before a model whose user set no limit is taken for broken: points, or percent of the energy. */
-const BROKEN_LOSS = { points: 10, percent: 5 } as const;
 /** Candidates scored in one search, but for what bisection needs. */
 const MOST_STEPS = 16;
 /** Prices looked at: this far below and above the one at which noise weighs as much as time, in steps of this factor. */
@@ -126,7 +125,7 @@ class Search {
   #holds({ score: { loss } }: Tried): boolean {
     const { request, split } = this.#run;
     if (request.maxDrop !== undefined) return gateVerdict(loss, request.maxDrop) === 'met';
-    return split.dataFree || (loss.interval?.low ?? loss.value) <= BROKEN_LOSS[loss.unit];
+    return split.dataFree || !isSurelyBroken(loss);
   }
 
   /** Makes and scores a candidate, unless the journal knows its score. The best so far is kept beside the output. */
