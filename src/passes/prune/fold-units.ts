@@ -8,7 +8,7 @@ import type { Value } from '../../ir/value.js';
 import { Tensor } from '../../tensor/tensor.js';
 import { isRefusal, refuse, type Refusal } from '../plan.js';
 import { foldUnits } from './scores/folding.js';
-import { readerLayer } from './scores/linear-layer.js';
+import { readerLayer } from '../linear-layer.js';
 import type { ScoreRefusal } from './scores/score.js';
 
 /** `shared-weights`: weights that are summed in one place are averaged in another. */

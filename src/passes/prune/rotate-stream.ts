@@ -11,7 +11,7 @@ import type { Value } from '../../ir/value.js';
 import { multiply } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { Tensor } from '../../tensor/tensor.js';
-import { linearLayer, readerLayer } from './scores/linear-layer.js';
+import { linearLayer, readerLayer } from '../linear-layer.js';
 
 /** Constants along the axis of which the channels of a stream lie. */
 export interface StreamWeights {

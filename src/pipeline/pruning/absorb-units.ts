@@ -7,7 +7,7 @@ import { layerSizes, storedWeights, weightRows } from '../../fit/patch-geometry.
 import type { PatchMoments } from '../../fit/patch-moments.js';
 import { absorbInputs } from '../../fit/refit.js';
 import { matrix } from '../../linalg/matrix.js';
-import { readerLayer } from '../../passes/prune/scores/linear-layer.js';
+import { readerLayer } from '../../passes/linear-layer.js';
 import type { GroupEvidence } from '../../passes/prune/scores/score.js';
 import { unitIndices } from '../../passes/prune/scores/units.js';
 import { readLayer, withBias, writeLayer } from './repair-weights.js';

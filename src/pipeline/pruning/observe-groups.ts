@@ -9,7 +9,7 @@ import { layerSizes } from '../../fit/patch-geometry.js';
 import { momentBytes, patchMomentsSpec, type PatchMoments } from '../../fit/patch-moments.js';
 import type { Moments } from '../../fit/rank-update.js';
 import type { Value } from '../../ir/value.js';
-import { channelLayer, readerLayer } from '../../passes/prune/scores/linear-layer.js';
+import { channelLayer, readerLayer } from '../../passes/linear-layer.js';
 import type { GroupEvidence, ScoreNeed } from '../../passes/prune/scores/score.js';
 import { valuesRead } from '../../passes/prune/scores/units.js';
 import { benchFacts, observeValues, type QuantizationBench } from '../quantization/bench.js';

@@ -7,7 +7,7 @@ import { sameDims } from '../../ir/dim.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
-import { linearLayer } from '../../passes/prune/scores/linear-layer.js';
+import { linearLayer } from '../../passes/linear-layer.js';
 import { clippingOf } from '../../passes/value-range.js';
 import type { KeptChannels } from './kept-channels.js';
 import { layerOutput, withBias } from './repair-weights.js';

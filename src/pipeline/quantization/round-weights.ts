@@ -4,7 +4,7 @@ import { roundLayer, type RoundedLayer } from '../../fit/layer-weights.js';
 import type { LinearLayer } from '../../fit/patch-geometry.js';
 import { momentBytes, patchMomentsSpec, type PatchMoments, type PatchMomentsSpec } from '../../fit/patch-moments.js';
 import type { Node } from '../../ir/node.js';
-import { linearLayer } from '../../passes/prune/scores/linear-layer.js';
+import { linearLayer } from '../../passes/linear-layer.js';
 import { weightScales, scalesForBias } from '../../passes/quantize/parameters.js';
 import type { QuantizationPlan } from '../../passes/quantize/plan.js';
 import type { ParameterMap, RoundedProduct } from '../../passes/quantize/insert.js';

@@ -4,7 +4,7 @@ import { createRng } from '../../../src/base/rng.js';
 import type { StreamedBatch } from '../../../src/fit/accumulator.js';
 import { PATCH_MOMENTS, patchMomentsSpec, type PatchMoments } from '../../../src/fit/patch-moments.js';
 import type { LinearLayer } from '../../../src/fit/patch-geometry.js';
-import { channelLayer, readerLayer } from '../../../src/passes/prune/scores/linear-layer.js';
+import { channelLayer, readerLayer } from '../../../src/passes/linear-layer.js';
 import type { UnitScores } from '../../../src/passes/prune/scores/score.js';
 import { unitIndices } from '../../../src/passes/prune/scores/units.js';
 import { leastSquaresError } from '../../fit/random-moments.js';

@@ -17,7 +17,7 @@ import { matrix } from '../../../src/linalg/matrix.js';
 import { encodeModel } from '../../../src/onnx/encode.js';
 import { openModel } from '../../../src/onnx/open.js';
 import { isRefusal } from '../../../src/passes/plan.js';
-import { readerLayer } from '../../../src/passes/prune/scores/linear-layer.js';
+import { readerLayer } from '../../../src/passes/linear-layer.js';
 import { SCORES } from '../../../src/passes/prune/scores/registry.js';
 import { unitIndices } from '../../../src/passes/prune/scores/units.js';
 import type { GroupEvidence, ScoreNeed } from '../../../src/passes/prune/scores/score.js';

@@ -5,7 +5,7 @@ import type { GroupReader } from '../../../analysis/channel-group.js';
 import type { Facts } from '../../../analysis/facts.js';
 import { unitDependence, type DependencePart } from '../../../fit/dependent-units.js';
 import { refuse } from '../../plan.js';
-import { readerLayer } from './linear-layer.js';
+import { readerLayer } from '../../linear-layer.js';
 import type { Score } from './score.js';
 import { unitIndices, valuesRead } from './units.js';
 

@@ -9,7 +9,7 @@ import { energyOf } from '../../../fit/refit.js';
 import { removalCurve, type RemovalPart } from '../../../fit/unit-removal.js';
 import { matrix, packedRow, unpackSymmetric, type Matrix } from '../../../linalg/matrix.js';
 import { isRefusal, refuse, type Refusal } from '../../plan.js';
-import { readerLayer } from './linear-layer.js';
+import { readerLayer } from '../../linear-layer.js';
 import { removalScores, type GroupEvidence, type Score, type ScoreOptions, type ScoreRefusal } from './score.js';
 import { readerRows, type ReaderRows } from './units.js';
 

@@ -5,7 +5,7 @@ import { layerSizes, weightRows } from '../../../fit/patch-geometry.js';
 import { matrix, type Matrix } from '../../../linalg/matrix.js';
 import type { Value } from '../../../ir/value.js';
 import { isRefusal, refuse, type Refusal } from '../../plan.js';
-import { linearLayer, readerLayer, weightFactor } from './linear-layer.js';
+import { linearLayer, readerLayer, weightFactor } from '../../linear-layer.js';
 import type { ScoreRefusal } from './score.js';
 
 /** Values that readers read, each once, with the axis of the units; in the order of the readers. */

@@ -1,10 +1,10 @@
 // Layers that make or read units, as the fit engine sees them.
-import type { GroupReader } from '../../../analysis/channel-group.js';
-import type { Facts } from '../../../analysis/facts.js';
-import type { LinearLayer, WindowLayer } from '../../../fit/patch-geometry.js';
-import type { Node } from '../../../ir/node.js';
-import type { Value } from '../../../ir/value.js';
-import { windowGeometry } from '../../conv-geometry.js';
+import type { GroupReader } from '../analysis/channel-group.js';
+import type { Facts } from '../analysis/facts.js';
+import type { LinearLayer, WindowLayer } from '../fit/patch-geometry.js';
+import type { Node } from '../ir/node.js';
+import type { Value } from '../ir/value.js';
+import { windowGeometry } from './conv-geometry.js';
 
 /**
  * A Conv, ConvTranspose, Gemm or MatMul with constant weights in its second slot; undefined for all else, and where
