@@ -10,7 +10,7 @@ import { matrix } from '../../linalg/matrix.js';
 import { readerLayer } from '../../passes/linear-layer.js';
 import type { GroupEvidence } from '../../passes/prune/scores/score.js';
 import { unitIndices } from '../../passes/prune/scores/units.js';
-import { readLayer, withBias, writeLayer } from './repair-weights.js';
+import { readLayer, withBias, writeLayer } from '../../passes/linear-weights.js';
 
 /**
  * Changes all readers of a group that are linear layers with stored weights. Where nothing was observed of a reader, its weights

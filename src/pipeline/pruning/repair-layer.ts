@@ -11,7 +11,7 @@ import { packedLength } from '../../linalg/matrix.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { RepairLayer, SkipCode } from './repair-plan.js';
 import { rowsOf, sampledPositions, streamedTensor, type SampledRows, type Sampling } from './repair-targets.js';
-import { readLayer, writeLayer } from './repair-weights.js';
+import { readLayer, writeLayer } from '../../passes/linear-weights.js';
 
 /**
  * `refitted`: has new weights. `no-better`: on rows held out, no refit was better than the weights it had. `not-finite`:

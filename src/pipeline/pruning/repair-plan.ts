@@ -10,7 +10,7 @@ import type { Value } from '../../ir/value.js';
 import { linearLayer } from '../../passes/linear-layer.js';
 import { clippingOf } from '../../passes/value-range.js';
 import type { KeptChannels } from './kept-channels.js';
-import { layerOutput, withBias } from './repair-weights.js';
+import { layerOutput, withBias } from '../../passes/linear-weights.js';
 
 /** A layer that is to be refitted. */
 export interface RepairLayer {

@@ -13,7 +13,7 @@ import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
 import { bytesOf, openRepair, type RepairedLayer } from './repair-layer.js';
 import { inParts, planRepair, valuesBehind, type RepairLayer, type RepairPlan } from './repair-plan.js';
-import { dropIdleBias } from './repair-weights.js';
+import { dropIdleBias } from '../../passes/linear-weights.js';
 import { targetSource, type Sampling, type TargetSource } from './repair-targets.js';
 import { studentStream, type StudentStream } from './student-stream.js';
 

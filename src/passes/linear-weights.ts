@@ -1,11 +1,11 @@
 // Weights and biases of linear layers as numbers, whatever operator holds them: Conv and ConvTranspose in slots 1 and 2, Gemm
 // with its factors alpha and beta, MatMul with an Add behind it (one is put there where there is none).
-import { floatAttr } from '../../ir/attribute.js';
-import type { Node } from '../../ir/node.js';
-import type { Value } from '../../ir/value.js';
-import type { StoredLayer } from '../../fit/held-out-refit.js';
-import { bypass, graphOf, replaceNode, setConstantInput } from '../../passes/edit.js';
-import { Tensor } from '../../tensor/tensor.js';
+import { floatAttr } from '../ir/attribute.js';
+import type { Node } from '../ir/node.js';
+import type { Value } from '../ir/value.js';
+import type { StoredLayer } from '../fit/held-out-refit.js';
+import { bypass, graphOf, replaceNode, setConstantInput } from './edit.js';
+import { Tensor } from '../tensor/tensor.js';
 
 /** Where the bias stands: node and slot. */
 interface BiasPlace {
