@@ -1,4 +1,5 @@
 // The report value of a pruning run, from what the pipeline hands back.
+import { BROKEN_LOSS } from '../pipeline/evaluation/broken-loss.js';
 import type { ClassSubset, PrunedGroup, PruneOutcome, PruneRequest } from '../pipeline/pruning/outcome.js';
 import { budgetOf, type PruneSettings } from '../pipeline/pruning/settings.js';
 import { lossFacts } from './build-eval-report.js';
@@ -32,11 +33,12 @@ export function buildPruneReport(request: PruneRequest, outcome: PruneOutcome, s
   };
 }
 
-function gatesOf(settings: PruneSettings, { budget, gate }: PruneOutcome): PruneReport['gates'] {
+function gatesOf(settings: PruneSettings, { budget, gate, loss }: PruneOutcome): PruneReport['gates'] {
   const key = budgetOf(settings);
+  const limit = settings.maxDrop ?? (loss && BROKEN_LOSS[loss.unit]);
   return {
     budget: key && budget && { asked: `--${key} ${settings[key]}`, verdict: budget },
-    maxDrop: gate && settings.maxDrop !== undefined ? { limit: settings.maxDrop, verdict: gate } : undefined,
+    maxDrop: gate && limit !== undefined ? { limit, verdict: gate } : undefined,
   };
 }
 

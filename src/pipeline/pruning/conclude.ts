@@ -94,15 +94,18 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
   };
 }
 
-/** A budget is kept whatever it costs; but nobody should take what comes out for a model that works. */
-function lossWarning({ request, samples }: PruneRun, { score, made }: Kept): string[] {
-  if (!score || made.length === 0 || samples.dataFree || request.settings.maxDrop !== undefined) return [];
-  if (!isSurelyBroken(score.loss)) return [];
+/** Nobody should take what a budget has broken for a model that works: who wants it all the same says so with a limit. */
+function lossWarning(run: PruneRun, { score, made }: Kept): string[] {
+  if (!score || !breaksUnasked(run, score) || made.length === 0) return [];
   const { unit, value } = score.loss;
   return [
-    `the budget was kept at a loss of ${value.toFixed(1)} ${unit}: ship it only after training it again, ask for a larger budget, ` +
-      'give more samples, or refuse such models with --max-drop',
+    `the budget costs ${value.toFixed(1)} ${unit}, and such a model is taken for broken: give more samples, ask for a larger budget, ` +
+      'or allow the loss with --max-drop and train the model again',
   ];
+}
+
+function breaksUnasked({ request, samples }: PruneRun, { loss }: Score): boolean {
+  return request.settings.maxDrop === undefined && !samples.dataFree && isSurelyBroken(loss);
 }
 
 function allWarnings({ warnings, scorers, samples }: PruneRun, made: readonly PrunedModel[]): string[] {
@@ -218,10 +221,11 @@ async function subsetOf(run: PruneRun, { written, score, timing }: Kept): Promis
   return { kept, names, of, by, accuracy, restricted: { macs, parameters, latencyRatio } };
 }
 
-/** The original loses nothing. */
-function gateOf({ request: { settings } }: PruneRun, { score }: Kept): PruneOutcome['gate'] {
-  if (settings.maxDrop === undefined) return undefined;
-  return score ? gateVerdict(score.loss, settings.maxDrop) : 'met';
+/** The original loses nothing; and without a limit, what is broken has missed one all the same. */
+function gateOf(run: PruneRun, { score, made }: Kept): PruneOutcome['gate'] {
+  const { maxDrop } = run.request.settings;
+  if (maxDrop === undefined) return score && made.length > 0 && breaksUnasked(run, score) ? 'missed' : undefined;
+  return score ? gateVerdict(score.loss, maxDrop) : 'met';
 }
 
 interface Reached {

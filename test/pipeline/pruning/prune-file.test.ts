@@ -93,12 +93,18 @@ describe('a share of the units', () => {
     expect(outcome.groups.slice(0, 2).map(({ width }) => width.after)).toEqual([6, 6]);
   });
 
-  it('that ruin a model are named as that, unless a limit was set or nothing is lost', async () => {
+  it('that ruin a model miss a gate, unless a limit was set or nothing is lost', async () => {
     const ruin = { ratio: 0.9, score: 'l1', repair: 'off' } as const;
-    const said = expect.stringMatching(/^the budget was kept at a loss of .* --max-drop$/);
-    expect((await finished(net({ settings: ruin }))).outcome.warnings).toContainEqual(said);
-    expect((await finished(net({ settings: { ...ruin, maxDrop: 100 } }))).outcome.warnings).not.toContainEqual(said);
-    expect((await finished(mnist({ settings: { ...CHEAP, ratio: 0.05 } }))).outcome.warnings).not.toContainEqual(said);
+    const said = expect.stringMatching(/^the budget costs .* taken for broken/);
+    const ruined = (await finished(net({ settings: ruin }))).outcome;
+    expect(ruined).toMatchObject({ gate: 'missed', budget: 'met' });
+    expect(ruined.warnings).toContainEqual(said);
+    const allowed = (await finished(net({ settings: { ...ruin, maxDrop: 100 } }))).outcome;
+    expect(allowed.gate).toBe('met');
+    expect(allowed.warnings).not.toContainEqual(said);
+    const sound = (await finished(mnist({ settings: { ...CHEAP, ratio: 0.05 } }))).outcome;
+    expect(sound.gate).toBeUndefined();
+    expect(sound.warnings).not.toContainEqual(said);
   });
 
   it('says of every group that lost nothing why', async () => {
