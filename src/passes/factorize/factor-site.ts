@@ -1,0 +1,63 @@
+// Which layers can become a chain of smaller ones: a Conv, Gemm or MatMul with weights of its own in the model.
+import type { Facts } from '../../analysis/facts.js';
+import type { StoredLayer } from '../../fit/held-out-refit.js';
+import type { LinearLayer } from '../../fit/patch-geometry.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { linearLayer } from '../linear-layer.js';
+import { layerOutput, readLayer } from '../linear-weights.js';
+import { refuse, type Planned } from '../plan.js';
+
+/** Why a layer stays whole, whatever a chain would cost. */
+export const FACTOR_DECLINES = {
+  grouped: 'each of {groups} groups of channels has weights of its own: there is little to share between them',
+  transposed: 'transposed convolutions are not factorized',
+  'computed-weights': 'the weights are computed, or given by the caller, so they are not known',
+  'shared-weights': 'the weights are read by {readers} nodes, or are an output of the graph: they stay as they are',
+  'unsupported-type': 'the weights are {dtype}: only float32 is fitted',
+  'unsupported-layer': 'the geometry depends on sizes that are not known, or the input is transposed',
+  'unsupported-bias': 'the bias is not one number per output',
+  'inner-graph': 'the layer stands in a graph within a node, where samples cannot be looked at',
+} as const;
+
+export type FactorDecline = keyof typeof FACTOR_DECLINES;
+
+/** A layer that a chain can stand for. */
+export interface FactorSite {
+  readonly node: Node;
+  readonly layer: LinearLayer;
+  readonly input: Value;
+  /** Behind the bias, where an Add carries it. */
+  readonly output: Value;
+  /** As they work, alpha and beta included. */
+  readonly stored: StoredLayer;
+}
+
+const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
+
+/** The layer at `node`, why it must stay whole, or undefined where there is no layer with weights. */
+export function factorSite(node: Node, facts: Facts): Planned<FactorSite, FactorDecline> {
+  const [input, weights] = node.inputs;
+  const output = layerOutput(node);
+  if (!LAYER_TYPES.has(node.opType) || node.domain !== '' || !input || !weights || !output) return undefined;
+  // A product of two activations is no layer.
+  if (node.opType === 'MatMul' && !weights.constant && weights.initializer === undefined) return undefined;
+  const refused = weightRefusal(node, weights);
+  if (refused) return refused;
+  const layer = linearLayer(node, facts);
+  if (!layer || input.constant) return refuse('unsupported-layer');
+  const stored = readLayer(node, layer.outputs);
+  return stored ? { node, layer, input, output, stored } : refuse('unsupported-bias');
+}
+
+function weightRefusal(node: Node, weights: Value): Planned<never, FactorDecline> {
+  const groups = node.int('group', 1);
+  if (node.opType === 'ConvTranspose') return refuse('transposed');
+  if (groups > 1) return refuse('grouped', { groups });
+  if (node.graph !== node.graph?.model.graph) return refuse('inner-graph');
+  if (!weights.constant || weights.isInput) return refuse('computed-weights');
+  if (weights.soleConsumer !== node || weights.isGraphOutput)
+    return refuse('shared-weights', { readers: weights.consumers().length });
+  const { dtype } = weights.constant;
+  return dtype === 'float32' ? undefined : refuse('unsupported-type', { dtype });
+}
