@@ -4,10 +4,8 @@ import {
   BUDGET_KEYS,
   DEFAULT_PRUNING,
   budgetOf,
-  expectedOf,
-  fromText,
+  PRUNE_SETTINGS,
   refuseTwoBudgets,
-  settingFrom,
   type PruneSettings,
 } from '../pipeline/pruning/settings.js';
 import type { DataRequest } from './data-flags.js';
@@ -65,10 +63,10 @@ export function pruneSettings(flags: FlagValues, recipe: PruneSettings = DEFAULT
 }
 
 function readFlag(key: keyof typeof SET_BY, text: string): unknown {
-  const found = settingFrom(key, fromText(key, text));
+  const found = PRUNE_SETTINGS.settingFrom(key, PRUNE_SETTINGS.fromText(key, text));
   if (found === undefined)
     throw new UsageError('bad-value', `--${FLAGS[SET_BY[key]].name} cannot be ${JSON.stringify(text)}`, {
-      fix: `give ${expectedOf(key)}`,
+      fix: `give ${PRUNE_SETTINGS.expectedOf(key)}`,
     });
   return found;
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../base/errors.js';
 import { parsePass, parseRecipe, presetPasses, type Recipe } from '../pipeline/recipe.js';
-import { parsePruning, type PruneSettings } from '../pipeline/pruning/settings.js';
+import { PRUNE_SETTINGS, type PruneSettings } from '../pipeline/pruning/settings.js';
 import { DEFAULT_SETTINGS } from '../pipeline/quantization/settings.js';
 import { wholeNumber, type FlagValues } from './parsed-flags.js';
 import { shapeFlags } from './shape-flags.js';
@@ -63,7 +63,7 @@ function passRecipe(texts: readonly string[]): Recipe {
 const stepName = (text = ''): string => text.replace(/:.*$/s, '');
 
 function pruningOf(text: string): PruneSettings {
-  return parsePruning(text.slice(text.indexOf(':') < 0 ? text.length : text.indexOf(':') + 1), (what, fix) => {
+  return PRUNE_SETTINGS.parse(text.slice(text.indexOf(':') < 0 ? text.length : text.indexOf(':') + 1), (what, fix) => {
     throw new UsageError('bad-value', `-p ${text}: ${what}`, { fix });
   });
 }

@@ -14,7 +14,7 @@ import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { PRESETS, type PresetName } from './presets.js';
-import { pruningDocument, pruningSchema, readPruning, type PruneSettings } from './pruning/settings.js';
+import { PRUNE_SETTINGS, type PruneSettings } from './pruning/settings.js';
 import { readSettings, settingsDocument, settingsSchema, type QuantizeSettings } from './quantization/settings.js';
 
 export const RECIPE_VERSION = 1;
@@ -98,7 +98,7 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
     ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
     ...(recipe.preprocess ? { preprocess: preprocessDocument(recipe.preprocess) } : {}),
-    ...(recipe.prune ? { prune: pruningDocument(recipe.prune) } : {}),
+    ...(recipe.prune ? { prune: PRUNE_SETTINGS.document(recipe.prune) } : {}),
     ...(recipe.quantize ? { quantize: settingsDocument(recipe.quantize) } : {}),
   };
 }
@@ -140,7 +140,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
         ? presetPasses((preset ?? 'exact') as PresetName)
         : passes.map((step: unknown) => parseStep(step, bad)),
     ...(preprocess === undefined ? {} : { preprocess: parsePreprocessKey(preprocess, file) }),
-    ...(prune === undefined ? {} : { prune: readPruning(prune, fail) }),
+    ...(prune === undefined ? {} : { prune: PRUNE_SETTINGS.read(prune, fail) }),
     ...(quantize === undefined ? {} : { quantize: readSettings(quantize, fail) }),
   };
 }
@@ -250,7 +250,7 @@ export function recipeSchema(): Record<string, unknown> {
       },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
       preprocess: preprocessSchema(),
-      prune: pruningSchema(),
+      prune: PRUNE_SETTINGS.schema(),
       quantize: settingsSchema(),
     },
   };

@@ -2,7 +2,7 @@
 import { UsageError } from '../base/errors.js';
 import type { PruneRequest } from '../pipeline/pruning/outcome.js';
 import { pruneFile as prune } from '../pipeline/pruning/prune-file.js';
-import { budgetOf, DEFAULT_PRUNING, readPruning, type PruneSettings } from '../pipeline/pruning/settings.js';
+import { budgetOf, DEFAULT_PRUNING, PRUNE_SETTINGS, type PruneSettings } from '../pipeline/pruning/settings.js';
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { buildPruneReport } from './build-prune-report.js';
 import {
@@ -77,7 +77,7 @@ function requestOf(input: string, output: string, options: PruneFileOptions) {
 /** Settings as they are, checked, with a loss that is allowed where nothing says how much is to leave. */
 function settled(settings: PruneSettings, samples: PruneFileOptions['samples']): PruneSettings {
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  const read = readPruning(given, (what, fix) => {
+  const read = PRUNE_SETTINGS.read(given, (what, fix) => {
     throw new UsageError('bad-value', what, { fix });
   });
   const isOpen = budgetOf(read) === undefined && read.maxDrop === undefined && read.schedule === 'one-shot';

@@ -23,7 +23,8 @@ import type { PrunedModel } from './make-pruned.js';
 import type { KeepReason, PruneOutcome } from './outcome.js';
 import { timedRun, type PruneRun } from './prune-run.js';
 import type { Chosen } from './schedule.js';
-import { budgetOf, latencyLimit, type BudgetKey } from './settings.js';
+import { latencyLimit } from '../setting-table.js';
+import { budgetOf, type BudgetKey } from './settings.js';
 
 /** What will be published. */
 interface Kept {

@@ -21,7 +21,7 @@ import { levelOptions } from './planner.js';
 import { openBench, timedRun, type PruneRun } from './prune-run.js';
 import type { Chosen } from './schedule.js';
 import { scopeOf, scoreGroups, type GroupScores } from './score-groups.js';
-import { latencyLimit, partOf } from './settings.js';
+import { latencyLimit, partOf } from '../setting-table.js';
 
 /** A cycle that is done; plain data. */
 interface Cycle {

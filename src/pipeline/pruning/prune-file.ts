@@ -24,7 +24,7 @@ import { NO_RECOVERY, REFIT } from './recovery.js';
 import { pruneInCycles } from './dropnet.js';
 import { pruneAtOnce } from './schedule.js';
 import { scoreName } from './score-groups.js';
-import { pruningDocument, type PruneSettings } from './settings.js';
+import { PRUNE_SETTINGS, type PruneSettings } from './settings.js';
 import { randomSamples, splitForPruning, type PruneSamples } from './split-samples.js';
 import { turnStreams } from './turn-streams.js';
 
@@ -182,7 +182,7 @@ function settingsOf(request: PruneRequest): unknown {
   const { recipe, settings, limit, measure, seed, threads, keepOverridable, latencyTable, shapes = [] } = request;
   return {
     recipe: [recipe.freeze, recipe.opset, recipe.passes.map(formatPass)],
-    how: pruningDocument(settings),
+    how: PRUNE_SETTINGS.document(settings),
     run: [limit, measure, seed, threads, keepOverridable, latencyTable, [...shapes]],
   };
 }

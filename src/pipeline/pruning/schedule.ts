@@ -8,7 +8,8 @@ import type { GroupStart } from './group-rows.js';
 import type { KeepReason, PruneStep } from './outcome.js';
 import { Planner } from './planner.js';
 import { timedRun, type PruneRun } from './prune-run.js';
-import { budgetOf, latencyLimit, partOf, type LatencyBudget } from './settings.js';
+import { latencyLimit, partOf, type LatencyBudget } from '../setting-table.js';
+import { budgetOf } from './settings.js';
 import type { Objective } from './width-choice.js';
 
 /** What a schedule found. */

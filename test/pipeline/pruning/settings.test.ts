@@ -3,12 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   budgetOf,
   DEFAULT_PRUNING,
-  latencyLimit,
-  parsePruning,
-  pruningDocument,
-  readPruning,
+  PRUNE_SETTINGS,
   type PruneSettings,
 } from '../../../src/pipeline/pruning/settings.js';
+import { latencyLimit } from '../../../src/pipeline/setting-table.js';
 import { partsOf } from '../../../src/pipeline/pruning/split-samples.js';
 
 const fail = (what: string, fix: string): never => {
@@ -18,11 +16,11 @@ const fail = (what: string, fix: string): never => {
 describe('settings', () => {
   it('are read and written as they are, defaults left out', () => {
     const json = { macs: '0.7x', maxDrop: 0.5, classes: ['cat', '3'], schedule: 'dropnet', kappa: 1 } as const;
-    const settings = readPruning(json, fail);
+    const settings = PRUNE_SETTINGS.read(json, fail);
     expect(settings).toEqual({ ...DEFAULT_PRUNING, ...json });
-    expect(pruningDocument(settings)).toEqual(json);
-    expect(pruningDocument(readPruning({}, fail))).toEqual({});
-    expect(readPruning({ classes: [3, 5] }, fail).classes).toEqual(['3', '5']);
+    expect(PRUNE_SETTINGS.document(settings)).toEqual(json);
+    expect(PRUNE_SETTINGS.document(PRUNE_SETTINGS.read({}, fail))).toEqual({});
+    expect(PRUNE_SETTINGS.read({ classes: [3, 5] }, fail).classes).toEqual(['3', '5']);
   });
 
   it.each([
@@ -40,12 +38,12 @@ describe('settings', () => {
     [[], /not an object/],
     [{ classes: 'cat' }, /list/],
   ])('that do not fit are refused: %j', (json, message) => {
-    expect(() => readPruning(json, fail)).toThrow(message);
+    expect(() => PRUNE_SETTINGS.read(json, fail)).toThrow(message);
   });
 
   it('behind -p have hyphens, and lists a +', () => {
-    expect(parsePruning('', fail)).toEqual(DEFAULT_PRUNING);
-    expect(parsePruning('latency=8.5ms,max-drop=2,classes=a+b,repair=off', fail)).toEqual({
+    expect(PRUNE_SETTINGS.parse('', fail)).toEqual(DEFAULT_PRUNING);
+    expect(PRUNE_SETTINGS.parse('latency=8.5ms,max-drop=2,classes=a+b,repair=off', fail)).toEqual({
       ...DEFAULT_PRUNING,
       latency: '8.5ms',
       maxDrop: 2,
@@ -53,7 +51,7 @@ describe('settings', () => {
       repair: 'off',
     });
     for (const text of ['ratio', 'ratio=', 'ratio=x', 'nothing=1'])
-      expect(() => parsePruning(text, fail)).toThrow(RangeError);
+      expect(() => PRUNE_SETTINGS.parse(text, fail)).toThrow(RangeError);
   });
 
   it('say which budget there is', () => {
