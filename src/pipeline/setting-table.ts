@@ -75,11 +75,7 @@ export function settingTable<T extends object>(declared: SettingDeclaration<T>):
     declared.check(settings, fail);
     return settings;
   };
-  const fromText = (name: string, text: string): unknown => {
-    const { from } = fieldOf(name);
-    if (from === 'number') return text.trim() === '' ? Number.NaN : Number(text);
-    return from === 'list' ? text.split('+') : text;
-  };
+  const fromText = (name: string, text: string): unknown => jsonOf(fieldOf(name), text);
   return {
     read,
     parse: (text, fail) => {
@@ -108,6 +104,11 @@ export function settingTable<T extends object>(declared: SettingDeclaration<T>):
       properties: Object.fromEntries(names.map((name) => [name, fieldOf(name).schema])),
     }),
   };
+}
+
+function jsonOf({ from }: SettingField, text: string): unknown {
+  if (from === 'number') return text.trim() === '' ? Number.NaN : Number(text);
+  return from === 'list' ? text.split('+') : text;
 }
 
 export const oneOf = <C extends string>(choices: readonly C[], description: string): SettingField => ({
