@@ -99,7 +99,7 @@ function orderOf({ values, removal }: UnitScores): readonly number[] {
 }
 
 /** The original's answers on a few samples; the rest of the samples are for statistics. */
-class Judge {
+export class Judge {
   readonly bench: QuantizationBench;
   readonly rest: QuantizationBench;
   readonly #reference: OutputReference;
@@ -116,7 +116,7 @@ class Judge {
     this.#samples = samples;
   }
 
-  static async gather(bench: QuantizationBench, { judged }: StudyOptions): Promise<Judge> {
+  static async gather(bench: QuantizationBench, { judged }: Pick<StudyOptions, 'judged'>): Promise<Judge> {
     const facts = benchFacts(bench);
     const macs = bench.decoded.model.graph.nodes().reduce((sum, node) => sum + facts.macs(node), 0);
     const wanted =
