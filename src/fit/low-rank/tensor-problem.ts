@@ -34,6 +34,20 @@ export class TensorProblem {
     this.#gemm = gemm;
   }
 
+  /** The same rows with their columns taken apart otherwise. */
+  regrouped(sizes: TensorSizes): TensorProblem {
+    const other = new TensorProblem(sizes, this.rows, this.gram, this.#gemm);
+    other.#weighted = this.weighted();
+    other.#outputGram = this.outputGram();
+    other.#outputEigen = this.#outputEigen;
+    return other;
+  }
+
+  /** A problem of other rows whose heavy products are made in the same place. */
+  derived(sizes: TensorSizes, rows: Matrix, gram?: Matrix): TensorProblem {
+    return new TensorProblem(sizes, rows, gram, this.#gemm);
+  }
+
   async product(a: Matrix, b: Matrix): Promise<Matrix> {
     const isHeavy = a.rows * a.columns * b.columns >= HEAVY;
     return this.#gemm && isHeavy ? this.#gemm(a, b) : multiply(a, b);

@@ -1,0 +1,119 @@
+// CP of a kernel: the start of the tensor power method, alternating least squares, and a correction that trades a little of the fit for
+// terms that do not cancel each other (Phan et al. 2020). The correction minimises error + weight * sensitivity; the weight is such that
+// the error cannot grow by more than a given part.
+import { dampedCholesky, solve } from '../../linalg/cholesky.js';
+import { multiplyTransposed } from '../../linalg/gemm.js';
+import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
+import { balance, penaltyOf, powerTerms, rowProducts, sensitivity, type Terms } from './rank-one-terms.js';
+import type { TensorProblem } from './tensor-problem.js';
+
+export interface CpFactors {
+  readonly terms: Terms;
+  /** tr((W - K) G (W - K)^T). */
+  readonly error: number;
+}
+
+export interface CpOptions {
+  /** Sweeps at most. */
+  readonly sweeps?: number;
+  /** Where to start; by the power method without it. */
+  readonly start?: Terms;
+}
+
+const SWEEPS = 150;
+const CORRECTION_SWEEPS = 10;
+/** A sweep that takes off less than this part of the error is the last. */
+const LEAST_GAIN = 2e-5;
+/** The part by which the correction may raise the error, and the part of the energy that it may always take. */
+export const CORRECTION = { error: 0.01, energy: 1e-10 } as const;
+/** Multiplications of all sweeps: some 10 s. */
+const MOST_MULTIPLICATIONS = 1e10;
+
+/** For the plain metric. Undefined where numbers are not finite. */
+export async function cpFactors(
+  problem: TensorProblem,
+  rank: number,
+  { sweeps = SWEEPS, start }: CpOptions = {},
+): Promise<CpFactors | undefined> {
+  const energy = await problem.energy();
+  let best: CpFactors = { terms: start ?? powerTerms(problem.rows, problem.sizes, rank), error: energy };
+  const afford = Math.floor(MOST_MULTIPLICATIONS / (2 * rank * problem.rows.data.length));
+  const most = Math.max(3, Math.min(sweeps, afford));
+  for (let sweep = 0; sweep < most; sweep++) {
+    const next = await alternate(problem, best.terms, 0);
+    if (!next || !Number.isFinite(next.error)) break;
+    const isLast = sweep > 0 && best.error - next.error < LEAST_GAIN * best.error;
+    if (sweep === 0 || next.error < best.error) best = next;
+    if (isLast) break;
+  }
+  const weight = correctionWeight(best, energy);
+  let corrected: CpFactors | undefined = best;
+  for (let sweep = 0; corrected && sweep < Math.min(most, CORRECTION_SWEEPS); sweep++)
+    corrected = await alternate(problem, corrected.terms, weight);
+  return corrected && Number.isFinite(corrected.error) ? corrected : undefined;
+}
+
+/** The weight of the sensitivity with which a lower sum cannot come with an error that is higher by more than `CORRECTION` has it. */
+export function correctionWeight({ terms, error }: CpFactors, energy: number): number {
+  const felt = sensitivity(terms);
+  return felt > 0 ? (CORRECTION.error * error + CORRECTION.energy * energy) / felt : 0;
+}
+
+/** One sweep: outputs, channels, taps. */
+async function alternate(problem: TensorProblem, terms: Terms, weight: number): Promise<CpFactors | undefined> {
+  const { rows } = problem;
+  const seen = await problem.product(rowProducts(terms.input, terms.tap), transpose(rows));
+  const out = solved(normal(terms.input, terms.tap), seen, penaltyOf(weight, terms.input, terms.tap));
+  if (!out) return undefined;
+  const passed = await problem.product(out, rows);
+  const onTaps = contracted(passed, terms.tap, 'taps');
+  const input = solved(normal(out, terms.tap), onTaps, penaltyOf(weight, out, terms.tap));
+  if (!input) return undefined;
+  const onChannels = contracted(passed, input, 'channels');
+  const inner = normal(out, input);
+  const tap = solved(inner, onChannels, penaltyOf(weight, out, input));
+  if (!tap) return undefined;
+  const own = multiplyTransposed(tap, tap);
+  let error = await problem.energy();
+  for (let i = 0; i < own.data.length; i++) error += (own.data[i] as number) * (inner.data[i] as number);
+  for (let i = 0; i < tap.data.length; i++) error -= 2 * (tap.data[i] as number) * (onChannels.data[i] as number);
+  return { terms: balance({ out, input, tap }), error: Math.max(0, error) };
+}
+
+/** (a a^T) * (b b^T), element by element. */
+function normal(a: Matrix, b: Matrix): Matrix {
+  const [left, right] = [multiplyTransposed(a, a), multiplyTransposed(b, b)];
+  left.data.forEach((value, i) => (left.data[i] = value * (right.data[i] as number)));
+  return left;
+}
+
+/** (N + diag(penalty))^-1 B */
+export function solved(normalMatrix: Matrix, rhs: Matrix, penalty: Float64Array): Matrix | undefined {
+  const { rows: n, data } = normalMatrix;
+  const sum = matrix(n, n, Float64Array.from(data));
+  for (let i = 0; i < n; i++) sum.data[i * n + i] = (sum.data[i * n + i] as number) + (penalty[i] ?? 0);
+  const factor = dampedCholesky(sum, { damping: 1e-12 });
+  return factor && solve(factor.lower, rhs);
+}
+
+/** Of R x (channels x taps): the sum over the axis with the vectors of each row; what is left is R x the other axis. */
+function contracted(rows: Matrix, vectors: Matrix, axis: 'channels' | 'taps'): Matrix {
+  const own = vectors.columns;
+  const left = rows.columns / own;
+  const result = matrix(rows.rows, left);
+  for (let r = 0; r < rows.rows; r++)
+    for (let i = 0; i < left; i++) {
+      let sum = 0;
+      for (let j = 0; j < own; j++) {
+        const at = r * rows.columns + (axis === 'taps' ? i * own + j : j * left + i);
+        sum += (rows.data[at] as number) * (vectors.data[r * own + j] as number);
+      }
+      result.data[r * left + i] = sum;
+    }
+  return result;
+}
+
+/** The rows that terms amount to. */
+export function termRows({ out, input, tap }: Terms): Matrix {
+  return multiplyTransposed(transpose(out), transpose(rowProducts(input, tap)));
+}
