@@ -1,12 +1,8 @@
 // A pruned model that may be the result: made when it is asked for, and tidied up by the exact passes.
-import { mkdtemp } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { openModel } from '../../onnx/open.js';
-import { writeModel } from '../../onnx/write.js';
 import type { Loss } from '../evaluation/compare-answers.js';
 import { assumedSizes, figuresOf } from '../model-facts.js';
-import { matchingPreset } from '../recipe.js';
-import { slim } from '../slim.js';
+import { tidied } from '../slimmed-start.js';
 import type { GroupStart } from './group-rows.js';
 import type { PrunedModel } from './make-pruned.js';
 import type { KeepReason, PruneStep } from './outcome.js';
@@ -39,28 +35,7 @@ export function candidateOf(
 
 /** The last of the steps, after the exact passes where the recipe has them. */
 async function tidy(run: PruneRun, made: readonly PrunedModel[]): Promise<CandidateFile> {
-  const { request, shapes, workspace, slimmed } = run;
-  const path = made.at(-1)?.path ?? '';
-  if (matchingPreset(request.recipe.passes) !== 'exact') return { path, made };
-  request.onStage?.('tidying up');
-  const { seed, threads, keepOverridable, externalData, signal, recipe } = request;
-  const tidied = await slim({
-    input: { path },
-    output: undefined,
-    recipe: { freeze: {}, opset: undefined, passes: recipe.passes },
-    verify: 'end',
-    measure: 'off',
-    compression: 'skip',
-    ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
-  });
-  try {
-    const { document, model } = await openModel(tidied.path, { keepOverridable });
-    const to = join(await mkdtemp(workspace.path('candidate-')), basename(slimmed.path));
-    await writeModel(document, model, to, { externalData });
-    return { path: to, made };
-  } finally {
-    await tidied.dispose();
-  }
+  return { path: await tidied(run, made.at(-1)?.path ?? '', run.slimmed.path), made };
 }
 
 /** A candidate judged on the samples for selection, unless the journal knows. */

@@ -13,7 +13,8 @@ import { fedShapes } from '../quantization/split-samples.js';
 import { formatPass } from '../recipe.js';
 import { openRunJournal } from '../run-journal.js';
 import { inputName } from '../run-request.js';
-import { slim, type SlimOutcome } from '../slim.js';
+import type { SlimOutcome } from '../slim.js';
+import { slimStart } from '../slimmed-start.js';
 import { withRuntimeBeside } from '../with-runtime.js';
 import type { Workspace } from '../workspace.js';
 import { chooseClasses, restrictModel, type Subset } from './class-subset.js';
@@ -44,10 +45,6 @@ export async function pruneFile(request: PruneRequest): Promise<PruneOutcome> {
     }
   });
 }
-
-/** The lowest operator set in which a model can be checked (`maskUnits`). */
-const LEAST_OPSET = 7;
-const RAISED_OPSET = 13;
 
 interface Split {
   readonly samples: PruneSamples;
@@ -146,23 +143,9 @@ class Pruner {
     return restrictModel(original, subset, bench);
   }
 
-  async #slim({ decoded, path }: Original, shapes: PruneRun['shapes']): Promise<SlimOutcome> {
-    const { recipe, seed, threads, keepOverridable, externalData, signal, onStage, compression } = this.#request;
-    const isOld = (recipe.opset ?? decoded.model.opset) < LEAST_OPSET;
-    const slimmed = await slim({
-      input: { path },
-      output: undefined,
-      recipe: isOld ? { ...recipe, opset: RAISED_OPSET } : recipe,
-      verify: 'end',
-      measure: 'off',
-      compression: compression ?? 'measure',
-      ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
-      ...(onStage ? { onStage } : {}),
-    });
+  async #slim(reference: Original, shapes: PruneRun['shapes']): Promise<SlimOutcome> {
+    const { slimmed, warnings } = await slimStart(this.#request, reference, shapes);
     this.#closing.push(() => slimmed.dispose());
-    const { verdict, reason, warnings } = slimmed.checked;
-    if (verdict === 'unverified')
-      this.#warnings.push(`the slimmed model could not be checked: ${reason ?? 'no feeds'}`);
     this.#warnings.push(...warnings);
     return slimmed;
   }

@@ -52,7 +52,12 @@ export interface PruneRun {
  * ones once does not tie channels; the exact passes at the end unite what is still equal.
  * @throws InputError as `openModel`
  */
-export async function openBench(run: PruneRun, path: string): Promise<QuantizationBench> {
+export async function openBench(
+  run: Pick<PruneRun, 'host' | 'workspace' | 'samples' | 'shapes'> & {
+    readonly request: Pick<PruneRequest, 'keepOverridable' | 'signal' | 'onStage'>;
+  },
+  path: string,
+): Promise<QuantizationBench> {
   const decoded = await openModel(path, { keepOverridable: run.request.keepOverridable });
   separateConstants(decoded.model);
   const { host, workspace, samples, shapes, request } = run;
@@ -70,7 +75,16 @@ export async function openBench(run: PruneRun, path: string): Promise<Quantizati
 }
 
 /** The run as timing sees it: against the original, and against the same model with all its channels. */
-export function timedRun({ host, original, slimmed, request, samples, journal }: PruneRun): TimedRun {
+export function timedRun({
+  host,
+  original,
+  slimmed,
+  request,
+  samples,
+  journal,
+}: Pick<PruneRun, 'host' | 'original' | 'slimmed' | 'samples' | 'journal'> & {
+  readonly request: TimedRun['request'];
+}): TimedRun {
   return {
     bench: { host },
     files: { original: original.path, slimmed: slimmed.path },

@@ -12,7 +12,15 @@ import {
   randomSplit,
   type FedModel,
 } from '../quantization/split-samples.js';
-import type { PruneRequest } from './outcome.js';
+import type { SampledRunRequest } from '../run-request.js';
+
+/** What splitting needs of a request. */
+export type SplitRequest = Pick<SampledRunRequest, 'seed' | 'signal'> & {
+  /** Samples for statistics and refits. */
+  readonly settings: { readonly samples: number | undefined };
+  /** Most samples to use. */
+  readonly limit?: number;
+};
 
 export interface PruneSamples {
   /** The samples for statistics and refits, from the first. */
@@ -52,7 +60,7 @@ export function partsOf(count: number, asked: number | undefined): { readonly fi
 
 /** The parts of `data`. `inputs`: of the model. @throws InputError bad-data without samples, and what reading throws */
 export async function splitForPruning(
-  { settings, limit = Infinity, seed, signal }: PruneRequest,
+  { settings, limit = Infinity, seed, signal }: SplitRequest,
   data: DataSet,
   inputs: readonly InputPort[],
 ): Promise<PruneSamples> {
@@ -96,7 +104,7 @@ const fewWarning = ({ reported }: PruneSamples['counts']): string[] =>
   reported < FEW_TO_REPORT ? [`only ${reported} samples are left to judge with: the loss is a rough guess`] : [];
 
 /** Random inputs in the place of samples. */
-export async function randomSamples(request: PruneRequest, fed: FedModel): Promise<PruneSamples> {
+export async function randomSamples(request: SampledRunRequest, fed: FedModel): Promise<PruneSamples> {
   const { feeds, samples, first, scoring, digest } = await randomSplit(
     { ...request, calibrationSamples: 0, openData: undefined },
     fed,

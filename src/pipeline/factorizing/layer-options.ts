@@ -1,0 +1,128 @@
+// The chains that a layer can become: for each scheme the ranks that kernels like, what they cost, and what they lose.
+import { chainMacs, chainParams, type FactorScheme } from '../../fit/low-rank/factors.js';
+import { errorCurve } from '../../fit/low-rank/curve.js';
+import type { LowRankProblem } from '../../fit/low-rank/problem.js';
+import { chainLayers, fullRanks } from '../../fit/low-rank/scheme-rules.js';
+import type { LinearLayer } from '../../fit/patch-geometry.js';
+import type { FactorCost } from './settings.js';
+
+/** A chain, before it is made. Plain data. */
+export interface ChainChoice {
+  readonly scheme: FactorScheme;
+  readonly ranks: readonly number[];
+}
+
+export interface ChainOption extends ChainChoice {
+  /** Of one sample. */
+  readonly macs: number;
+  /** Without biases. */
+  readonly params: number;
+  /** Mean squared error of the layer's output over its variance (of the weights, where nothing else is known). */
+  readonly error: number;
+}
+
+/** Ranks along each axis of the choice, at most: with one rank, and with two. */
+const MOST_RANKS: readonly number[] = [24, 9, 4];
+/** With fewer the unit is made smaller. */
+const ENOUGH: readonly number[] = [6, 5, 3];
+/** Chains that save less than this part are not worth a look. */
+const LEAST_SAVING = 0.02;
+
+/** The unit of ranks that kernels like: a block of channels where time counts, 4 where only sizes do. */
+export type RankUnit = 16 | 8 | 4;
+
+export const rankUnit = (cost: FactorCost, block: 16 | 8): RankUnit =>
+  cost === 'params' || cost === 'size' ? 4 : block;
+
+/** What the layer itself costs. `input`: spatial sizes of one sample's input (rows: rows per sample). */
+export function costOfLayer(
+  layer: LinearLayer,
+  input: readonly number[],
+): { readonly macs: number; readonly params: number } {
+  return { macs: chainMacs([layer], input), params: chainParams([layer]) };
+}
+
+/** Ranks of a scheme with which the chain costs less than the layer in the figure that counts. */
+export function ranksOf(
+  layer: LinearLayer,
+  scheme: FactorScheme,
+  { input, unit, cost }: { readonly input: readonly number[]; readonly unit: RankUnit; readonly cost: FactorCost },
+): number[][] {
+  const full = fullRanks(layer, scheme);
+  const whole = costOfLayer(layer, input);
+  const isSaving = (ranks: readonly number[]): boolean => {
+    const layers = chainLayers(layer, scheme, ranks);
+    const [now, before] =
+      cost === 'params' || cost === 'size'
+        ? [chainParams(layers), whole.params]
+        : [chainMacs(layers, input), whole.macs];
+    return now <= before * (1 - LEAST_SAVING);
+  };
+  const lowest = full.map(() => 1);
+  const axes = full.map((most, axis) => {
+    // Beyond the rank that costs as much with 1 everywhere else nothing is saved.
+    let limit = most;
+    while (limit > 1 && !isSaving(lowest.with(axis, limit))) limit = Math.floor(limit / 2);
+    let top = limit;
+    while (top < most && isSaving(lowest.with(axis, Math.min(most, top + Math.max(1, top >> 3)))))
+      top = Math.min(most, top + Math.max(1, top >> 3));
+    return axisRanks(top, unit, full.length - 1);
+  });
+  return productOf(axes).filter(isSaving);
+}
+
+/** Multiples of the unit (of less, where those are few) up to `most`: at most so many, evenly spread. */
+function axisRanks(most: number, unit: RankUnit, more: number): number[] {
+  const [enough = 3, limit = 4] = [ENOUGH[more], MOST_RANKS[more]];
+  for (let step: number = unit; ; step /= 2) {
+    const ranks = Array.from({ length: Math.floor(most / step) }, (_, at) => (at + 1) * step);
+    if (ranks.length >= enough || step === 1) return thinned(ranks, limit);
+  }
+}
+
+function thinned(ranks: readonly number[], most: number): number[] {
+  if (ranks.length <= most) return [...ranks];
+  const places = Array.from({ length: most }, (_, at) => Math.round((at * (ranks.length - 1)) / Math.max(1, most - 1)));
+  return ranks.filter((_, at) => places.includes(at));
+}
+
+function productOf(axes: readonly (readonly number[])[]): number[][] {
+  return axes.reduce<number[][]>((all, ranks) => all.flatMap((before) => ranks.map((rank) => [...before, rank])), [[]]);
+}
+
+export interface OptionRequest {
+  /** What is offered and asked for. */
+  readonly schemes: readonly FactorScheme[];
+  readonly input: readonly number[];
+  readonly unit: RankUnit;
+  readonly cost: FactorCost;
+}
+
+/** All chains of a layer by scheme, with what each loses under the metric of the problem. */
+export async function chainOptions(problem: LowRankProblem, request: OptionRequest): Promise<ChainOption[]> {
+  const { layer } = problem;
+  const found: ChainOption[] = [];
+  for (const scheme of request.schemes) {
+    const grid = ranksOf(layer, scheme, request);
+    if (grid.length === 0) continue;
+    for (const { ranks, error } of await errorCurve(problem, scheme, grid)) {
+      const layers = chainLayers(layer, scheme, ranks);
+      found.push({ scheme, ranks, error, macs: chainMacs(layers, request.input), params: chainParams(layers) });
+    }
+  }
+  return found.filter(({ error }) => Number.isFinite(error));
+}
+
+/** Those of which no other costs no more and loses no more; by rising cost, the error falls. */
+export function paretoOptions<T extends { readonly error: number }>(
+  options: readonly T[],
+  costOf: (one: T) => number,
+): T[] {
+  const sorted = options.toSorted((a, b) => costOf(a) - costOf(b) || a.error - b.error);
+  let least = Infinity;
+  return sorted.filter(({ error }) => {
+    const isBetter = error < least;
+    least = Math.min(least, error);
+    return isBetter;
+  });
+}

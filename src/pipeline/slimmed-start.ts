@@ -1,0 +1,77 @@
+// The exact passes in a run that changes a model on samples: before anything else, and over what comes out.
+import { mkdtemp } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { openModel } from '../onnx/open.js';
+import { writeModel } from '../onnx/write.js';
+import type { Original } from './original.js';
+import { matchingPreset } from './recipe.js';
+import type { SampledRunRequest } from './run-request.js';
+import { slim, type SlimOutcome } from './slim.js';
+import type { Workspace } from './workspace.js';
+
+/** The lowest operator set in which what is done later can be checked. */
+const LEAST_OPSET = 7;
+const RAISED_OPSET = 13;
+
+type Shapes = ReadonlyMap<string, readonly number[]>;
+
+export interface SlimmedStart {
+  /** Whoever asked for it disposes of it. */
+  readonly slimmed: SlimOutcome;
+  readonly warnings: readonly string[];
+}
+
+/** The model after the passes of the recipe; its operator set is raised where it is very old. @throws as `slim` */
+export async function slimStart(
+  request: SampledRunRequest,
+  { decoded, path }: Original,
+  shapes: Shapes,
+): Promise<SlimmedStart> {
+  const { recipe, seed, threads, keepOverridable, externalData, signal, onStage, compression } = request;
+  const isOld = (recipe.opset ?? decoded.model.opset) < LEAST_OPSET;
+  const slimmed = await slim({
+    input: { path },
+    output: undefined,
+    recipe: isOld ? { ...recipe, opset: RAISED_OPSET } : recipe,
+    verify: 'end',
+    measure: 'off',
+    compression: compression ?? 'measure',
+    ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
+    ...(onStage ? { onStage } : {}),
+  });
+  const { verdict, reason, warnings } = slimmed.checked;
+  const unverified = `the slimmed model could not be checked: ${reason ?? 'no feeds'}`;
+  return { slimmed, warnings: [...(verdict === 'unverified' ? [unverified] : []), ...warnings] };
+}
+
+/** The model in `path` after the exact passes, where the recipe has them; else `path` itself. @throws as `slim` */
+export async function tidied(
+  {
+    request,
+    shapes,
+    workspace,
+  }: { readonly request: SampledRunRequest; readonly shapes: Shapes; readonly workspace: Workspace },
+  path: string,
+  name: string,
+): Promise<string> {
+  if (matchingPreset(request.recipe.passes) !== 'exact') return path;
+  request.onStage?.('tidying up');
+  const { seed, threads, keepOverridable, externalData, signal, recipe } = request;
+  const slimmed = await slim({
+    input: { path },
+    output: undefined,
+    recipe: { freeze: {}, opset: undefined, passes: recipe.passes },
+    verify: 'end',
+    measure: 'off',
+    compression: 'skip',
+    ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },
+  });
+  try {
+    const { document, model } = await openModel(slimmed.path, { keepOverridable });
+    const to = join(await mkdtemp(workspace.path('candidate-')), basename(name));
+    await writeModel(document, model, to, { externalData });
+    return to;
+  } finally {
+    await slimmed.dispose();
+  }
+}
