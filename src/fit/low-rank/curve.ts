@@ -2,8 +2,11 @@
 // layer's energy under the metric, so that they can be compared between schemes and layers.
 import { fullRanks } from './scheme-rules.js';
 import type { FactorScheme } from './factors.js';
-import { outputBasis } from './output-pca.js';
+import { cpCurve } from './cp-curve.js';
+import { outputBasis, tailOf } from './output-pca.js';
 import type { LowRankProblem } from './problem.js';
+import { spatialProblem } from './tucker.js';
+import { tuckerErrors } from './tucker-curve.js';
 import type { LinearLayer } from '../patch-geometry.js';
 
 export interface CurvePoint {
@@ -12,18 +15,25 @@ export interface CurvePoint {
   readonly error: number;
 }
 
-type Curve = (problem: LowRankProblem, grid: readonly (readonly number[])[]) => Promise<number[]>;
+type RankGrid = readonly (readonly number[])[];
+type Curve = (problem: LowRankProblem, grid: RankGrid) => Promise<number[]>;
 
-const CURVES: Readonly<Partial<Record<FactorScheme, Curve>>> = { svd: svdErrors, 'channel-svd': svdErrors };
+const CURVES: Readonly<Record<FactorScheme, Curve>> = {
+  svd: svdErrors,
+  'channel-svd': svdErrors,
+  'spatial-svd': spatialErrors,
+  'tucker-2': ({ tensor }, grid) => tuckerErrors(tensor, grid),
+  cp: cpErrors,
+  'tucker-cp': tuckerCpErrors,
+};
 
 /** A point for each of the ranks of `grid` (`rankGrid`); squared errors, without the metric's energy where there is none. */
 export async function errorCurve(
   problem: LowRankProblem,
   scheme: FactorScheme,
-  grid: readonly (readonly number[])[] = rankGrid(problem.layer, scheme),
+  grid: RankGrid = rankGrid(problem.layer, scheme),
 ): Promise<CurvePoint[]> {
-  const curve = CURVES[scheme];
-  const errors = curve ? await curve(problem, grid) : [];
+  const errors = await CURVES[scheme](problem, grid);
   const scale = problem.energy > 0 ? 1 / problem.energy : 1;
   return grid.map((ranks, i) => ({ ranks, error: (problem.floor + Math.max(0, errors[i] ?? 0)) * scale }));
 }
@@ -49,14 +59,39 @@ function steps(most: number, count: number): number[] {
   return [...new Set([...ranks.filter((rank) => rank < most), most])];
 }
 
-async function svdErrors({ tensor }: LowRankProblem, grid: readonly (readonly number[])[]): Promise<number[]> {
+async function svdErrors({ tensor }: LowRankProblem, grid: RankGrid): Promise<number[]> {
   const basis = await outputBasis(tensor);
   return grid.map(([rank = 0]) => (basis ? tailOf(basis.gains, rank) : Infinity));
 }
 
-/** What is left from `from` on, summed from the smallest. */
-export function tailOf(gains: Float64Array, from: number): number {
-  let sum = 0;
-  for (let i = gains.length - 1; i >= from; i--) sum += gains[i] ?? 0;
-  return sum;
+async function spatialErrors({ tensor }: LowRankProblem, grid: RankGrid): Promise<number[]> {
+  const apart = spatialProblem(tensor);
+  return tuckerErrors(
+    apart,
+    grid.map(([rank = 1]) => [rank, apart.sizes.outputs]),
+  );
+}
+
+async function cpErrors({ tensor }: LowRankProblem, grid: RankGrid): Promise<number[]> {
+  return cpCurve(
+    tensor,
+    grid.map(([rank = 1]) => rank),
+  );
+}
+
+/** Both losses one after the other: CP of the core loses no larger part than CP of the kernel, which has the core in it. */
+async function tuckerCpErrors({ tensor }: LowRankProblem, grid: RankGrid): Promise<number[]> {
+  const energy = await tensor.energy();
+  const outside = await tuckerErrors(
+    tensor,
+    grid.map(([inner = 1, , outer = 1]) => [inner, outer]),
+  );
+  const inside = await cpCurve(
+    tensor,
+    grid.map(([, rank = 1]) => rank),
+  );
+  return grid.map((_, i) => {
+    const [before, core] = [outside[i] ?? Infinity, inside[i] ?? Infinity];
+    return energy > 0 ? before + core * Math.max(0, 1 - before / energy) : before;
+  });
 }

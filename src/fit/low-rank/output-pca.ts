@@ -2,7 +2,6 @@
 // K = U U^T W with U the leading eigenvectors of W G W^T; or, where there are fewer inputs than outputs, the same from the other
 // side: with G = L L^T, K = W L Q Q^T L^-1, Q the leading eigenvectors of L^T W^T W L.
 import { dampedCholesky, solve } from '../../linalg/cholesky.js';
-import { symmetricEigen } from '../../linalg/eigen.js';
 import { multiply } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import type { TensorProblem } from './tensor-problem.js';
@@ -44,7 +43,7 @@ async function fromInputs(problem: TensorProblem): Promise<OutputBasis | undefin
   const lower = gram && dampedCholesky(gram)?.lower;
   if (gram && !lower) return undefined;
   const whitened = lower ? await problem.product(rows, lower) : rows;
-  const eigen = symmetricEigen(await problem.product(transpose(whitened), whitened));
+  const eigen = await problem.eigen(await problem.product(transpose(whitened), whitened));
   if (!eigen) return undefined;
   return {
     gains: eigen.values.map((value) => Math.max(0, value)),
@@ -60,4 +59,11 @@ async function fromInputs(problem: TensorProblem): Promise<OutputBasis | undefin
 /** A copy of the first rows. */
 export function firstRows({ columns, data }: Matrix, count: number): Matrix {
   return matrix(count, columns, data.slice(0, count * columns));
+}
+
+/** What is left from `from` on, summed from the smallest. */
+export function tailOf(gains: Float64Array, from: number): number {
+  let sum = 0;
+  for (let i = gains.length - 1; i >= from; i--) sum += gains[i] ?? 0;
+  return sum;
 }

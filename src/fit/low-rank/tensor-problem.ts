@@ -1,6 +1,6 @@
 // What every scheme solves: rows W of a kernel (outputs x channels x taps) are to be met by a chain's rows K such that
 // tr((W - K) G (W - K)^T) is small. G: the identity, or the covariance of the patches.
-import { symmetricEigen, type SymmetricEigen } from '../../linalg/eigen.js';
+import { symmetricEigenWith, type SymmetricEigen } from '../../linalg/eigen.js';
 import { multiply, type Gemm } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 
@@ -53,6 +53,11 @@ export class TensorProblem {
     return this.#gemm && isHeavy ? this.#gemm(a, b) : multiply(a, b);
   }
 
+  /** Eigenvectors of a symmetric matrix, the first `count` of them; undefined where numbers are not finite. */
+  eigen(a: Matrix, count = a.rows): Promise<SymmetricEigen | undefined> {
+    return symmetricEigenWith((left, right) => this.product(left, right), a, { count });
+  }
+
   /** K G. The rows themselves, not a copy, where G is the identity. */
   async timesGram(rows: Matrix): Promise<Matrix> {
     return this.gram ? this.product(rows, this.gram) : rows;
@@ -70,7 +75,7 @@ export class TensorProblem {
 
   /** Of W G W^T; undefined where numbers are not finite. */
   outputEigen(): Promise<SymmetricEigen | undefined> {
-    return (this.#outputEigen ??= this.outputGram().then(symmetricEigen));
+    return (this.#outputEigen ??= this.outputGram().then((gram) => this.eigen(gram)));
   }
 
   /** tr(W G W^T). */

@@ -2,7 +2,6 @@
 // channels and taps go; then under the covariance itself by turns core and U for A (reduced-rank regression, in closed form) and A
 // for these (conjugate gradients). With all outputs kept and the kernel's first axis taken to the channels it is the spatial SVD.
 import { dampedCholesky, solve } from '../../linalg/cholesky.js';
-import { symmetricEigen, type SymmetricEigen } from '../../linalg/eigen.js';
 import { multiply, multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { denseArray, unfold } from '../../linalg/unfolding.js';
@@ -68,7 +67,7 @@ export async function startingInput(problem: TensorProblem, inner: number, outer
   for (let sweep = 0; sweep < HOOI_SWEEPS; sweep++) {
     const seen = await visibleOutputs(white.problem, input, outer);
     const unfolded = seen && unfold(denseArray([seen.rows, sizes.channels, sizes.taps], seen.data), 1);
-    const eigen = unfolded && symmetricEigen(await problem.product(unfolded, transpose(unfolded)));
+    const eigen = unfolded && (await problem.eigen(await problem.product(unfolded, transpose(unfolded)), inner));
     if (!eigen) return undefined;
     input = firstRows(eigen.vectors, inner);
     if (outer >= sizes.outputs) break;
@@ -84,7 +83,9 @@ async function visibleOutputs(
 ): Promise<Matrix | undefined> {
   if (count >= problem.sizes.outputs) return problem.rows;
   const passed = input ? mapChannels(problem.rows, input, problem.sizes.taps) : problem.rows;
-  const eigen = input ? symmetricEigen(await problem.product(passed, transpose(passed))) : await problem.outputEigen();
+  const eigen = input
+    ? await problem.eigen(await problem.product(passed, transpose(passed)), count)
+    : await problem.outputEigen();
   return eigen && problem.product(firstRows(eigen.vectors, count), problem.rows);
 }
 
@@ -111,15 +112,6 @@ async function fullRest(problem: TensorProblem, input: Matrix): Promise<FullRest
   return factor && { full: transpose(solve(factor.lower, transpose(cross))), cross };
 }
 
-/** What each output direction behind A takes from the energy, from the largest: reduced-rank regression for all ranks at once. */
-export async function restGains(problem: TensorProblem, input: Matrix): Promise<Float64Array | undefined> {
-  const rest = await fullRest(problem, input);
-  return rest && directionsOf(rest)?.values.map((value) => Math.max(0, value));
-}
-
-const directionsOf = ({ full, cross }: FullRest): SymmetricEigen | undefined =>
-  symmetricEigen(multiplyTransposed(full, cross));
-
 async function bestRest(problem: TensorProblem, input: Matrix, outer: number): Promise<TuckerFactors | undefined> {
   const rest = await fullRest(problem, input);
   if (!rest) return undefined;
@@ -129,7 +121,7 @@ async function bestRest(problem: TensorProblem, input: Matrix, outer: number): P
     const gain = full.data.reduce((sum, value, i) => sum + value * (cross.data[i] as number), 0);
     return { input, core: full, out: identity(full.rows), error: Math.max(0, energy - gain) };
   }
-  const eigen = directionsOf(rest);
+  const eigen = await problem.eigen(multiplyTransposed(full, cross), outer);
   if (!eigen) return undefined;
   const basis = firstRows(eigen.vectors, outer);
   const error = eigen.values.reduce((sum, value, i) => (i < outer ? sum - Math.max(0, value) : sum), energy);
