@@ -107,7 +107,7 @@ export function solve(lower: Matrix, b: Matrix): Matrix {
 }
 
 /** Replaces B by L^-1 B. */
-function solveLower(lower: Matrix, x: Matrix): void {
+export function solveLower(lower: Matrix, x: Matrix): void {
   const n = lower.rows;
   for (let from = 0; from < n; from += BLOCK) {
     const to = Math.min(n, from + BLOCK);

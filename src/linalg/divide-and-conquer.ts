@@ -76,7 +76,9 @@ function joinHalves(first: Spectrum, second: Spectrum, joint: number): Joined {
   }
   const isBefore = Array.from({ length: n }, (_, i) => i < cut);
   const reaches = { before: isBefore, behind: isBefore.map((is) => !is) };
-  const values = Float64Array.of(...first.values, ...second.values);
+  const values = new Float64Array(n);
+  values.set(first.values);
+  values.set(second.values, cut);
   return { cut, rho: 2 * Math.abs(joint), values, weights, vectors, reaches };
 }
 

@@ -1,7 +1,7 @@
 // Truncated singular value decomposition through the Gram matrix of the shorter side: fast, and good for truncation and the choice
 // of ranks. What needs small singular values exactly uses `jacobiSvd`.
 import { invariant } from '../base/errors.js';
-import { symmetricEigen } from './eigen.js';
+import { eigenSteps } from './eigen.js';
 import type { Gemm } from './gemm.js';
 import { matrix, transpose, type Matrix } from './matrix.js';
 import { runHere, runWith, type Steps } from './steps.js';
@@ -52,11 +52,8 @@ export function* gramSteps(a: Matrix, { rank = Infinity }: SvdOptions): Steps<Sv
 
 /** For a matrix with no more rows than columns, and its transpose. */
 function* wideSteps(a: Matrix, flipped: Matrix, rank: number): Steps<Svd | undefined> {
-  const eigen = symmetricEigen(yield [a, flipped]);
-  if (!eigen) return undefined;
-  const kept = Math.min(rank, a.rows);
-  const vectors = matrix(kept, a.rows, eigen.vectors.data.slice(0, kept * a.rows));
-  return fromProjections(vectors, yield [vectors, a]);
+  const eigen = yield* eigenSteps(yield [a, flipped], { count: Math.min(rank, a.rows) });
+  return eigen && fromProjections(eigen.vectors, yield [eigen.vectors, a]);
 }
 
 /**

@@ -2,6 +2,7 @@
 // Comput. Appl. Math. 27, 1989): half of the work is in products, the other half reads the matrix once per column.
 import { addProduct, blockOf } from './gemm.js';
 import { matrix, transpose, type Matrix } from './matrix.js';
+import { makeMirror } from './reflection.js';
 import type { Steps } from './steps.js';
 import type { Tridiagonal } from './tridiagonal-qr.js';
 
@@ -34,7 +35,7 @@ export function reduceToTridiagonal(a: Matrix): Reduced {
       diagonal[column] = mirror[column] as number;
       mirror[column] = 0;
       if (column + 1 === n) break;
-      beside[column] = makeMirror(mirror, column + 1);
+      beside[column] = makeMirror(mirror, column + 1, NO_LENGTH);
       const image = images.data.subarray((column - from) * n, (column - from + 1) * n);
       if (mirror[column + 1] !== 0) makeImage(a, column + 1, mirror, { panel, images, count: column - from }, image);
     }
@@ -59,27 +60,6 @@ function readColumn(a: Matrix, column: number, { panel, images, count }: Pending
     addScaled(out, v, -(w[column] as number), column);
     addScaled(out, w, -(v[column] as number), column);
   }
-}
-
-/**
- * Turns the column that stands in `mirror` from `from` on into the normal v (of length sqrt 2) whose reflection I - v v^T leaves
- * its first element alone. Returns what becomes of that. All zeros where there is nothing to clear.
- */
-function makeMirror(mirror: Float64Array, from: number): number {
-  const first = mirror[from] as number;
-  let below = 0;
-  for (let i = from + 1; i < mirror.length; i++) below += (mirror[i] as number) ** 2;
-  if (below < NO_LENGTH) {
-    mirror.fill(0);
-    return first;
-  }
-  const length = Math.sqrt(first * first + below);
-  const result = first > 0 ? -length : length;
-  const lead = first - result;
-  const factor = Math.sqrt(2 / (lead * lead + below));
-  mirror[from] = lead * factor;
-  for (let i = from + 1; i < mirror.length; i++) mirror[i] = (mirror[i] as number) * factor;
-  return result;
 }
 
 /** w = A v - v (v^T A v) / 2, so that the reflected matrix is A - v w^T - w v^T. */
@@ -173,12 +153,16 @@ function changeRest(a: Matrix, from: number, panel: Matrix, images: Matrix): voi
   const n = a.rows;
   if (from >= n) return;
   const depth = 2 * panel.rows;
-  const left = transpose(matrix(depth, n, Float64Array.of(...panel.data, ...images.data)));
-  const right = matrix(depth, n, Float64Array.of(...images.data, ...panel.data));
+  const [above, below] = [matrix(depth, n), matrix(depth, n)];
+  above.data.set(panel.data);
+  above.data.set(images.data, images.data.length);
+  below.data.set(images.data);
+  below.data.set(panel.data, panel.data.length);
+  const left = transpose(above);
   for (let top = from; top < n; top += BAND) {
     const bottom = Math.min(n, top + BAND);
     const band = blockOf(a, top, bottom, from, bottom);
-    addProduct(band, blockOf(left, top, bottom, 0, depth), blockOf(right, 0, depth, from, bottom), -1);
+    addProduct(band, blockOf(left, top, bottom, 0, depth), blockOf(below, 0, depth, from, bottom), -1);
   }
 }
 

@@ -1,45 +1,18 @@
 // Singular values against those worked by hand and by numpy, and against what must hold for any matrix.
 import { describe, expect, it } from 'vitest';
-import { createRng, type Rng } from '../../src/base/rng.js';
-import { multiply, multiplyTransposed, type Gemm } from '../../src/linalg/gemm.js';
-import { matrix, transpose, type Matrix } from '../../src/linalg/matrix.js';
-import { gramSvd, gramSvdWith, type Svd } from '../../src/linalg/svd.js';
+import { createRng } from '../../src/base/rng.js';
+import { multiply, type Gemm } from '../../src/linalg/gemm.js';
+import { matrix } from '../../src/linalg/matrix.js';
+import { gramSvd, gramSvdWith } from '../../src/linalg/svd.js';
+import { expectOrthonormal, found, random, rebuilt, distance, relativeError, WAVES, withValues } from './matrices.js';
 
-const random = (rng: Rng, rows: number, columns: number): Matrix =>
-  matrix(
-    rows,
-    columns,
-    Float64Array.from({ length: rows * columns }, () => rng.normal()),
-  );
-const distance = (a: Matrix, b: Matrix): number => {
-  expect([a.rows, a.columns]).toEqual([b.rows, b.columns]);
-  return Math.max(0, ...a.data.map((x, i) => Math.abs(x - (b.data[i] ?? Number.NaN))));
-};
-const identity = (n: number): Matrix =>
-  matrix(
-    n,
-    n,
-    Float64Array.from({ length: n * n }, (_, k) => (k % (n + 1) === 0 ? 1 : 0)),
-  );
-
-function found(svd: Svd | undefined): Svd {
-  if (!svd) throw new Error('no decomposition');
-  return svd;
-}
-
-function rebuilt({ u, values, vt }: Svd): Matrix {
-  const scaled = matrix(
-    u.rows,
-    u.columns,
-    u.data.map((x, k) => x * (values[k % u.columns] ?? Number.NaN)),
-  );
-  return multiply(scaled, vt);
-}
-
-function expectOrthonormal({ u, vt }: Svd, tolerance: number): void {
-  expect(distance(multiply(transpose(u), u), identity(u.columns))).toBeLessThan(tolerance);
-  expect(distance(multiplyTransposed(vt, vt), identity(vt.rows))).toBeLessThan(tolerance);
-}
+// numpy.linalg.svd(WAVES): values, and the first column of U and row of V^T, the first element positive.
+const WAVES_VALUES = [2.4471854895790024, 2.2635100655610363, 1.2057773480954461, 0.4434306852909507];
+const WAVES_U = [0.17255228947756807, 0.8103974306387398, -0.23928503594524664, 0.5061861153596185];
+const WAVES_V = [
+  0.34168653894076906, 0.17557616823333036, 0.5665497743909336, 0.39657843214541544, 0.5030311671009218,
+  0.3480371581813203,
+];
 
 describe('through the Gram matrix', () => {
   it('by hand: [3 0; 4 5] is 3 sqrt 5 and sqrt 5 along (1, 3) and (3, -1)', () => {
@@ -105,5 +78,26 @@ describe('through the Gram matrix', () => {
       [100, 600, 100],
       [40, 100, 600],
     ]);
+  });
+
+  it('agrees with numpy', () => {
+    const { values, u, vt } = found(gramSvd(WAVES));
+    expect(relativeError(values, WAVES_VALUES)).toBeLessThan(1e-13);
+    const first = { u: [...u.data].filter((_, k) => k % 4 === 0), v: [...vt.data.subarray(0, 6)] };
+    const sign = Math.sign(first.v[0] ?? 0);
+    expect(first.u.map((x) => x * sign)).toEqual(WAVES_U.map((x) => expect.closeTo(x, 13)));
+    expect(first.v.map((x) => x * sign)).toEqual(WAVES_V.map((x) => expect.closeTo(x, 13)));
+  });
+
+  it('has 1e-5 of the largest value right to 1e-6 of itself, and leaves out what lies below 1e-7', () => {
+    const rng = createRng('decades');
+    const spectrum = Array.from({ length: 64 }, (_, i) => 10 ** (-i / 6));
+    const a = withValues(rng, 64, 256, spectrum);
+    const svd = found(gramSvd(a));
+    const told = spectrum.filter((x) => x >= 1e-5);
+    expect(relativeError(svd.values, told)).toBeLessThan(1e-6);
+    expectOrthonormal(found(gramSvd(a, { rank: told.length })), 1e-5);
+    expect(svd.values.length).toBeLessThan(spectrum.filter((x) => x >= 0.5e-7).length + 1);
+    expect(distance(rebuilt(svd), a)).toBeLessThan(1e-7);
   });
 });
