@@ -114,6 +114,8 @@ export function refuseTwoMeasures(settings: FactorizeSettings, fail: Fail): void
   const [first, second] = said;
   if (first !== undefined && second !== undefined)
     fail(`${first} and ${second} both say how much goes`, 'leave one of them out');
+  if (latency !== undefined && aimOf(settings) !== 'latency')
+    fail(`a budget of time cannot be for ${settings.for}`, 'leave "for" out');
 }
 
 /** How settings of factorization are read and written. */
