@@ -1,7 +1,8 @@
 // Bars of dense algebra: truncated SVD at most 2 times numpy's processor time, eigen at most 10, randomized SVD of 4096x4096 under 4 s.
 //   MCOMPRESS_PYTHON=python npm run bench -- factorize-linalg [--rounds N] [--json FILE] [NAME...]
-// numpy with one thread in its own process, this package with one thread and the runtime's child counted (Linux); one warm-up, then in turns. The
-// median of the rounds' ratios decides; where there is no peer, the median by the clock. Values are compared too. Exits with 1 on a miss.
+// numpy with one thread in its own process, this package with one thread and the runtime's child counted (Linux); one warm-up, then in
+// turns. The median decides: of the rounds' ratios, or where there is no peer of the processor seconds, which are those of the clock where
+// nothing else runs, since nothing here runs at once. Values are compared too. Exits with 1 on a miss.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,9 +43,7 @@ async function measure(one, index) {
     ? one.error(result, runs.peer.at(-1))
     : (await runtime.run((gemm) => one.error(result, made, gemm))).result;
   const [ours, peer] = [runs.ours.slice(1), runs.peer.slice(1)];
-  const measured = one.peer
-    ? spread(ours.map(({ cpu }, i) => cpu / peer[i].cpu))
-    : spread(ours.map(({ wall }) => wall));
+  const measured = one.peer ? spread(ours.map(({ cpu }, i) => cpu / peer[i].cpu)) : spread(ours.map(({ cpu }) => cpu));
   return {
     name: one.name,
     bar: one.bar,

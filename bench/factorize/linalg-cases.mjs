@@ -1,5 +1,5 @@
 // What the bench of dense algebra measures. A case: `make`, the matrix; `work`, what is timed; `bar`, times numpy's processor time (with `peer`,
-// numpy's operation) or seconds by the clock; `error`, of the result, and what it must stay below.
+// numpy's operation) or processor seconds; `error`, of the result, and what it must stay below.
 import { createRng } from '../../dist/base/rng.js';
 import { symmetricEigenWith } from '../../dist/linalg/eigen.js';
 import { matrix } from '../../dist/linalg/matrix.js';

@@ -14,19 +14,19 @@ export interface RandomizedOptions {
   readonly rng: Rng;
   /** Directions of the sketch beyond the rank; default 10. */
   readonly oversampling?: number;
-  /** Power iterations: each makes the values that are left out count less, and costs two products with the matrix. Default 2. */
-  readonly powers?: number;
+  /** Products with the matrix, at least 2: the more, the less the values count that are left out. Default 5. */
+  readonly passes?: number;
 }
 
-/** Squared length of a direction, as part of the longest, from which a Cholesky factor makes rows orthogonal in two rounds. */
+/** Squared length of a direction, as part of the longest, from which a Cholesky factor is exact enough. */
 const INDEPENDENT = 1e-12;
-/** The same, from which eigenvectors do; what is shorter is rounding error. */
+/** The same, from which eigenvectors are; what is shorter is rounding error. */
 const KNOWN = 1e-14;
 
 /**
  * The `rank` largest singular values of an m x n matrix with their vectors, up to what a random sketch misses: little where the values behind
  * them fall. Values found are never above the true ones (beyond rounding). Undefined where an element is not finite.
- * @throws InternalError invariant where the rank is not a positive integer
+ * @throws InternalError invariant where the rank is not a positive integer, or there are fewer than 2 passes
  */
 export function randomizedSvd(a: Matrix, options: RandomizedOptions): Svd | undefined {
   return runHere(randomizedSteps(a, options));
@@ -39,39 +39,36 @@ export function randomizedSvdWith(gemm: Gemm, a: Matrix, options: RandomizedOpti
 
 function* randomizedSteps(
   a: Matrix,
-  { rank, rng, oversampling = 10, powers = 2 }: RandomizedOptions,
+  { rank, rng, oversampling = 10, passes = 5 }: RandomizedOptions,
 ): Steps<Svd | undefined> {
   invariant(rank >= 1 && Number.isInteger(rank), `${rank} is no rank`);
+  invariant(passes >= 2 && Number.isInteger(passes), `${passes} passes are too few`);
   const width = Math.min(rank + oversampling, a.rows, a.columns);
-  const sketch = matrix(
-    a.columns,
+  const length = passes % 2 === 0 ? a.columns : a.rows;
+  // Rows that span, more and more closely, the range of A and that of its transpose in turn; in the end that of A.
+  let range: Matrix | undefined = matrix(
     width,
-    Float64Array.from({ length: a.columns * width }, () => rng.normal()),
+    length,
+    Float64Array.from({ length: width * length }, () => rng.normal()),
   );
-  // Rows that span the range of A, and in turn that of its transpose.
-  let range = yield* orthonormalRows(transpose(yield [a, sketch]));
-  for (let i = 0; i < powers && range; i++) {
-    const back = yield* orthonormalRows(yield [range, a]);
-    range = back && (yield* orthonormalRows(transpose(yield [a, transpose(back)])));
+  for (let left = passes; left > 1 && range; left--) {
+    const image: Matrix = left % 2 === 0 ? transpose(yield [a, transpose(range)]) : yield [range, a];
+    range = yield* independentRows(image);
   }
+  range &&= yield* independentRows(range);
   const inside = range && (yield* gramSteps(yield [range, a], { rank }));
   return range && inside && { ...inside, u: yield [transpose(range), inside.u] };
 }
 
 /**
- * Orthonormal rows that span the same space: the inverse Cholesky factor of the Gram matrix, twice, since the first round squares the
- * condition. Nearly dependent rows go through the eigenvectors, and what they do not span is left out. Undefined where an element is not
+ * Nearly orthonormal rows that span the same space, from the inverse Cholesky factor of the Gram matrix; a second time they are orthonormal to
+ * rounding error. Nearly dependent rows go through the eigenvectors, and what they do not span is left out. Undefined where an element is not
  * finite.
  */
-function* orthonormalRows(rows: Matrix): Steps<Matrix | undefined> {
-  let result: Matrix = rows;
-  for (let round = 0; round < 2; round++) {
-    const gram = yield [result, transpose(result)];
-    const inverse = inverseFactor(gram) ?? (yield* whitening(gram));
-    if (!inverse) return undefined;
-    result = yield [inverse, result];
-  }
-  return result;
+function* independentRows(rows: Matrix): Steps<Matrix | undefined> {
+  const gram = yield [rows, transpose(rows)];
+  const factor = inverseFactor(gram) ?? (yield* whitening(gram));
+  return factor && (yield [factor, rows]);
 }
 
 /** L^-1 of the Gram matrix L L^T. Undefined where rows are nearly dependent. */

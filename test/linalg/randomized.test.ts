@@ -27,16 +27,18 @@ describe('randomized singular values', () => {
     const rng = createRng('falling');
     const spectrum = Array.from({ length: 80 }, (_, i) => 1 / (1 + i));
     const a = withValues(rng, 100, 80, spectrum);
-    const left = (rank: number, powers: number): number => {
-      const svd = found(randomizedSvd(a, { rank, rng: createRng('sketch'), powers }));
+    const left = (rank: number, passes: number): number => {
+      const svd = found(randomizedSvd(a, { rank, rng: createRng('sketch'), passes }));
       expect(svd.values).toHaveLength(rank);
       for (const [i, value] of svd.values.entries()) expect(value).toBeLessThan((spectrum[i] ?? 0) * (1 + 1e-10));
       expectOrthonormal(svd, 1e-10);
       return Math.hypot(...rebuilt(svd).data.map((x, i) => x - (a.data[i] ?? 0)));
     };
     const best = Math.hypot(...spectrum.slice(12));
-    expect(left(12, 2)).toBeLessThan(best * 1.005);
-    expect(left(12, 0)).toBeGreaterThan(left(12, 2));
+    const errors = [2, 3, 4, 5, 6].map((passes) => left(12, passes) / best);
+    expect(errors).toEqual(errors.toSorted((x, y) => y - x));
+    expect(errors[3]).toBeLessThan(1.005);
+    expect(errors[0]).toBeGreaterThan(1.05);
   });
 
   it('values over 14 decades do not break it', () => {
@@ -70,5 +72,6 @@ describe('randomized singular values', () => {
     expect(found(randomizedSvd(matrix(4, 5), { rank: 2, rng })).values).toHaveLength(0);
     expect(randomizedSvd(matrix(2, 2, Float64Array.of(1, 2, Number.NaN, 3)), { rank: 1, rng })).toBeUndefined();
     expect(() => randomizedSvd(matrix(2, 2), { rank: 0.5, rng })).toThrow('0.5 is no rank');
+    expect(() => randomizedSvd(matrix(2, 2), { rank: 1, rng, passes: 1 })).toThrow('1 passes are too few');
   });
 });
