@@ -1,10 +1,10 @@
 // Ranks as the weights alone suggest them: of each unfolding as many as are more than noise (EVBMF), and of the chains the nearest
 // that are not below.
-import { evbmfRank } from '../../fit/evbmf.js';
 import { layerSizes, weightRows, type LinearLayer } from '../../fit/patch-geometry.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { multiply } from '../../linalg/gemm.js';
 import { symmetricEigen } from '../../linalg/eigen.js';
+import { evbmf } from '../../linalg/evbmf.js';
 import { openBench } from '../pruning/prune-run.js';
 import { benchFacts } from '../quantization/bench.js';
 import { cheapest, type ChainPlan, type PricedLayer } from './choose-chains.js';
@@ -57,13 +57,6 @@ function rankOf(unfolded: Matrix): number | undefined {
     unfolded.rows <= unfolded.columns
       ? multiply(unfolded, transpose(unfolded))
       : multiply(transpose(unfolded), unfolded);
-  const values = symmetricEigen(gram)?.values;
-  return (
-    values &&
-    evbmfRank(
-      values.map((value) => Math.sqrt(Math.max(0, value))),
-      unfolded.rows,
-      unfolded.columns,
-    )
-  );
+  const values = symmetricEigen(gram)?.values.map((value) => Math.sqrt(Math.max(0, value)));
+  return values && evbmf(values, unfolded.rows, unfolded.columns).rank;
 }

@@ -19,6 +19,7 @@ import { withRuntimeBeside } from '../with-runtime.js';
 import type { Workspace } from '../workspace.js';
 import { concludeFactorizing } from './conclude.js';
 import type { FactorizeRun } from './factorize-run.js';
+import { emptyCache } from './observe-layers.js';
 import type { FactorizeOutcome, FactorizeRequest } from './outcome.js';
 import { chooseFactorized } from './schedule.js';
 import { aimOf, FACTORIZE_SETTINGS } from './settings.js';
@@ -85,6 +86,7 @@ async function openRun({ request, host, workspace }: Place, closing: Closing[]):
     journal,
     recovery: isRepaired ? REFIT : NO_RECOVERY,
     scorers: { select: scorer('select'), report: scorer('report') },
+    cache: emptyCache(),
     timed,
     aim: aim === 'latency' && !timed ? 'macs' : aim,
     warnings: [...warnings, ...(journal.note === undefined ? [] : [journal.note])],

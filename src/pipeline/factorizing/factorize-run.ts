@@ -8,6 +8,7 @@ import type { Journal } from '../quantization/journal.js';
 import type { Scorer } from '../quantization/score-candidate.js';
 import type { SlimOutcome } from '../slim.js';
 import type { Workspace } from '../workspace.js';
+import type { MomentCache } from './observe-layers.js';
 import type { FactorizeRequest } from './outcome.js';
 import type { FactorCost } from './settings.js';
 
@@ -26,6 +27,8 @@ export interface FactorizeRun {
   readonly recovery: Recovery;
   /** Of candidates on the way, and of what comes out. */
   readonly scorers: { readonly select: Scorer; readonly report: Scorer };
+  /** What the layers of the slimmed model read. */
+  readonly cache: MomentCache;
   readonly timed: boolean;
   /** What has to get smaller; where time cannot be measured, multiplications stand for it. */
   readonly aim: FactorCost;

@@ -23,8 +23,9 @@ export interface ChainOption extends ChainChoice {
 
 /** Ranks along each axis of the choice, at most: with one rank, and with two. */
 const MOST_RANKS: readonly number[] = [24, 9, 4];
-/** With fewer the unit is made smaller. */
-const ENOUGH: readonly number[] = [6, 5, 3];
+/** With fewer the unit is made smaller, down to what no kernel dislikes; below that only where there is nothing else. */
+const ENOUGH: readonly number[] = [6, 4, 3];
+const FINEST = 4;
 /** Chains that save less than this part are not worth a look. */
 const LEAST_SAVING = 0.02;
 
@@ -76,7 +77,7 @@ function axisRanks(most: number, unit: RankUnit, more: number): number[] {
   const [enough = 3, limit = 4] = [ENOUGH[more], MOST_RANKS[more]];
   for (let step: number = unit; ; step /= 2) {
     const ranks = Array.from({ length: Math.floor(most / step) }, (_, at) => (at + 1) * step);
-    if (ranks.length >= enough || step === 1) return thinned(ranks, limit);
+    if (ranks.length >= enough || step <= 1 || (step <= FINEST && ranks.length > 0)) return thinned(ranks, limit);
   }
 }
 

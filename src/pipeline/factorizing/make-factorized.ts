@@ -13,7 +13,7 @@ import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { ChainPlan } from './choose-chains.js';
 import type { FactorizeRun } from './factorize-run.js';
 import { findSites, type LayerSite } from './layer-sites.js';
-import { observeLayers } from './observe-layers.js';
+import { observeLayers, recallLayers } from './observe-layers.js';
 import { metricOf, problemOf } from './study.js';
 
 export interface FactorizedModel {
@@ -87,11 +87,12 @@ async function factorizeGroup(
   const chosen = new Map(plan.filter(([name]) => names.includes(name)));
   const sites = sitesOf(bench, [...chosen]);
   const gemm = runtimeGemm(host, { signal });
-  const options = { seed, ...(from === 'student' ? { teacher } : {}) };
   const streamed =
     settings.metric === 'plain'
       ? sites.map((site) => [site, undefined] as const)
-      : observeLayers(bench, sites, options);
+      : from === 'student'
+        ? observeLayers(bench, sites, { seed, teacher })
+        : recallLayers(bench, sites, { seed, cache: run.cache });
   // Layers change when all that is streamed has been seen: what they read must stay the same until then.
   const made: (() => void)[] = [];
   for await (const [site, moments] of streamed) {

@@ -23,7 +23,39 @@ const VALUE_BYTES = 96 * 2 ** 20;
 /** Rows per column where they are cheap; fewer where sums would take long (`rows * columns^2`), never fewer than one. */
 const ROWS_PER_COLUMN = 24;
 const FEWEST_ROWS = 2048;
-const SUMS_BUDGET = 2e10;
+const SUMS_BUDGET = 8e9;
+
+/** Moments of the original that are kept between the study of its layers and the models that are made. */
+export interface MomentCache {
+  readonly known: Map<string, PatchMoments>;
+  bytes: number;
+}
+
+export const emptyCache = (): MomentCache => ({ known: new Map(), bytes: 0 });
+
+const CACHE_BYTES = 512 * 2 ** 20;
+
+/** As `observeLayers`, of layers of the original; what there is room for is kept. */
+export async function* recallLayers(
+  bench: QuantizationBench,
+  sites: readonly LayerSite[],
+  { seed, cache }: { readonly seed: number; readonly cache: MomentCache },
+): AsyncGenerator<readonly [LayerSite, PatchMoments | undefined]> {
+  const { known } = cache;
+  for (const site of sites) {
+    const found = known.get(site.name);
+    if (found) yield [site, found];
+  }
+  const missing = sites.filter(({ name }) => !known.has(name));
+  for await (const [site, moments] of observeLayers(bench, missing, { seed })) {
+    const bytes = (moments?.parts ?? []).reduce((sum, { gram, cross }) => sum + gram.byteLength + cross.byteLength, 0);
+    if (moments && cache.bytes + bytes <= CACHE_BYTES) {
+      known.set(site.name, moments);
+      cache.bytes += bytes;
+    }
+    yield [site, moments];
+  }
+}
 
 interface Wanted {
   readonly site: LayerSite;

@@ -40,6 +40,7 @@ export function planLayers(run: FactorizeRun): Promise<readonly LayerStart[]> {
       unit: rankUnit(run.aim, convolutionBlock()),
       cost: run.aim,
       gemm: runtimeGemm(run.host, { signal }),
+      cache: run.cache,
       data: run.samples.dataFree ? 'none' : 'given',
     });
     return startsOf(run, bench, { found, studied });

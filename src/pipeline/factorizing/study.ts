@@ -11,7 +11,7 @@ import { Judge } from '../pruning/sensitivity.js';
 import type { QuantizationBench } from '../quantization/bench.js';
 import { chainOptions, paretoOptions, type ChainOption, type OptionRequest } from './layer-options.js';
 import type { LayerSite } from './layer-sites.js';
-import { observeLayers } from './observe-layers.js';
+import { recallLayers, type MomentCache } from './observe-layers.js';
 import type { FactorizeSettings } from './settings.js';
 
 /** A chain with what the model loses by it: noise over signal of the outputs. */
@@ -31,6 +31,7 @@ export interface StudyRequest extends Pick<OptionRequest, 'unit' | 'cost'> {
   readonly settings: Pick<FactorizeSettings, 'metric'>;
   readonly seed: number;
   readonly gemm: Gemm;
+  readonly cache: MomentCache;
   /** `none`: nothing is judged by what comes out of the model. */
   readonly data: 'given' | 'none';
   /** Samples that errors of the model are measured on; by default few. */
@@ -50,7 +51,7 @@ export async function studyLayers(
 ): Promise<StudiedLayer[]> {
   const judge = request.data === 'given' && sites.length > 0 ? await Judge.gather(bench, request) : undefined;
   const found: StudiedLayer[] = [];
-  for await (const [site, moments] of momentsOf(judge?.rest ?? bench, sites, request)) {
+  for await (const [site, moments] of momentsOf(bench, sites, request)) {
     bench.onStage?.(`looking at layers, ${found.length + 1} of ${sites.length}`);
     found.push(await studyLayer(site, moments, { judge, request }));
   }
@@ -61,10 +62,10 @@ export async function studyLayers(
 async function* momentsOf(
   bench: QuantizationBench,
   sites: readonly LayerSite[],
-  { settings, seed }: StudyRequest,
+  { settings, seed, cache }: StudyRequest,
 ): AsyncGenerator<readonly [LayerSite, PatchMoments | undefined]> {
   if (settings.metric === 'plain') for (const site of sites) yield [site, undefined];
-  else yield* observeLayers(bench, sites, { seed });
+  else yield* recallLayers(bench, sites, { seed, cache });
 }
 
 /** What counts as an error; undefined where the moments that it needs could not be had. */
