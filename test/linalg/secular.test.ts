@@ -34,7 +34,7 @@ describe('the secular equation', () => {
   });
 
   it('tells a root from its pole where the weight is 1e-12 of the others', () => {
-    // The root above pole 1 is there to first order 1 + rho z^2 / (1 + rho sum of the others / (pole - 1)) = 1 + 1e-24 / (1 - 1 / 1 + 1 / 1).
+    // At pole 1 the other terms and the 1 add up to 1 - 1 + 1 = 1, so the root lies 1e-24 / 1 above it.
     const { gaps } = solveSecular({ poles: Float64Array.of(0, 1, 2), weights: Float64Array.of(1, 1e-12, 1), rho: 1 });
     expect((gaps[1 * 3 + 1] ?? 0) / -1e-24).toBeCloseTo(1, 6);
   });
