@@ -35,6 +35,13 @@ const PRUNE_FLAGS = [
   ...(['pruneJournal', 'layerLatencies'] as const),
 ] as const satisfies readonly FlagKey[];
 
+const FACTORIZE_FLAGS = [
+  ...(['macs', 'params', 'size', 'latency', 'maxDropPruned', 'factorRatio', 'energy'] as const),
+  ...(['ranks', 'factorFor', 'metric', 'schemes', 'factorLayers', 'groupSize', 'noRepair'] as const),
+  ...(['data', 'labels', 'preprocess', 'fitSamples', 'limit', 'weightsOnly'] as const),
+  ...(['pruneJournal', 'layerLatencies'] as const),
+] as const satisfies readonly FlagKey[];
+
 /** Flags that every command takes. */
 const COMMON_FLAGS: readonly FlagKey[] = ['json', 'color', 'debug'];
 
@@ -105,6 +112,28 @@ export const COMMANDS = {
         command: 'mcompress prune model.onnx --data images/ --schedule dropnet --share 0.1',
         does: 'in cycles, until accuracy falls under 99 % of what it was',
       },
+    ],
+  },
+  factorize: {
+    name: 'factorize',
+    summary: 'replace layers by chains of smaller ones where that is measured faster, fitted to the data',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: [
+      ...FACTORIZE_FLAGS,
+      ...(['pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...(['factorized', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
+      ...(['noProfile', 'input', 'baseline', 'strict', 'threads', 'seed', 'verbose', 'quiet'] as const),
+    ],
+    examples: [
+      {
+        command: 'mcompress factorize model.onnx --data images/',
+        does: 'as much as pays within one point of accuracy; writes model.factorized.onnx and its report',
+      },
+      {
+        command: 'mcompress factorize model.onnx --data images/ --params 0.3x --macs 0.6x',
+        does: 'both, whether that is faster or not',
+      },
+      { command: 'mcompress factorize model.onnx --data images/ --energy 0.95', does: 'one rule for every layer' },
     ],
   },
   inspect: {
@@ -219,6 +248,7 @@ export const COMMANDS = {
           'calibrate',
           'quantize',
           'prune',
+          'factorize',
           'recipe',
         ],
       },

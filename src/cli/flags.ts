@@ -2,6 +2,7 @@
 // records and from those of command-specs.ts.
 
 import { QUANTIZATION } from './int8-flag-table.js';
+import { FACTORIZING } from './factorize-flag-table.js';
 import { PRUNING } from './prune-flag-table.js';
 
 /** Headings of the help, in its order. */
@@ -319,6 +320,7 @@ export const FLAGS = {
   ...WHAT,
   ...QUANTIZATION,
   ...PRUNING,
+  ...FACTORIZING,
   ...DATA,
   ...EVALUATION,
   ...FILES,

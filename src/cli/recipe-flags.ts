@@ -3,7 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../base/errors.js';
 import { parsePass, parseRecipe, presetPasses, type Recipe } from '../pipeline/recipe.js';
-import { PRUNE_SETTINGS, type PruneSettings } from '../pipeline/pruning/settings.js';
+import { FACTORIZE_SETTINGS, type FactorizeSettings } from '../pipeline/factorizing/settings.js';
+import { PRUNE_SETTINGS } from '../pipeline/pruning/settings.js';
 import { DEFAULT_SETTINGS } from '../pipeline/quantization/settings.js';
 import { wholeNumber, type FlagValues } from './parsed-flags.js';
 import { shapeFlags } from './shape-flags.js';
@@ -26,47 +27,67 @@ export async function recipeFromFlags(flags: FlagValues, announce: (text: string
   return { ...base, freeze: { ...base.freeze, ...Object.fromEntries(shapeFlags('freeze', flags.freeze)) }, opset };
 }
 
-/** Steps that are no passes: `-p quantize` at the end, and `-p prune-filters` behind all passes. */
-const STEP = /^(quantize|prune-filters)(:|$)/;
+/** Steps that are no passes, in the order in which they may stand behind all passes. */
+const STEPS = ['factorize-conv', 'factorize-dense', 'prune-filters', 'quantize'] as const;
+type StepName = (typeof STEPS)[number];
+
+const stepName = (text: string): StepName | undefined => {
+  const name = text.replace(/:.*$/s, '');
+  return STEPS.find((step) => step === name);
+};
 
 /** A recipe of the passes that are named, with the steps behind them. @throws UsageError conflict, bad-value */
 function passRecipe(texts: readonly string[]): Recipe {
-  const at = texts.findIndex((text) => STEP.test(text));
+  const at = texts.findIndex((text) => stepName(text) !== undefined);
   const base = { freeze: {}, opset: undefined };
   if (at < 0) return { ...base, passes: texts.map(parsePass) };
-  const steps = texts.slice(at);
-  const later = steps.findIndex((text) => !STEP.test(text));
-  if (later >= 0)
-    throw new UsageError('conflict', `nothing can come after -p ${stepName(steps[later - 1])}`, {
-      fix: 'put it at the end',
-    });
-  const [first, second, ...more] = steps.map(stepName);
-  const isOrdered = more.length === 0 && (second === undefined || (first === 'prune-filters' && second === 'quantize'));
-  if (!isOrdered)
-    throw new UsageError('conflict', `nothing can come after -p ${first}`, {
-      fix: 'what is pruned can be quantized behind it, once: -p prune-filters:ratio=0.3 -p quantize',
-    });
-  const prune = steps.find((text) => stepName(text) === 'prune-filters');
-  const quantize = steps.find((text) => stepName(text) === 'quantize');
+  const steps = new Map<StepName, string>();
+  let last: StepName | undefined;
+  for (const text of texts.slice(at)) {
+    const name = stepName(text);
+    if (last !== undefined && (name === undefined || STEPS.indexOf(name) <= STEPS.indexOf(last)))
+      throw new UsageError('conflict', `nothing can come after -p ${last}`, {
+        fix: `at the end stand, in this order and once each: ${STEPS.join(', ')}`,
+      });
+    if (name !== undefined) steps.set(name, text);
+    last = name;
+  }
+  const quantize = steps.get('quantize');
   if (quantize !== undefined && quantize !== 'quantize')
     throw new UsageError('bad-value', `-p cannot be ${JSON.stringify(quantize)}`, {
       fix: 'options of quantization are flags: --target, --max-drop, ... (mcompress quantize --help)',
     });
+  const prune = steps.get('prune-filters');
+  const factorize = factorizingOf(steps.get('factorize-conv'), steps.get('factorize-dense'));
   return {
     ...base,
     passes: texts.slice(0, at).map(parsePass),
-    ...(prune === undefined ? {} : { prune: pruningOf(prune) }),
+    ...(factorize ? { factorize } : {}),
+    ...(prune === undefined ? {} : { prune: PRUNE_SETTINGS.parse(optionsOf(prune), failFor(prune)) }),
     ...(quantize === undefined ? {} : { quantize: DEFAULT_SETTINGS }),
   };
 }
 
-const stepName = (text = ''): string => text.replace(/:.*$/s, '');
-
-function pruningOf(text: string): PruneSettings {
-  return PRUNE_SETTINGS.parse(text.slice(text.indexOf(':') < 0 ? text.length : text.indexOf(':') + 1), (what, fix) => {
-    throw new UsageError('bad-value', `-p ${text}: ${what}`, { fix });
-  });
+/** Options stand behind the first of the two. */
+function factorizingOf(conv: string | undefined, dense: string | undefined): FactorizeSettings | undefined {
+  const first = conv ?? dense;
+  if (first === undefined) return undefined;
+  if (conv !== undefined && dense !== undefined && optionsOf(dense) !== '')
+    throw new UsageError('conflict', '-p factorize-dense has options of its own', {
+      fix: 'one set of options holds for both: put them behind factorize-conv',
+    });
+  const settings = FACTORIZE_SETTINGS.parse(optionsOf(first), failFor(first));
+  if (conv !== undefined && dense !== undefined) return settings;
+  return { ...settings, layers: conv === undefined ? 'dense' : 'conv' };
 }
+
+const optionsOf = (text: string): string => (text.includes(':') ? text.slice(text.indexOf(':') + 1) : '');
+
+const failFor =
+  (text: string) =>
+  (what: string, fix: string): never => {
+    throw new UsageError('bad-value', `-p ${text}: ${what}`, { fix });
+  };
 
 async function baseRecipe(flags: FlagValues, announce: (text: string) => void): Promise<Recipe> {
   if (flags.recipe !== undefined) return readRecipe(flags.recipe);

@@ -14,6 +14,7 @@ import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { PRESETS, type PresetName } from './presets.js';
+import { FACTORIZE_SETTINGS, type FactorizeSettings } from './factorizing/settings.js';
 import { PRUNE_SETTINGS, type PruneSettings } from './pruning/settings.js';
 import { readSettings, settingsDocument, settingsSchema, type QuantizeSettings } from './quantization/settings.js';
 
@@ -27,6 +28,8 @@ export interface Recipe {
   readonly passes: readonly ConfiguredPass[];
   /** How pictures become inputs of the model, for passes and verbs that take data. */
   readonly preprocess?: Preprocess;
+  /** Chains of smaller layers in the place of large ones, behind the passes. */
+  readonly factorize?: FactorizeSettings;
   /** Removal of channels, behind the passes. */
   readonly prune?: PruneSettings;
   /** Quantization to 8-bit integers, behind all else. */
@@ -43,6 +46,7 @@ export interface RecipeDocument {
   readonly freeze?: Readonly<Record<string, readonly number[]>>;
   readonly opset?: number;
   readonly preprocess?: string | PreprocessDocument;
+  readonly factorize?: Partial<FactorizeSettings>;
   readonly prune?: Partial<PruneSettings>;
   readonly quantize?: Partial<QuantizeSettings>;
 }
@@ -98,6 +102,7 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
     ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
     ...(recipe.preprocess ? { preprocess: preprocessDocument(recipe.preprocess) } : {}),
+    ...(recipe.factorize ? { factorize: FACTORIZE_SETTINGS.document(recipe.factorize) } : {}),
     ...(recipe.prune ? { prune: PRUNE_SETTINGS.document(recipe.prune) } : {}),
     ...(recipe.quantize ? { quantize: settingsDocument(recipe.quantize) } : {}),
   };
@@ -111,12 +116,23 @@ export function parseRecipe(json: unknown, file: string): Recipe {
   const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
   if (!isRecord(json))
     throw bad('the recipe is not a JSON object', `write {"version": ${RECIPE_VERSION}, "passes": [...]}`);
-  const known = ['version', 'preset', 'passes', 'freeze', 'opset', 'preprocess', 'prune', 'quantize', '$schema'];
+  const known = [
+    'version',
+    'preset',
+    'passes',
+    'freeze',
+    'opset',
+    'preprocess',
+    'factorize',
+    'prune',
+    'quantize',
+    '$schema',
+  ];
   for (const key of Object.keys(json)) {
     if (!known.includes(key))
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
-  const { version, preset, passes, freeze, opset, preprocess, prune, quantize } = json;
+  const { version, preset, passes, freeze, opset, preprocess, factorize, prune, quantize } = json;
   if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
@@ -140,6 +156,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
         ? presetPasses((preset ?? 'exact') as PresetName)
         : passes.map((step: unknown) => parseStep(step, bad)),
     ...(preprocess === undefined ? {} : { preprocess: parsePreprocessKey(preprocess, file) }),
+    ...(factorize === undefined ? {} : { factorize: FACTORIZE_SETTINGS.read(factorize, fail) }),
     ...(prune === undefined ? {} : { prune: PRUNE_SETTINGS.read(prune, fail) }),
     ...(quantize === undefined ? {} : { quantize: readSettings(quantize, fail) }),
   };
@@ -250,6 +267,7 @@ export function recipeSchema(): Record<string, unknown> {
       },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
       preprocess: preprocessSchema(),
+      factorize: FACTORIZE_SETTINGS.schema(),
       prune: PRUNE_SETTINGS.schema(),
       quantize: settingsSchema(),
     },

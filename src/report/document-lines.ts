@@ -129,6 +129,7 @@ function blockLines(block: Block, { width, folded }: LineOptions): Line[] {
       return block.rows.map(({ label, text, tone }) => [span(`${label}: `), span(text, TONE_STYLES[tone])]);
     case 'matrix':
     case 'depth':
+    case 'curves':
       return [];
     default:
       return block satisfies never;

@@ -104,6 +104,26 @@ export interface DepthBlock {
   readonly legend: readonly [usual: string, bad: string, none: string];
 }
 
+/** Several small charts side by side: a picture. Other forms leave it out, beside a table. */
+export interface CurvesBlock {
+  readonly kind: 'curves';
+  readonly caption: string;
+  /** What stands along the axes: parts of a whole, and a figure in powers of ten. */
+  readonly x: string;
+  readonly y: string;
+  /** Names of all series that occur, in the order of their colours. */
+  readonly series: readonly string[];
+  readonly charts: readonly {
+    readonly label: string;
+    /** As many as there are names, empty where there is nothing. */
+    readonly series: readonly {
+      readonly name: string;
+      readonly points: readonly { readonly x: number; readonly y: number; readonly label: string }[];
+    }[];
+    readonly chosen?: { readonly x: number; readonly y: number } | undefined;
+  }[];
+}
+
 export type Block =
   | TableBlock
   | BarsBlock
@@ -111,6 +131,7 @@ export type Block =
   | IntervalBlock
   | MatrixBlock
   | DepthBlock
+  | CurvesBlock
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'text'; readonly text: string; readonly tone?: Tone }
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [term: string, text: string])[] }

@@ -128,6 +128,8 @@ paint-order:stroke;stroke:var(--card);stroke-width:5px;stroke-linejoin:round}
 .s-bad{fill:var(--bad);background:var(--bad)}.s-track{fill:var(--track)}.s-axis{stroke:var(--quiet)}.s-grid{stroke:var(--line)}
 .m-good{fill:var(--good);stroke:var(--good)}.m-bad{fill:var(--bad);stroke:var(--bad)}
 .m-plain,.m-warn{fill:var(--before);stroke:var(--before)}
+.curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(250px,1fr));gap:14px 18px}
+.curves figcaption{overflow-wrap:anywhere;font-size:12px}.curves figure{break-inside:avoid}
 .matrix{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);gap:0 12px}
 .matrix svg text{stroke:none}.matrix g text{fill:var(--text)}
 .matrix ol{list-style:none;margin:0;padding:0;font-size:12.5px;max-width:150px}

@@ -12,6 +12,7 @@ import type {
   StackBlock,
   TableBlock,
 } from './document.js';
+import { curvesHtml } from './curve-chart.js';
 import { depthChart } from './depth-chart.js';
 import { heatMapHtml } from './heat-map.js';
 import { STYLE } from './html-style.js';
@@ -151,6 +152,8 @@ function blockHtml(block: Block): string {
       return heatMapHtml(block);
     case 'depth':
       return depthHtml(block);
+    case 'curves':
+      return curvesHtml(block);
     default:
       return block satisfies never;
   }

@@ -96,6 +96,7 @@ function blockText(block: Block): string {
       return intervalText(block);
     case 'matrix':
     case 'depth':
+    case 'curves':
       return '';
     default:
       return block satisfies never;

@@ -4,6 +4,7 @@ import { compareDocument } from './compare-document.js';
 import type { Document } from './document.js';
 import { renderHtml } from './html.js';
 import { evalDocument } from './eval-document.js';
+import { factorizeDocument } from './factorize-document.js';
 import { inspectDocument } from './inspect-document.js';
 import { writeReport } from './json.js';
 import { renderMarkdown } from './markdown.js';
@@ -40,6 +41,8 @@ export function reportDocument(report: Report): Document {
       return quantizeDocument(report);
     case 'prune':
       return pruneDocument(report);
+    case 'factorize':
+      return factorizeDocument(report);
     default:
       return report satisfies never;
   }

@@ -4,6 +4,7 @@ import { CALIBRATE_REPORT, type CalibrateReport } from './calibrate-report.js';
 import { REPORT_VERSION } from './facts.js';
 import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
 import { EVAL_REPORT, type EvalReport } from './eval-report.js';
+import { FACTORIZE_REPORT, type FactorizeReport } from './factorize-report.js';
 import { INSPECT_REPORT, type InspectReport } from './inspect-report.js';
 import { PROFILE_REPORT, type ProfileReport } from './profile-report.js';
 import { PRUNE_REPORT, type PruneReport } from './prune-report.js';
@@ -22,6 +23,7 @@ export interface ReportKinds {
   readonly calibrate: CalibrateReport;
   readonly quantize: QuantizeReport;
   readonly prune: PruneReport;
+  readonly factorize: FactorizeReport;
 }
 export type ReportKind = keyof ReportKinds;
 /** A document of any kind. */
@@ -39,6 +41,7 @@ export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> 
   calibrate: CALIBRATE_REPORT,
   quantize: QUANTIZE_REPORT,
   prune: PRUNE_REPORT,
+  factorize: FACTORIZE_REPORT,
 };
 
 /** JSON Schema of the documents of one kind. */

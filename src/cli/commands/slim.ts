@@ -32,7 +32,7 @@ interface Batch {
 export const runSlim: CommandRun = async (input) => {
   const { flags, terminal } = input;
   const recipe = await recipeFromFlags(flags, (text) => terminal.note(text));
-  if (recipe.prune) return pruneModel(input, recipe);
+  if (recipe.factorize || recipe.prune) return changeModel(input, recipe);
   if (!flags.int8 && !recipe.quantize) {
     refuseInt8Flags(flags, 'belongs to --int8');
     return slimModels(input, recipe, 'slim');
@@ -42,19 +42,21 @@ export const runSlim: CommandRun = async (input) => {
   return runInt8(input, recipe, 'slim');
 };
 
-/** A recipe that prunes: what `slim` calls its flags, `prune` has too. @throws UsageError not-available, conflict */
-async function pruneModel(input: CommandInput, recipe: Recipe): Promise<number> {
+/** A recipe that factorizes or prunes: what `slim` calls its flags, these have too. @throws UsageError not-available, conflict */
+async function changeModel(input: CommandInput, recipe: Recipe): Promise<number> {
   const { flags } = input;
   if (flags.int8) throw twoRuns();
+  const step = recipe.factorize ? 'factorize-conv' : 'prune-filters';
   refuseFlags(flags, [...INT8_FORM, 'float', 'quantizeTarget'], 'belongs to --int8');
-  refuseFlags(flags, ['verify', 'feed'], 'has no meaning with -p prune-filters: what is lost is measured on --data');
-  const { runPruning } = await import('../prune-run.js');
+  refuseFlags(flags, ['verify', 'feed'], `has no meaning with -p ${step}: what is lost is measured on --data`);
   const { maxDropInt8: maxDropPruned, journal: pruneJournal, ...others } = flags;
   const renamed = {
     ...(maxDropPruned === undefined ? {} : { maxDropPruned }),
     ...(pruneJournal === undefined ? {} : { pruneJournal }),
   };
-  return runPruning({ ...input, flags: { ...others, ...renamed } }, recipe, 'slim');
+  const changed = { ...input, flags: { ...others, ...renamed } };
+  if (recipe.factorize) return (await import('../factorize-run.js')).runFactorizing(changed, recipe, 'slim');
+  return (await import('../prune-run.js')).runPruning(changed, recipe, 'slim');
 }
 
 /** Runs a recipe over the models of a command line; `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. */

@@ -18,7 +18,7 @@ export interface LayerSite extends FactorSite {
   readonly schemes: readonly FactorScheme[];
 }
 
-/** `not-asked`: none of the schemes that were asked for suits the layer. */
+/** `not-asked`: layers of this kind, or schemes that suit it, were not asked for. */
 export type SiteDecline = FactorDecline | DeclineCode | 'unknown-size' | 'not-asked';
 
 export interface DeclinedLayer {
@@ -36,11 +36,13 @@ export interface FoundSites {
 /** Schemes where nothing is asked for: CP needs many steps of descent for each rank, and is rarely the cheapest. */
 const USUAL: readonly FactorScheme[] = ['svd', 'channel-svd', 'spatial-svd', 'tucker-2'];
 
+const DENSE: ReadonlySet<string> = new Set(['Gemm', 'MatMul']);
+
 /** All layers with weights of the main graph. */
 export function findSites(
   graph: Graph,
   facts: ModelFacts,
-  { schemes }: Pick<FactorizeSettings, 'schemes'>,
+  { schemes, layers }: Pick<FactorizeSettings, 'schemes' | 'layers'>,
 ): FoundSites {
   const asked = schemes.length > 0 ? schemes : USUAL;
   const sites: LayerSite[] = [];
@@ -48,7 +50,8 @@ export function findSites(
   for (const node of graph.nodes()) {
     const site = factorSite(node, facts);
     if (!site) continue;
-    const found = isRefusal(site) ? site.refused : siteOf(site, facts, asked);
+    const isAsked = layers === 'all' || (layers === 'dense') === DENSE.has(node.opType);
+    const found = !isAsked ? 'not-asked' : isRefusal(site) ? site.refused : siteOf(site, facts, asked);
     if (typeof found === 'string') declined.push({ node, name: node.label, code: found });
     else sites.push(found);
   }

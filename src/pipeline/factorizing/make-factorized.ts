@@ -54,7 +54,7 @@ export async function makeFactorized(run: FactorizeRun, plan: ChainPlan): Promis
 function sitesOf(bench: QuantizationBench, plan: ChainPlan): LayerSite[] {
   const asked = new Map(plan);
   const schemes = [...new Set(plan.map(([, { scheme }]) => scheme))];
-  const { sites } = findSites(bench.decoded.model.graph, benchFacts(bench), { schemes });
+  const { sites } = findSites(bench.decoded.model.graph, benchFacts(bench), { schemes, layers: 'all' });
   return sites.filter(({ name }) => asked.has(name));
 }
 

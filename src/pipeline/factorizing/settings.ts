@@ -24,6 +24,7 @@ export const SCHEMES = [
 ] as const satisfies readonly FactorScheme[];
 export const METRICS = ['outputs', 'diagonal', 'plain'] as const satisfies readonly MetricName[];
 export const RANK_RULES = ['auto', 'evbmf', 'sensitivity'] as const;
+export const LAYERS = ['all', 'conv', 'dense'] as const;
 export const AIMS = ['auto', 'latency', 'macs', 'params', 'size'] as const;
 
 export interface FactorizeSettings {
@@ -43,6 +44,8 @@ export interface FactorizeSettings {
   /** What has to get smaller for a layer to stay factorized; `auto`: what the budget is of, else time. */
   readonly for: (typeof AIMS)[number];
   readonly metric: MetricName;
+  /** Convolutions, or Gemm and MatMul. */
+  readonly layers: (typeof LAYERS)[number];
   /** Empty: those that are worth their time. */
   readonly schemes: readonly FactorScheme[];
   /** Convolutions that are factorized together before the next are looked at again; 0: all. */
@@ -63,6 +66,7 @@ export const DEFAULT_FACTORIZING: FactorizeSettings = {
   ranks: 'auto',
   for: 'auto',
   metric: 'outputs',
+  layers: 'all',
   schemes: [],
   groupSize: 0,
   samples: undefined,
@@ -137,6 +141,7 @@ export const FACTORIZE_SETTINGS = settingTable<FactorizeSettings>({
     ranks: oneOf(RANK_RULES, 'How ranks are found'),
     for: oneOf(AIMS, 'What has to get smaller for a layer to stay factorized'),
     metric: oneOf(METRICS, 'What counts as a small error'),
+    layers: oneOf(LAYERS, 'Layers that are looked at: convolutions, or Gemm and MatMul'),
     schemes: {
       expected: `a list of ${SCHEMES.join(', ')}`,
       schema: { type: 'array', items: { enum: SCHEMES }, description: 'Schemes to choose from' },
