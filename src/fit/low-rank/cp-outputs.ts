@@ -3,28 +3,34 @@
 import { multiply, multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, type Matrix } from '../../linalg/matrix.js';
 import { conjugateGradients } from './conjugate-gradients.js';
-import { correctionWeight, cpFactors, solved, type CpFactors } from './cp.js';
-import { improveInput, project, separableInverse, type Projected } from './input-side.js';
-import { balance, penaltyOf, type Terms } from './rank-one-terms.js';
+import { contracted, correctionWeight, cpFactors, solved } from './cp.js';
+import { descend, type CpFactors } from './descent.js';
+import { project, separableInverse, type Projected } from './input-side.js';
+import { balance, penaltyOf, rowProducts, type Terms } from './rank-one-terms.js';
 import type { TensorProblem } from './tensor-problem.js';
 import { separableGram, whiten, type SeparableGram } from './whitening.js';
 
-const SWEEPS = 30;
+const SWEEPS = 60;
 /** Turns of outputs and taps for each of the channels, which cost far more. */
-const TURNS = 3;
-const STEPS_PER_SWEEP = 5;
-const LEAST_GAIN = 2e-3;
-const MOST_MULTIPLICATIONS = 1.5e10;
+const TURNS = 2;
+const STEPS_PER_SWEEP = 3;
+/** What a turn costs, in steps. */
+const TURN_STEPS = 2;
+const TOLERANCE = 0.02;
+/** Sweeps of the starts. */
+const START_SWEEPS = 100;
+const LEAST_GAIN = 5e-4;
+const MOST_MULTIPLICATIONS = 8e9;
 /** Unknowns up to which the equations of the taps are solved at once. */
-const DIRECT = 640;
+const DIRECT = 128;
 
 /** Terms under the problem's metric. Undefined where numbers are not finite. */
 export async function cpUnderMetric(problem: TensorProblem, rank: number): Promise<CpFactors | undefined> {
   const { gram, sizes } = problem;
   if (!gram) return cpFactors(problem, rank);
   const white = whiten(problem);
-  const found = await cpFactors(white.problem, rank);
-  const plain = await cpFactors(problem.derived(sizes, problem.rows), rank);
+  const found = await cpFactors(white.problem, rank, { sweeps: START_SWEEPS });
+  const plain = await cpFactors(problem.derived(sizes, problem.rows), rank, { sweeps: START_SWEEPS });
   const context = { problem, gram, separable: separableGram(gram, sizes), energy: await problem.energy() };
   const starts: Terms[] = [];
   if (found) {
@@ -48,34 +54,39 @@ interface Context {
 }
 
 async function refine(context: Context, start: CpFactors, rank: number): Promise<CpFactors> {
-  const { problem, gram, separable, energy } = context;
-  const perStep = rank * problem.rows.columns ** 2 * 2;
+  const { problem, energy } = context;
+  const perStep = rank * problem.rows.columns * (problem.rows.columns + rank);
   const steps = Math.floor(MOST_MULTIPLICATIONS / perStep);
   const iterations = Math.max(1, Math.min(STEPS_PER_SWEEP, Math.floor(steps / 2)));
-  let best = start;
-  for (let sweep = 0, left = steps; sweep < SWEEPS && left > 0; sweep++, left -= iterations + 1) {
-    const weight = correctionWeight(best, energy) / SWEEPS;
-    const { out, input, tap } = best.terms;
-    const decoder = decoderOf(out, tap);
-    const penalty = penaltyOf(weight, out, tap);
-    const improved = await improveInput(problem, input, decoder, { gram, separable, iterations, penalty });
-    const next = await turn(context, balance({ out, input: improved, tap }), weight);
-    if (!next || !(next.error < best.error)) break;
-    const isLast = best.error - next.error < LEAST_GAIN * best.error;
-    best = next;
-    if (isLast) break;
-  }
-  return best;
+  const sweeps = Math.max(1, Math.min(SWEEPS, Math.floor(steps / (iterations + TURN_STEPS))));
+  const weight = correctionWeight(start, energy) / sweeps;
+  const sweep = async (terms: Terms): Promise<CpFactors | undefined> => {
+    const { out, tap } = terms;
+    const input = await betterChannels(context, terms, { iterations, penalty: penaltyOf(weight, out, tap) });
+    return turn(context, balance({ out, input, tap }), weight);
+  };
+  return descend(start, sweep, { sweeps, leastGain: LEAST_GAIN });
 }
 
-/** Outputs x (R x taps). */
-function decoderOf(out: Matrix, tap: Matrix): Matrix {
-  const [count, rank, taps] = [out.columns, out.rows, tap.columns];
-  const decoder = matrix(count, rank * taps);
-  for (let o = 0, at = 0; o < count; o++)
-    for (let i = 0; i < rank * taps; i++)
-      decoder.data[at++] = (out.data[Math.floor(i / taps) * count + o] as number) * (tap.data[i] as number);
-  return decoder;
+/** Channels nearer to what is best for these outputs and taps. */
+async function betterChannels(
+  { problem, gram, separable }: Context,
+  { out, input, tap }: Terms,
+  { iterations, penalty }: { readonly iterations: number; readonly penalty: Float64Array },
+): Promise<Matrix> {
+  const { channels } = problem.sizes;
+  const outer = multiplyTransposed(out, out);
+  const rhs = contracted(await problem.product(out, await problem.weighted()), tap, 'taps');
+  const apply = async (x: Float64Array): Promise<Float64Array> => {
+    const image = await problem.product(rowProducts(matrix(out.rows, channels, x), tap), gram);
+    const result = contracted(await problem.product(outer, image), tap, 'taps').data;
+    return result.map((value, i) => value + (penalty[Math.floor(i / channels)] ?? 0) * (x[i] as number));
+  };
+  const near = multiply(tap, multiplyTransposed(separable.tap, tap));
+  near.data.forEach((value, i) => (near.data[i] = value * (outer.data[i] as number)));
+  const precondition = separableInverse(near, separable.channel);
+  const options = { precondition, iterations, tolerance: TOLERANCE };
+  return matrix(out.rows, channels, await conjugateGradients(apply, rhs.data, input.data, options));
 }
 
 /** Outputs and taps for the channels that there are. */
@@ -164,7 +175,7 @@ async function bestTaps(
     return found && matrix(rank, taps, found.data);
   }
   const apply = (x: Float64Array): Float64Array => {
-    const image = multiplyTransposed(matrix(1, x.length, x), normal).data;
+    const image = timesVector(normal, x);
     return image.map((value, i) => value + (spread[i] ?? 0) * (x[i] as number));
   };
   const near = matrix(
@@ -175,4 +186,14 @@ async function bestTaps(
   const precondition = separableInverse(near, separable.tap);
   const options = { precondition, iterations: 20, tolerance: 1e-4 };
   return matrix(rank, taps, await conjugateGradients(apply, rhs, tap.data, options));
+}
+
+function timesVector({ rows, columns, data }: Matrix, x: Float64Array): Float64Array {
+  const result = new Float64Array(rows);
+  for (let i = 0, at = 0; i < rows; i++) {
+    let sum = 0;
+    for (let j = 0; j < columns; j++) sum += (data[at++] as number) * (x[j] as number);
+    result[i] = sum;
+  }
+  return result;
 }

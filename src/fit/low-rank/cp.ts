@@ -4,14 +4,9 @@
 import { dampedCholesky, solve } from '../../linalg/cholesky.js';
 import { multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
+import { descend, type CpFactors } from './descent.js';
 import { balance, penaltyOf, powerTerms, rowProducts, sensitivity, type Terms } from './rank-one-terms.js';
 import type { TensorProblem } from './tensor-problem.js';
-
-export interface CpFactors {
-  readonly terms: Terms;
-  /** tr((W - K) G (W - K)^T). */
-  readonly error: number;
-}
 
 export interface CpOptions {
   /** Sweeps at most. */
@@ -36,16 +31,11 @@ export async function cpFactors(
   { sweeps = SWEEPS, start }: CpOptions = {},
 ): Promise<CpFactors | undefined> {
   const energy = await problem.energy();
-  let best: CpFactors = { terms: start ?? powerTerms(problem.rows, problem.sizes, rank), error: energy };
+  const first = await alternate(problem, start ?? powerTerms(problem.rows, problem.sizes, rank), 0);
+  if (!first || !Number.isFinite(first.error)) return undefined;
   const afford = Math.floor(MOST_MULTIPLICATIONS / (2 * rank * problem.rows.data.length));
-  const most = Math.max(3, Math.min(sweeps, afford));
-  for (let sweep = 0; sweep < most; sweep++) {
-    const next = await alternate(problem, best.terms, 0);
-    if (!next || !Number.isFinite(next.error)) break;
-    const isLast = sweep > 0 && best.error - next.error < LEAST_GAIN * best.error;
-    if (sweep === 0 || next.error < best.error) best = next;
-    if (isLast) break;
-  }
+  const most = Math.max(2, Math.min(sweeps, afford));
+  const best = await descend(first, (terms) => alternate(problem, terms, 0), { sweeps: most, leastGain: LEAST_GAIN });
   const weight = correctionWeight(best, energy);
   let corrected: CpFactors | undefined = best;
   for (let sweep = 0; corrected && sweep < Math.min(most, CORRECTION_SWEEPS); sweep++)
@@ -97,7 +87,7 @@ export function solved(normalMatrix: Matrix, rhs: Matrix, penalty: Float64Array)
 }
 
 /** Of R x (channels x taps): the sum over the axis with the vectors of each row; what is left is R x the other axis. */
-function contracted(rows: Matrix, vectors: Matrix, axis: 'channels' | 'taps'): Matrix {
+export function contracted(rows: Matrix, vectors: Matrix, axis: 'channels' | 'taps'): Matrix {
   const own = vectors.columns;
   const left = rows.columns / own;
   const result = matrix(rows.rows, left);

@@ -71,8 +71,6 @@ export interface ImproveOptions {
   readonly gram: Matrix;
   readonly separable: SeparableGram;
   readonly iterations: number;
-  /** Added to the squared error: the sum over rows r of A of penalty(r) |a_r|^2. Default none. */
-  readonly penalty?: Float64Array | undefined;
 }
 
 /** A nearer to what is best for `decoder` under the problem's covariance, from `a` on. */
@@ -80,7 +78,7 @@ export async function improveInput(
   problem: TensorProblem,
   a: Matrix,
   decoder: Matrix,
-  { gram, separable, iterations, penalty }: ImproveOptions,
+  { gram, separable, iterations }: ImproveOptions,
 ): Promise<Matrix> {
   const { taps, channels } = problem.sizes;
   const inner = multiply(transpose(decoder), decoder);
@@ -88,7 +86,6 @@ export async function improveInput(
   const apply = async (x: Float64Array): Promise<Float64Array> => {
     const image = await imageOf(problem, gram, matrix(a.rows, channels, x));
     const result = matrix(a.rows, channels);
-    if (penalty) x.forEach((value, i) => (result.data[i] = value * (penalty[Math.floor(i / channels)] ?? 0)));
     for (let tap = 0; tap < taps; tap++)
       addProduct(wholeOf(result), tapRows(inner, taps, tap), tapSlice(image, taps, tap), 1);
     return result.data;

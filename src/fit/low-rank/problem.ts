@@ -4,6 +4,7 @@ import { InternalError, invariant } from '../../base/errors.js';
 import type { Gemm } from '../../linalg/gemm.js';
 import { matrix, unpackSymmetric, type Matrix } from '../../linalg/matrix.js';
 import { layerSizes, storedWeights, weightRows, type LinearLayer } from '../patch-geometry.js';
+import type { PatchMoments } from '../patch-moments.js';
 import type { Moments } from '../rank-update.js';
 import { fitError, refitRows } from '../refit.js';
 import { targetVariance } from './compose.js';
@@ -39,7 +40,8 @@ export interface LowRankProblem {
   readonly floor: number;
 }
 
-const DEFAULT_DAMPING = 1e-3;
+/** The default damping lies between these; a patch with n numbers of which m rows were summed gets n / m. */
+const DAMPING = { least: 1e-3, most: 0.3 } as const;
 /** Channels that are hardly used count this part of the mean power: their weights are not given up for nothing. */
 const LEAST_POWER = 1e-3;
 
@@ -62,9 +64,14 @@ export async function lowRankProblem(request: LowRankRequest): Promise<LowRankPr
   return { ...common, tensor, scales, bias, energy: await finiteEnergy(tensor), floor: 0 };
 }
 
+function dampingFor({ parts }: PatchMoments): number {
+  const [columns, rows] = [Math.max(...parts.map((part) => part.columns)), Math.max(1, parts[0]?.rows ?? 1)];
+  return Math.min(DAMPING.most, Math.max(DAMPING.least, columns / rows));
+}
+
 async function outputProblem(
   { layer, bias, gemm }: LowRankRequest,
-  { moments, damping = DEFAULT_DAMPING }: Metric & { readonly kind: 'outputs' },
+  { moments, damping = dampingFor(moments) }: Metric & { readonly kind: 'outputs' },
   own: Matrix,
 ): Promise<Omit<LowRankProblem, 'layer' | 'metric'>> {
   const { inputs: channels, outputs, taps, patch } = layerSizes(layer);

@@ -177,3 +177,14 @@ export function balance(terms: Terms): Terms {
   const [out = terms.out, input = terms.input, tap = terms.tap] = scaled;
   return { out, input, tap };
 }
+
+/** From `before` to `now` and further by `share` of that way. */
+export function extrapolate(now: Terms, before: Terms, share: number): Terms {
+  const moved = (a: Matrix, b: Matrix): Matrix =>
+    matrix(
+      a.rows,
+      a.columns,
+      a.data.map((value, i) => value + share * (value - (b.data[i] as number))),
+    );
+  return { out: moved(now.out, before.out), input: moved(now.input, before.input), tap: moved(now.tap, before.tap) };
+}

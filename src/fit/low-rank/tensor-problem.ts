@@ -13,7 +13,7 @@ export interface TensorSizes {
 }
 
 /** Multiplications from which on a product is worth the way to the runtime. */
-const HEAVY = 2e8;
+const HEAVY = 4e7;
 
 export class TensorProblem {
   readonly sizes: TensorSizes;
