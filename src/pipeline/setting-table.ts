@@ -46,6 +46,7 @@ export interface SettingDeclaration<T extends object> {
   check(settings: T, fail: Fail): void;
 }
 
+/** How settings that are declared so are read and written. */
 export function settingTable<T extends object>(declared: SettingDeclaration<T>): SettingTable<T> {
   const { key: step, pass, what, defaults } = declared;
   const fields: Readonly<Record<string, SettingField>> = declared.fields;

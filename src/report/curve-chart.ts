@@ -1,4 +1,5 @@
 // Small charts of one figure against another, side by side, as inline SVG: lines with dots, the vertical axis in powers of ten.
+import { svg } from './chart.js';
 import type { CurvesBlock } from './document.js';
 import { escapeHtml, htmlName, htmlText } from './html-text.js';
 
@@ -8,8 +9,9 @@ type Chart = CurvesBlock['charts'][number];
 const LOOKS = ['s-after', 's-tensor', 's-non-tensor', 's-before', 's-runtime', 's-bad'] as const;
 const DASHES = ['', '5 3', '2 3', '8 3 2 3', '1 3', '10 4'] as const;
 
-const [WIDTH, HEIGHT] = [300, 190] as const;
-const FRAME = { left: 44, right: 292, top: 8, bottom: 158 } as const;
+const HEIGHT = 190;
+/** Percent of the width, and pixels. */
+const FRAME = { left: 16, right: 97, top: 8, bottom: 158 } as const;
 
 const at = (value: number): string => (Math.round(value * 10) / 10).toString();
 
@@ -43,20 +45,20 @@ function chartSvg({ label, series, chosen }: Chart, { x, y }: Pick<CurvesBlock, 
   const step = Math.ceil(span / 4);
   const rows = Array.from({ length: Math.floor(span / step) + 1 }, (_, index) => low + index * step).map((power) => {
     const level = toY(10 ** power);
-    const line = `<line class="s-grid" x1="${FRAME.left}" x2="${FRAME.right}" y1="${at(level)}" y2="${at(level)}"/>`;
-    return `${line}<text x="${FRAME.left - 6}" y="${at(level + 4)}" text-anchor="end">${power < -3 ? `1e${power}` : String(10 ** power)}</text>`;
+    const line = `<line class="s-grid" x1="${FRAME.left}%" x2="${FRAME.right}%" y1="${at(level)}" y2="${at(level)}"/>`;
+    return `${line}<text x="0" y="${at(level + 4)}">${power < -3 ? `1e${power}` : String(10 ** power)}</text>`;
   });
   const ends = [0, 0.5, 1].map((part) => {
-    const value = part * right;
-    return `<text x="${at(toX(value))}" y="${FRAME.bottom + 16}" text-anchor="middle">${Math.round(value * 100)} %</text>`;
+    const words = `${Math.round(part * right * 100)} %`;
+    return `<text x="${at(toX(part * right))}%" y="${FRAME.bottom + 16}" text-anchor="middle">${words}</text>`;
   });
   const lines = series.map(({ name, points: own }, index) => lineOf(name, own, { index, toX, toY }));
   const ring = chosen
-    ? `<circle class="s-axis" fill="none" stroke-width="2" cx="${at(toX(chosen.x))}" cy="${at(toY(chosen.y))}" r="7"/>`
+    ? `<circle class="s-axis" fill="none" stroke-width="2" cx="${at(toX(chosen.x))}%" cy="${at(toY(chosen.y))}" r="7"/>`
     : '';
-  const title = `<title>${escapeHtml(label)}</title><desc>${escapeHtml(`${y} by ${x}`)}</desc>`;
-  const words = `<text x="${FRAME.right}" y="${HEIGHT - 2}" text-anchor="end">${htmlText(x)}</text>`;
-  return `<svg role="img" viewBox="0 0 ${WIDTH} ${HEIGHT}">${title}${rows.join('')}${ends.join('')}${lines.join('')}${ring}${words}</svg>`;
+  const words = `<text x="${FRAME.right}%" y="${HEIGHT - 2}" text-anchor="end">${htmlText(x)}</text>`;
+  const body = [...rows, ...ends, ...lines, ring, words].join('');
+  return svg({ title: label, description: `${y} by ${x}`, height: HEIGHT, body });
 }
 
 interface Place {
@@ -71,11 +73,12 @@ function lineOf(name: string, points: Chart['series'][number]['points'], { index
   const parts = points.slice(1).map((point, before) => {
     const from = points[before] ?? point;
     const dashes = dash === '' ? '' : ` stroke-dasharray="${dash}"`;
-    return `<line class="s-axis" stroke-opacity=".5"${dashes} x1="${at(toX(from.x))}" y1="${at(toY(from.y))}" x2="${at(toX(point.x))}" y2="${at(toY(point.y))}"/>`;
+    const ends = `x1="${at(toX(from.x))}%" y1="${at(toY(from.y))}" x2="${at(toX(point.x))}%" y2="${at(toY(point.y))}"`;
+    return `<line class="s-axis" stroke-opacity=".5"${dashes} ${ends}/>`;
   });
-  const dots = points.map(
-    (point) =>
-      `<g><title>${escapeHtml(`${name} ${point.label}`)}</title><circle class="${look}" cx="${at(toX(point.x))}" cy="${at(toY(point.y))}" r="3"/></g>`,
-  );
+  const dots = points.map((point) => {
+    const says = `<title>${escapeHtml(`${name} ${point.label}`)}</title>`;
+    return `<g>${says}<circle class="${look}" cx="${at(toX(point.x))}%" cy="${at(toY(point.y))}" r="3"/></g>`;
+  });
   return parts.join('') + dots.join('');
 }

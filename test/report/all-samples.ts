@@ -2,6 +2,7 @@
 import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
+import { guessedFactorize, missedFactorize, sampleFactorize } from './factorize-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
 import { guessedPrune, missedPrune, samplePrune } from './prune-sample.js';
 import { guessedQuantize, missedQuantize, sampleQuantize } from './quantize-sample.js';
@@ -25,4 +26,7 @@ export const ALL_SAMPLES: readonly (readonly [name: string, report: Report])[] =
   ['prune', samplePrune()],
   ['prune that missed gates', missedPrune()],
   ['prune without data', guessedPrune()],
+  ['factorize', sampleFactorize()],
+  ['factorize that missed gates', missedFactorize()],
+  ['factorize without data', guessedFactorize()],
 ];

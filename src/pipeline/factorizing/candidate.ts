@@ -15,6 +15,7 @@ export interface Candidate {
   file(): Promise<FactorizedModel>;
 }
 
+/** A candidate of this plan. */
 export function candidateOf(run: FactorizeRun, name: string, plan: ChainPlan): Candidate {
   let made: Promise<FactorizedModel> | undefined;
   const make = async (): Promise<FactorizedModel> => {

@@ -15,6 +15,7 @@ export interface LayerFates {
   readonly times: { readonly before: LayerTimes; readonly after: LayerTimes } | undefined;
 }
 
+/** One row per layer, in order of execution. */
 export function layerRows(starts: readonly LayerStart[], fates: LayerFates): FactorizedLayer[] {
   return starts.map((start) => layerRow(start, fates));
 }
