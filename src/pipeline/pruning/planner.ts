@@ -16,6 +16,7 @@ import { ruleFor, type KernelTarget, type LevelOptions } from './levels.js';
 import { makePruned } from './make-pruned.js';
 import type { KeepReason, PruneRequest } from './outcome.js';
 import { openBench, type PruneRun } from './prune-run.js';
+import { NO_RECOVERY } from './recovery.js';
 import { scopeOf } from './score-groups.js';
 import { studyGroups } from './sensitivity.js';
 import { budgetOf } from './settings.js';
@@ -127,6 +128,7 @@ export class Planner {
         // A share can be met as nearly as widths allow; only what is measured has to be few.
         levels: depth === 'ranked' ? { ...levels, most: Infinity } : { ...levels, branches: 'may-go' },
         data: depth === 'measured' && !samples.dataFree ? 'given' : 'none',
+        repair: this.#run.recovery === NO_RECOVERY ? 'off' : 'on',
       });
     this.#studies.set(depth, found);
     return found;

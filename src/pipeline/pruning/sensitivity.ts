@@ -15,6 +15,7 @@ import { absorbUnits } from './absorb-units.js';
 import { CAUTION, fitStandIns, type BranchEdit } from './branch-stand-in.js';
 import { groupLevels, type LevelOptions } from './levels.js';
 import { observeGroups } from './observe-groups.js';
+import { repairedShare } from './repaired-share.js';
 import type { GroupCurve, GroupStudy, LeftGroup, StudiedGroup } from './width-choice.js';
 
 export interface StudyOptions {
@@ -27,6 +28,8 @@ export interface StudyOptions {
   readonly judged?: number;
   /** Parts of the width near which errors are measured. */
   readonly anchors?: readonly number[];
+  /** Whether all layers behind a group will be refitted, and not its readers alone; default `off`. */
+  readonly repair?: 'on' | 'off';
 }
 
 /** Not so narrow that errors of groups do not add up any more. */
@@ -34,7 +37,7 @@ const ANCHORS: readonly number[] = [0.75, 0.4];
 const JUDGED_MACS = 4e9;
 const FEWEST_JUDGED = 8;
 const MOST_JUDGED = 64;
-/** Of this share of the samples errors are measured, at most; the others are for statistics. */
+/** On this share of the samples errors are measured, at most; the others are for statistics. Fewer than 4 samples do both. */
 const JUDGED_SHARE = 1 / 4;
 /** Errors below are noise of float32. */
 const LEAST_ERROR = 1e-12;
@@ -76,7 +79,8 @@ export async function studyGroups(
     const kept = (levels.get(group) ?? [group.width]).filter((units) => units > 0 || standIn);
     const ranked = { group, scores, order: orderOf(scores), kept, standIn };
     bench.onStage?.(`measuring sensitivity, ${studied.length + 1} of ${open.length}`);
-    const curve = judge ? await measuredCurve(judge, evidence, ranked, options) : weightCurve(ranked, bench);
+    const share = options.repair === 'on' ? repairedShare(group, facts) : 1;
+    const curve = judge ? await measuredCurve({ judge, share }, evidence, ranked, options) : weightCurve(ranked, bench);
     studied.push({ group, scores, order: ranked.order, curve });
   }
   const place = new Map(groups.map((group, at) => [group, at]));
@@ -121,12 +125,12 @@ export class Judge {
     const macs = bench.decoded.model.graph.nodes().reduce((sum, node) => sum + facts.macs(node), 0);
     const wanted =
       judged ?? Math.max(FEWEST_JUDGED, Math.min(MOST_JUDGED, Math.floor(JUDGED_MACS / Math.max(1, macs))));
-    const count = Math.min(wanted, bench.samples);
-    const isEnough = count <= bench.samples * JUDGED_SHARE;
+    // What is fitted to a sample looks better there than it is.
+    const apart = Math.floor(bench.samples * JUDGED_SHARE);
+    const count = Math.min(wanted, apart > 0 ? apart : bench.samples);
     const behind = bench.samples - count;
-    const rest = isEnough
-      ? { ...bench, samples: behind, feeds: () => firstFeeds(bench.feeds(), behind, count) }
-      : bench;
+    const rest =
+      behind > 0 ? { ...bench, samples: behind, feeds: () => firstFeeds(bench.feeds(), behind, count) } : bench;
     return new Judge({ bench, rest }, await OutputReference.of(bench), count);
   }
 
@@ -149,8 +153,9 @@ export class Judge {
   }
 }
 
+/** `share`: what is left of errors in the end. Of a branch that goes nothing more is made up for than by its stand-in. */
 async function measuredCurve(
-  judge: Judge,
+  { judge, share }: { readonly judge: Judge; readonly share: number },
   evidence: GroupEvidence,
   ranked: RankedGroup,
   { anchors = ANCHORS }: StudyOptions,
@@ -159,7 +164,7 @@ async function measuredCurve(
   const found: AnchorError[] = standIn ? [{ units: 0, error: CAUTION * (await judge.errorAfter(standIn)) }] : [];
   const someKept = kept.filter((units) => units > 0);
   for (const units of anchorLevels(someKept, anchors))
-    found.push({ units, error: await judge.errorWithout(evidence, order.slice(0, group.width - units)) });
+    found.push({ units, error: share * (await judge.errorWithout(evidence, order.slice(0, group.width - units))) });
   const measured = found.map(({ units }) => units);
   return { kept, errors: interpolated(kept, found, localCurve(ranked)), basis: 'measured', measured };
 }

@@ -153,6 +153,35 @@ g (float[1,2,5,5] x) => (float[1,3,5,5] y)
     expect(bent?.errors[0]).toBeGreaterThan(1e-2);
   });
 
+  it('judges on samples apart from those that fit, however few there are', async () => {
+    const bench = await benchOf(`<ir_version: 8, opset_import: ["" : 17]>
+g (float[1,2,5,5] x) => (float[1,4] y)
+<
+  int64[2] rows = {1, 50}, float[50,64] a = random(1), float[64] ab = random(2), float[64,4] b = random(3)
+>
+{
+  f = Reshape (x, rows)
+  h = Gemm (f, a, ab)
+  r = Relu (h)
+  y = MatMul (r, b)
+}`);
+    // 6 rows are met by a fit of 8 units or more, whatever units these are.
+    const { studied } = await studyOf({ ...bench, samples: 8 });
+    const { kept = [], errors = [] } = studied.find(({ group }) => group.name === 'h')?.curve ?? {};
+    expect(errors[kept.findIndex((units) => units >= 24)]).toBeGreaterThan(0.02);
+  });
+
+  it('counts on the layers behind where all of them will be refitted', async () => {
+    const bench = await benchOf(NET);
+    const [alone, repaired] = [await studyOf(bench), await studyOf(bench, { repair: 'on' })];
+    const ratios = alone.studied.map(
+      ({ curve }, at) => (repaired.studied[at]?.curve.errors[0] ?? 0) / (curve.errors[0] ?? 1),
+    );
+    // Behind the reader of h lies one layer, behind that of k none.
+    expect(ratios[0]).toBeCloseTo(1 / 1.05, 6);
+    expect(ratios[1]).toBeCloseTo(1, 6);
+  });
+
   it('measures what comes out when the units are really removed', async () => {
     const bench = await benchOf(NET);
     const { studied } = await studyOf(bench);
