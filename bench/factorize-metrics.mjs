@@ -12,7 +12,7 @@ import { relativeError } from '../dist/fit/low-rank/compose.js';
 import { chainLayers, fullRanks } from '../dist/fit/low-rank/scheme-rules.js';
 import { isThreeByThree, layersWithSums } from './factorize/patch-sums.mjs';
 import { openCase } from './prune/cases.mjs';
-import { formatTable } from './table.mjs';
+import { formatTable, median } from './table.mjs';
 
 const LEAST_GAIN = 0.3;
 const { values: options } = parseArgs({
@@ -50,7 +50,6 @@ async function measure(one, scheme) {
   return result;
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 const results = [];
 for (const name of options.models.split(',')) {
   const layers = await layersWithSums(openCase(name, { key: 'factorize' }), {
@@ -61,6 +60,7 @@ for (const name of options.models.split(',')) {
     for (const one of layers) {
       const found = await measure(one, scheme);
       if (found) results.push({ model: name, ...found });
+      if (options.json) writeFileSync(options.json, JSON.stringify({ options, results }, null, 1));
     }
 }
 const rows = [];
@@ -86,12 +86,18 @@ for (const scheme of options.schemes.split(',')) {
   const gain = median(results.filter((one) => one.scheme === scheme).map(gainOf));
   if (['tucker-2', 'cp'].includes(scheme)) verdicts.push({ scheme, gain, met: gain >= LEAST_GAIN });
 }
-console.log(
-  formatTable(
-    ['scheme', 'model', 'layers', 'plain', 'diagonal', 'outputs', 'lower (median)', 'lower (worst)', 'seconds'],
-    rows,
-  ),
-);
+const titles = [
+  'scheme',
+  'model',
+  'layers',
+  'plain',
+  'diagonal',
+  'outputs',
+  'lower (median)',
+  'lower (worst)',
+  'seconds',
+];
+console.log(formatTable([titles, ...rows]));
 for (const { scheme, gain, met } of verdicts)
   console.log(`${scheme}: ${(100 * gain).toFixed(0)} % lower on the median layer: ${met ? 'met' : 'MISSED'}`);
 if (options.json) writeFileSync(options.json, JSON.stringify({ options, results, verdicts }, null, 1));

@@ -1,9 +1,11 @@
-// CP of a kernel: the start of the tensor power method, alternating least squares, and a correction that trades a little of the fit for
-// terms that do not cancel each other (Phan et al. 2020). The correction minimises error + weight * sensitivity; the weight is such that
-// the error cannot grow by more than a given part.
+// CP of a kernel: from the start of the tensor power method (or from leading directions, where that goes better), alternating least squares,
+// and a correction that trades a little of the fit for terms that do not cancel each other (Phan et al. 2020): it minimises error + weight *
+// sensitivity with a weight such that the error cannot grow by more than a given part.
+import { createRng } from '../../base/rng.js';
 import { dampedCholesky, solve } from '../../linalg/cholesky.js';
 import { multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
+import { denseArray, unfold } from '../../linalg/unfolding.js';
 import { descend, type CpFactors } from './descent.js';
 import { balance, penaltyOf, powerTerms, rowProducts, sensitivity, type Terms } from './rank-one-terms.js';
 import type { TensorProblem } from './tensor-problem.js';
@@ -15,32 +17,80 @@ export interface CpOptions {
   readonly start?: Terms;
 }
 
-const SWEEPS = 150;
+const SWEEPS = 250;
+/** Part of the sweeps after which the better start is known. */
+const TRIAL = 0.15;
 const CORRECTION_SWEEPS = 10;
-/** A sweep that takes off less than this part of the error is the last. */
+/** Sweeps that take off less than this part of the error are the last. */
 const LEAST_GAIN = 2e-5;
 /** The part by which the correction may raise the error, and the part of the energy that it may always take. */
-export const CORRECTION = { error: 0.01, energy: 1e-10 } as const;
+export const CORRECTION = { error: 0.003, energy: 1e-10 } as const;
 /** Multiplications of all sweeps: some 10 s. */
-const MOST_MULTIPLICATIONS = 1e10;
+const MOST_MULTIPLICATIONS = 2e10;
 
-/** For the plain metric. Undefined where numbers are not finite. */
+/** CP under the plain metric, corrected. Undefined where numbers are not finite. */
 export async function cpFactors(
+  problem: TensorProblem,
+  rank: number,
+  options: CpOptions = {},
+): Promise<CpFactors | undefined> {
+  const found = await fitTerms(problem, rank, options);
+  return found && correctTerms(problem, found);
+}
+
+/** Terms by least squares alone: from `start`, or from the better of two starts. Undefined where numbers are not finite. */
+export async function fitTerms(
   problem: TensorProblem,
   rank: number,
   { sweeps = SWEEPS, start }: CpOptions = {},
 ): Promise<CpFactors | undefined> {
-  const energy = await problem.energy();
-  const first = await alternate(problem, start ?? powerTerms(problem.rows, problem.sizes, rank), 0);
-  if (!first || !Number.isFinite(first.error)) return undefined;
   const afford = Math.floor(MOST_MULTIPLICATIONS / (2 * rank * problem.rows.data.length));
   const most = Math.max(2, Math.min(sweeps, afford));
-  const best = await descend(first, (terms) => alternate(problem, terms, 0), { sweeps: most, leastGain: LEAST_GAIN });
-  const weight = correctionWeight(best, energy);
-  let corrected: CpFactors | undefined = best;
-  for (let sweep = 0; corrected && sweep < Math.min(most, CORRECTION_SWEEPS); sweep++)
-    corrected = await alternate(problem, corrected.terms, weight);
-  return corrected && Number.isFinite(corrected.error) ? corrected : undefined;
+  const first = start ? [start] : [powerTerms(problem.rows, problem.sizes, rank), await spectralTerms(problem, rank)];
+  const trial = Math.ceil(most * TRIAL);
+  let best: CpFactors | undefined;
+  for (const terms of first) {
+    const begun = terms && (await alternate(problem, terms, 0));
+    if (!begun || !Number.isFinite(begun.error)) continue;
+    const tried = await descend(begun, (next) => alternate(problem, next, 0), { sweeps: trial, leastGain: LEAST_GAIN });
+    if (!best || tried.error < best.error) best = tried;
+  }
+  return best && descend(best, (next) => alternate(problem, next, 0), { sweeps: most - trial, leastGain: LEAST_GAIN });
+}
+
+/** The leading directions of outputs and of channels side by side, with taps at random. */
+async function spectralTerms(problem: TensorProblem, rank: number): Promise<Terms | undefined> {
+  const { outputs, channels, taps } = problem.sizes;
+  const unfolded = unfold(denseArray([outputs, channels, taps], problem.rows.data), 1);
+  const outer = await problem.outputEigen();
+  const inner = await problem.eigen(await problem.product(unfolded, transpose(unfolded)), Math.min(rank, channels));
+  if (!outer || !inner) return undefined;
+  const rng = createRng('spectral-terms');
+  const tap = matrix(rank, taps);
+  tap.data.forEach((_, i) => (tap.data[i] = rng.normal()));
+  return { out: cycled(outer.vectors, rank), input: cycled(inner.vectors, rank), tap };
+}
+
+/** `count` rows, from the first again after the last. */
+function cycled({ rows, columns, data }: Matrix, count: number): Matrix {
+  const result = matrix(count, columns);
+  for (let r = 0; r < count; r++) {
+    const from = (r % rows) * columns;
+    result.data.set(data.subarray(from, from + columns), r * columns);
+  }
+  return result;
+}
+
+/** The same with terms that cancel each other less. */
+export async function correctTerms(problem: TensorProblem, found: CpFactors): Promise<CpFactors> {
+  const weight = correctionWeight(found, await problem.energy());
+  let corrected = found;
+  for (let sweep = 0; sweep < CORRECTION_SWEEPS; sweep++) {
+    const next = await alternate(problem, corrected.terms, weight);
+    if (!next || !Number.isFinite(next.error)) break;
+    corrected = next;
+  }
+  return corrected;
 }
 
 /** The weight of the sensitivity with which a lower sum cannot come with an error that is higher by more than `CORRECTION` has it. */
