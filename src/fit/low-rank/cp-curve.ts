@@ -3,7 +3,7 @@
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { multiply } from '../../linalg/gemm.js';
 import { denseArray, unfold } from '../../linalg/unfolding.js';
-import { cpFactors } from './cp.js';
+import { fitTerms } from './cp.js';
 import { mapChannels } from './input-side.js';
 import { firstRows } from './output-pca.js';
 import { powerTerms } from './rank-one-terms.js';
@@ -31,7 +31,7 @@ export async function cpCurve(problem: TensorProblem, ranks: readonly number[]):
       input: firstRows(terms.input, rank),
       tap: firstRows(terms.tap, rank),
     };
-    const found = await cpFactors(compressed.problem, rank, { start, sweeps: SWEEPS });
+    const found = await fitTerms(compressed.problem, rank, { start, sweeps: SWEEPS });
     const part = ((found?.error ?? Infinity) + compressed.lost) / compressed.energy;
     points.push({ rank, error: Math.min(part, points.at(-1)?.error ?? 1) * energy });
   }

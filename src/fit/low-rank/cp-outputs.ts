@@ -3,7 +3,7 @@
 import { multiply, multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, type Matrix } from '../../linalg/matrix.js';
 import { conjugateGradients } from './conjugate-gradients.js';
-import { contracted, correctionWeight, cpFactors, solved } from './cp.js';
+import { contracted, sensitivityWeight, cpFactors, solved } from './cp.js';
 import { descend, type CpFactors } from './descent.js';
 import { project, separableInverse, type Projected } from './input-side.js';
 import { balance, penaltyOf, rowProducts, type Terms } from './rank-one-terms.js';
@@ -59,7 +59,7 @@ async function refine(context: Context, start: CpFactors, rank: number): Promise
   const steps = Math.floor(MOST_MULTIPLICATIONS / perStep);
   const iterations = Math.max(1, Math.min(STEPS_PER_SWEEP, Math.floor(steps / 2)));
   const sweeps = Math.max(1, Math.min(SWEEPS, Math.floor(steps / (iterations + TURN_STEPS))));
-  const weight = correctionWeight(start, energy) / sweeps;
+  const weight = sensitivityWeight(start, energy) / sweeps;
   const sweep = async (terms: Terms): Promise<CpFactors | undefined> => {
     const { out, tap } = terms;
     const input = await betterChannels(context, terms, { iterations, penalty: penaltyOf(weight, out, tap) });

@@ -1,6 +1,6 @@
 // CP of a kernel: from the start of the tensor power method (or from leading directions, where that goes better), alternating least squares,
-// and a correction that trades a little of the fit for terms that do not cancel each other (Phan et al. 2020): it minimises error + weight *
-// sensitivity with a weight such that the error cannot grow by more than a given part.
+// and a correction that trades a little of the fit for terms that do not cancel each other (Phan et al. 2020: the least sensitivity within
+// a bounded error).
 import { createRng } from '../../base/rng.js';
 import { dampedCholesky, solve } from '../../linalg/cholesky.js';
 import { multiplyTransposed } from '../../linalg/gemm.js';
@@ -20,11 +20,13 @@ export interface CpOptions {
 const SWEEPS = 250;
 /** Part of the sweeps after which the better start is known. */
 const TRIAL = 0.15;
-const CORRECTION_SWEEPS = 10;
+const CORRECTION_SWEEPS = 20;
 /** Sweeps that take off less than this part of the error are the last. */
 const LEAST_GAIN = 2e-5;
-/** The part by which the correction may raise the error, and the part of the energy that it may always take. */
-export const CORRECTION = { error: 0.003, energy: 1e-10 } as const;
+/** What the correction may add to the error: parts of it and of the energy, the latter where terms cancel each other `severely`. */
+const CORRECTION = { error: 0.003, energy: 1e-10, severely: 10, severeEnergy: 1e-3 } as const;
+/** From sweep to sweep of the correction the weight of the sensitivity grows by this. */
+const WEIGHT_GROWTH = 1.5;
 /** Multiplications of all sweeps: some 10 s. */
 const MOST_MULTIPLICATIONS = 2e10;
 
@@ -81,22 +83,43 @@ function cycled({ rows, columns, data }: Matrix, count: number): Matrix {
   return result;
 }
 
-/** The same with terms that cancel each other less. */
+/** The same with terms that cancel each other less: the least sensitivity that sweeps came by within the error that is allowed. */
 export async function correctTerms(problem: TensorProblem, found: CpFactors): Promise<CpFactors> {
-  const weight = correctionWeight(found, await problem.energy());
-  let corrected = found;
-  for (let sweep = 0; sweep < CORRECTION_SWEEPS; sweep++) {
-    const next = await alternate(problem, corrected.terms, weight);
-    if (!next || !Number.isFinite(next.error)) break;
-    corrected = next;
+  const energy = await problem.energy();
+  const allowed = found.error + allowance(found, energy);
+  let [best, now, weight, felt] = [found, found, sensitivityWeight(found, energy), sensitivity(found.terms)];
+  for (let sweep = 0; sweep < CORRECTION_SWEEPS; sweep++, weight *= WEIGHT_GROWTH) {
+    const next = await alternate(problem, now.terms, weight);
+    if (!next || !(next.error <= allowed)) break;
+    now = next;
+    const nextFelt = sensitivity(next.terms);
+    if (nextFelt < felt) [best, felt] = [next, nextFelt];
   }
-  return corrected;
+  return best;
 }
 
-/** The weight of the sensitivity with which a lower sum cannot come with an error that is higher by more than `CORRECTION` has it. */
-export function correctionWeight({ terms, error }: CpFactors, energy: number): number {
-  const felt = sensitivity(terms);
-  return felt > 0 ? (CORRECTION.error * error + CORRECTION.energy * energy) / felt : 0;
+function allowance({ terms, error }: CpFactors, energy: number): number {
+  const part = cancellation(terms) > CORRECTION.severely ? CORRECTION.severeEnergy : CORRECTION.energy;
+  return CORRECTION.error * error + part * energy;
+}
+
+/** The weight of the sensitivity in the sum of it and the error with which no lower sum has an error above what the correction may add. */
+export function sensitivityWeight(found: CpFactors, energy: number): number {
+  const felt = sensitivity(found.terms);
+  return felt > 0 ? allowance(found, energy) / felt : 0;
+}
+
+/** Squares of the terms over the square of their sum: 1 where they are orthogonal, large where they cancel each other. */
+export function cancellation({ out, input, tap }: Terms): number {
+  const shared = normal(out, input);
+  const own = multiplyTransposed(tap, tap);
+  let [apart, together] = [0, 0];
+  for (let i = 0; i < own.data.length; i++) {
+    const product = (shared.data[i] as number) * (own.data[i] as number);
+    together += product;
+    if (i % (own.rows + 1) === 0) apart += product;
+  }
+  return together > 0 ? apart / together : 1;
 }
 
 /** One sweep: outputs, channels, taps. */
