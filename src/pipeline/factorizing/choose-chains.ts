@@ -91,24 +91,28 @@ const sumBy =
   (costs: Costs): number =>
     limits.reduce((sum, { cost, most }, at) => sum + ((weights[at] ?? 0) * costIn(costs, cost)) / most, 0);
 
-/** Layers change to what brings a limit that is missed nearer at the least loss, until all are met. */
+/** By how much the limits are missed together, as parts of them. */
+const missedBy = (limits: readonly Limit[], used: readonly number[]): number =>
+  limits.reduce((sum, { most }, at) => sum + Math.max(0, (used[at] ?? 0) / most - 1), 0);
+
+/** Layers change, one after the other, to what brings the limits nearer at the least loss, until all are met or nothing helps. */
 function tightened(layers: readonly PricedLayer[], limits: readonly Limit[], from: ChainPlan): ChainPlan {
   const chosen = new Map(from);
   for (;;) {
-    const plan = [...chosen];
-    const missed = limits.find(({ cost, most }) => costOfPlan(layers, plan, cost) > most);
-    if (!missed) return plan;
+    const used = limits.map(({ cost }) => costOfPlan(layers, [...chosen], cost));
+    const missed = missedBy(limits, used);
     let best: { readonly name: string; readonly option: PricedOption; readonly price: number } | undefined;
     for (const { name, whole, options } of layers) {
       const now = chosen.get(name);
-      const cost = costIn(now?.costs ?? whole, missed.cost);
       for (const option of options) {
-        const saved = cost - costIn(option.costs, missed.cost);
-        const price = (option.loss - (now?.loss ?? 0)) / saved;
-        if (saved > 0 && (!best || price < best.price)) best = { name, option, price };
+        const costs = now?.costs ?? whole;
+        const then = limits.map(({ cost }, at) => (used[at] ?? 0) + costIn(option.costs, cost) - costIn(costs, cost));
+        const gained = missed - missedBy(limits, then);
+        const price = (option.loss - (now?.loss ?? 0)) / gained;
+        if (gained > 1e-12 && (!best || price < best.price)) best = { name, option, price };
       }
     }
-    if (!best) return plan;
+    if (!best) return [...chosen];
     chosen.set(best.name, best.option);
   }
 }

@@ -77,7 +77,7 @@ function axisRanks(most: number, unit: RankUnit, more: number): number[] {
   const [enough = 3, limit = 4] = [ENOUGH[more], MOST_RANKS[more]];
   for (let step: number = unit; ; step /= 2) {
     const ranks = Array.from({ length: Math.floor(most / step) }, (_, at) => (at + 1) * step);
-    if (ranks.length >= enough || step <= 1 || (step <= FINEST && ranks.length > 0)) return thinned(ranks, limit);
+    if (ranks.length >= enough || step <= 1 || (step === FINEST && ranks.length > 0)) return thinned(ranks, limit);
   }
 }
 
