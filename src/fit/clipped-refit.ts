@@ -120,7 +120,7 @@ async function refitClipped(
 }
 
 /** Mean squared error behind the activation, summed over outputs, over the variance of the targets behind it. */
-async function clippedError(
+export async function clippedError(
   layer: LinearLayer,
   weights: StoredLayer,
   rows: LayerRows,
@@ -160,7 +160,7 @@ async function product(a: Matrix, b: Matrix, gemm: Gemm): Promise<Matrix> {
 }
 
 /** y, or what was given where both lie beyond the same bound: there y asks for no more than the bound itself. */
-function freedTargets(given: Matrix, { targets, addends }: LayerRows, first: number, { low, high }: Bounds): Matrix {
+export function freedTargets(given: Matrix, { targets, addends }: LayerRows, first: number, { low, high }: Bounds): Matrix {
   const freed = matrix(given.rows, given.columns);
   for (const [row, target] of targets.entries()) {
     for (let o = 0; o < given.columns; o++) {
@@ -175,7 +175,7 @@ function freedTargets(given: Matrix, { targets, addends }: LayerRows, first: num
 }
 
 /** Rows x (patch of a group, 1). */
-function patchMatrix(layer: LinearLayer, { patches }: LayerRows, group: number): Matrix {
+export function patchMatrix(layer: LinearLayer, { patches }: LayerRows, group: number): Matrix {
   const { patch } = layerSizes(layer);
   const x = matrix(patches.length, patch + 1);
   for (const [row, numbers] of patches.entries()) {

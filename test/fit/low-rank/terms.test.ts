@@ -20,9 +20,7 @@ const problemOf = (sizes: TensorSizes, data: Float64Array, gram?: Matrix): Tenso
 describe('tensor power method', () => {
   it('finds orthogonal terms exactly, from the largest', () => {
     // 5 e1 o e2 o (3, 4)/5 + 2 e2 o e1 o (4, -3)/5.
-    const data = new Float64Array(2 * 3 * 2);
-    [data[(0 * 3 + 1) * 2], data[(0 * 3 + 1) * 2 + 1]] = [3, 4];
-    [data[(1 * 3 + 0) * 2], data[(1 * 3 + 0) * 2 + 1]] = [1.6, -1.2];
+    const data = Float64Array.of(0, 0, 3, 4, 0, 0, 1.6, -1.2, 0, 0, 0, 0);
     const terms = powerTerms(matrix(2, 6, data), sizesOf(2, 3, 2), 2);
     const weights = rowPowers(terms.out).map((power, r) =>
       Math.sqrt(power * (rowPowers(terms.input)[r] ?? 0) * (rowPowers(terms.tap)[r] ?? 0)),

@@ -1,0 +1,157 @@
+// A chain in front of a Relu or Clip, by the asymmetric reconstruction of Zhang et al. 2015 (Accelerating Very Deep Convolutional Networks):
+// the patches are those of the model with chains, the targets those of the original, and what the activation cuts off need not be met.
+// By turns targets are freed where activation and chain agree, and the chain is fitted to them (reduced-rank regression); at last the
+// last layer alone. Everything is judged behind the activation on rows that were not fitted.
+import { multiply, type Gemm } from '../../linalg/gemm.js';
+import { matrix, packedLength, packedRow, transpose, type Matrix } from '../../linalg/matrix.js';
+import { clippedError, freedTargets, patchMatrix, refitBehind, type Bounds, type LayerRows } from '../clipped-refit.js';
+import { refitHeldOut, type StoredLayer } from '../held-out-refit.js';
+import { layerSizes, storedWeights, type LinearLayer } from '../patch-geometry.js';
+import type { PatchMoments } from '../patch-moments.js';
+import { composeKernel, composeWeights } from './compose.js';
+import { factorize } from './factorize.js';
+import type { Factor, Factorization, FactorScheme } from './factors.js';
+import { lowRankProblem } from './problem.js';
+
+export interface BehindRequest {
+  /** The layer that the chain stands for, as it was; without groups. */
+  readonly layer: LinearLayer;
+  readonly stored: StoredLayer;
+  readonly chain: Factorization;
+  /** What the activation leaves: 0 and infinity for a Relu. */
+  readonly bounds: Bounds;
+  /** Patches of the layer and what it should give there: rows that are fitted, and rows that judge. */
+  readonly fit: LayerRows;
+  readonly held: LayerRows;
+  readonly gemm?: Gemm | undefined;
+}
+
+export interface BehindResult {
+  readonly chain: Factorization;
+  /** Behind the activation, on the rows held out, over the variance of the targets there: of the chain given, and of this one. */
+  readonly errorBefore: number;
+  readonly errorAfter: number;
+}
+
+/** Schemes whose chains are made again for freed targets; of the others the last layer is fitted. */
+const AGAIN: ReadonlySet<FactorScheme> = new Set(['svd', 'channel-svd', 'tucker-2', 'spatial-svd']);
+const SWEEPS = 3;
+
+const here: Gemm = async (a, b) => multiply(a, b);
+
+/** The chain, or one of the same ranks that is better behind the activation. */
+export async function refineBehind(request: BehindRequest): Promise<BehindResult> {
+  const { chain, fit } = request;
+  const gemm = request.gemm ?? here;
+  const errorBefore = await errorBehind(request, chain);
+  let best = { chain, error: errorBefore };
+  if (AGAIN.has(chain.scheme)) {
+    const patches = patchMatrix(request.layer, fit, 0);
+    const across = transpose(patches);
+    const gram = packed(await gemm(across, patches));
+    for (let sweep = 0; sweep < SWEEPS; sweep++) {
+      const given = await gemm(patches, transpose(wholeRows(best.chain)));
+      const targets = freedTargets(given, fit, 0, request.bounds);
+      const moments = momentsWith(gram, await gemm(across, targets), targets);
+      const next = await fittedTo(request, moments);
+      const error = await errorBehind(request, next);
+      if (!(error < best.error)) break;
+      best = { chain: next, error };
+    }
+  }
+  const last = await refitLast(request, best.chain);
+  if (last && last.error < best.error) best = last;
+  return { chain: best.chain, errorBefore, errorAfter: best.error };
+}
+
+async function fittedTo({ layer, stored, chain, gemm }: BehindRequest, moments: PatchMoments): Promise<Factorization> {
+  const metric = { kind: 'outputs', moments } as const;
+  const problem = await lowRankProblem({ layer, weights: stored.weights, bias: stored.bias, metric, gemm });
+  return factorize(problem, chain.scheme, chain.ranks);
+}
+
+async function errorBehind(request: BehindRequest, chain: Factorization): Promise<number> {
+  const { layer, held, bounds } = request;
+  const weights = storedWeights(layer, composeWeights(chain).data);
+  const bias = chain.factors.at(-1)?.bias ?? new Float64Array(layer.outputs);
+  return clippedError(layer, { weights, bias }, held, { bounds, gemm: request.gemm ?? here });
+}
+
+/** The last layer fitted behind the activation to what the layers before it let through; undefined where that gains nothing. */
+async function refitLast(
+  request: BehindRequest,
+  chain: Factorization,
+): Promise<{ readonly chain: Factorization; readonly error: number } | undefined> {
+  const before = chain.factors.slice(0, -1);
+  const last = chain.factors.at(-1);
+  if (!last) return undefined;
+  const gemm = request.gemm ?? here;
+  const seen = composeKernel([...before, everyInput(last.layer)]).rows;
+  const [fit, held] = [await passed(request, request.fit, seen), await passed(request, request.held, seen)];
+  const sums = { fit: await momentsOf(last.layer, fit, gemm), held: await momentsOf(last.layer, held, gemm) };
+  const old = { weights: last.weights, bias: last.bias ?? new Float64Array(last.layer.outputs) };
+  const plain = refitHeldOut(last.layer, old, sums);
+  if (!plain) return undefined;
+  const found = await refitBehind(
+    { layer: last.layer, old, plain, bounds: request.bounds, gemm },
+    { fit, held, moments: sums.fit },
+  );
+  if (!found.layer) return undefined;
+  const { weights, bias } = found.layer;
+  const factor = { layer: last.layer, weights: Float64Array.from(weights), bias: Float64Array.from(bias) };
+  return { chain: { ...chain, factors: [...before, factor] }, error: found.errorAfter };
+}
+
+/** A layer that gives every number of the patches of `layer` as an output. */
+function everyInput(layer: LinearLayer): Factor {
+  const { patch } = layerSizes(layer);
+  const rows = new Float64Array(patch * patch);
+  for (let i = 0; i < patch; i++) rows[i * patch + i] = 1;
+  const wide = { ...layer, outputs: patch };
+  return { layer: wide, weights: storedWeights(wide, rows) };
+}
+
+/** The rows as the last layer sees them. */
+async function passed(request: BehindRequest, rows: LayerRows, seen: Matrix): Promise<LayerRows> {
+  const patches = patchMatrix(request.layer, rows, 0);
+  const padded = matrix(seen.columns + 1, seen.rows);
+  padded.data.set(transpose(seen).data);
+  const found = await (request.gemm ?? here)(patches, padded);
+  const width = seen.rows;
+  const own = rows.patches.map((_, i) => Float32Array.from(found.data.subarray(i * width, (i + 1) * width)));
+  return { ...rows, patches: own };
+}
+
+async function momentsOf(layer: LinearLayer, rows: LayerRows, gemm: Gemm): Promise<PatchMoments> {
+  const patches = patchMatrix(layer, rows, 0);
+  const targets = matrix(patches.rows, layer.outputs);
+  for (const [i, target] of rows.targets.entries()) targets.data.set(target, i * layer.outputs);
+  const across = transpose(patches);
+  return momentsWith(packed(await gemm(across, patches)), await gemm(across, targets), targets);
+}
+
+function momentsWith(gram: Float64Array, cross: Matrix, targets: Matrix): PatchMoments {
+  const energy = new Float64Array(targets.columns);
+  targets.data.forEach((y, i) => (energy[i % targets.columns] = (energy[i % targets.columns] as number) + y * y));
+  const { rows: columns, columns: outputs } = cross;
+  return { parts: [{ columns, outputs, rows: targets.rows, gram, cross: cross.data, energy }] };
+}
+
+/** The upper triangle. */
+function packed({ rows: n, data }: Matrix): Float64Array {
+  const result = new Float64Array(packedLength(n));
+  for (let i = 0; i < n; i++) for (let j = i; j < n; j++) result[packedRow(n, i) + j] = data[i * n + j] as number;
+  return result;
+}
+
+/** Outputs x (patch, bias). */
+function wholeRows(chain: Factorization): Matrix {
+  const rows = composeWeights(chain);
+  const bias = chain.factors.at(-1)?.bias;
+  const whole = matrix(rows.rows, rows.columns + 1);
+  for (let o = 0; o < rows.rows; o++) {
+    whole.data.set(rows.data.subarray(o * rows.columns, (o + 1) * rows.columns), o * whole.columns);
+    whole.data[o * whole.columns + rows.columns] = bias?.[o] ?? 0;
+  }
+  return whole;
+}
