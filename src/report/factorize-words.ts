@@ -1,4 +1,5 @@
 // What a factorization run has to say, in words, the same in every form: why layers stayed whole, gates, what was kept.
+import { FACTOR_DECLINES } from '../passes/factorize/factor-site.js';
 import type { StayReason } from '../pipeline/factorizing/outcome.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
 import type { Tone } from './figures.js';
@@ -7,15 +8,8 @@ import { maxDropText } from './loss-words.js';
 
 /** Why a layer stayed whole, as a clause about it. */
 export const STAY_WORDS: Readonly<Record<StayReason, string>> = {
-  grouped: 'each group of channels has weights of its own: there is little to share between them',
+  ...FACTOR_DECLINES,
   depthwise: 'it is depthwise: with one input per output there is no rank to lower',
-  transposed: 'transposed convolutions are not factorized',
-  'computed-weights': 'its weights are computed, or given by the caller',
-  'shared-weights': 'other nodes read its weights, or they are an output of the graph',
-  'unsupported-type': 'its weights are not float32',
-  'unsupported-layer': 'its geometry depends on sizes that are not known, or its input is transposed',
-  'unsupported-bias': 'its bias is not one number per output',
-  'inner-graph': 'it stands in a graph within a node, where samples cannot be looked at',
   'no-kernel': 'its kernel has one position',
   'has-kernel': 'its kernel has several positions',
   'one-axis': 'its kernel is longer than 1 along one axis only',

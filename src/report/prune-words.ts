@@ -7,7 +7,7 @@ import { change, given, plural, share } from './format.js';
 import type { PruneGroupReport, PruneReport } from './prune-report.js';
 
 /** Why a group kept all its channels, as a clause about it or the node to blame. */
-const KEEP_WORDS: Readonly<Record<KeepReason, string>> = {
+export const KEEP_WORDS: Readonly<Record<KeepReason, string>> = {
   ...FREEZE_WORDS,
   'not-observed': 'what the score needs could not be observed on samples',
   'too-few-samples': 'there are fewer observed positions than two per channel',

@@ -6,6 +6,7 @@ import { suggestion } from '../../base/suggest.js';
 import { packageVersion } from '../../base/version.js';
 import { operatorsPage } from '../../ops/operator-table.js';
 import { ALL_PASSES } from '../../passes/registry.js';
+import { RECIPE_STEPS } from '../../report/recipe-steps.js';
 import { recipeSchema } from '../../pipeline/recipe.js';
 import { REPORT_SHAPES, reportSchema, type ReportKind } from '../../report/schema.js';
 import { RuntimeHost } from '../../runtime/host.js';
@@ -31,7 +32,7 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   man: (name) => withoutName('man', name, async () => [{ path: 'mcompress.1', text: manPage(packageVersion()) }]),
   completion: async (name) => {
     const shell = oneOf('shell', SHELLS, name);
-    const names = ALL_PASSES.map((pass) => pass.name);
+    const names = [...ALL_PASSES, ...RECIPE_STEPS].map((pass) => pass.name);
     return [{ path: `mcompress.${shell}`, text: completionScript(shell, names) }];
   },
   schema: async (name) => {

@@ -8,16 +8,16 @@ import { linearLayer } from '../linear-layer.js';
 import { layerOutput, readLayer } from '../linear-weights.js';
 import { refuse, type Planned } from '../plan.js';
 
-/** Why a layer stays whole, whatever a chain would cost. */
+/** Why a layer stays whole, whatever a chain would cost: clauses about it. */
 export const FACTOR_DECLINES = {
-  grouped: 'each of {groups} groups of channels has weights of its own: there is little to share between them',
+  grouped: 'each group of its channels has weights of its own: there is little to share between them',
   transposed: 'transposed convolutions are not factorized',
-  'computed-weights': 'the weights are computed, or given by the caller, so they are not known',
-  'shared-weights': 'the weights are read by {readers} nodes, or are an output of the graph: they stay as they are',
-  'unsupported-type': 'the weights are {dtype}: only float32 is fitted',
-  'unsupported-layer': 'the geometry depends on sizes that are not known, or the input is transposed',
-  'unsupported-bias': 'the bias is not one number per output',
-  'inner-graph': 'the layer stands in a graph within a node, where samples cannot be looked at',
+  'computed-weights': 'its weights are computed, or given by the caller',
+  'shared-weights': 'other nodes read its weights, or they are an output of the graph',
+  'unsupported-type': 'its weights are not float32',
+  'unsupported-layer': 'its geometry depends on sizes that are not known, or its input is transposed',
+  'unsupported-bias': 'its bias is not one number per output',
+  'inner-graph': 'it stands in a graph within a node, where samples cannot be looked at',
 } as const;
 
 export type FactorDecline = keyof typeof FACTOR_DECLINES;
@@ -51,13 +51,10 @@ export function factorSite(node: Node, facts: Facts): Planned<FactorSite, Factor
 }
 
 function weightRefusal(node: Node, weights: Value): Planned<never, FactorDecline> {
-  const groups = node.int('group', 1);
   if (node.opType === 'ConvTranspose') return refuse('transposed');
-  if (groups > 1) return refuse('grouped', { groups });
+  if (node.int('group', 1) > 1) return refuse('grouped');
   if (node.graph !== node.graph?.model.graph) return refuse('inner-graph');
   if (!weights.constant || weights.isInput) return refuse('computed-weights');
-  if (weights.soleConsumer !== node || weights.isGraphOutput)
-    return refuse('shared-weights', { readers: weights.consumers().length });
-  const { dtype } = weights.constant;
-  return dtype === 'float32' ? undefined : refuse('unsupported-type', { dtype });
+  if (weights.soleConsumer !== node || weights.isGraphOutput) return refuse('shared-weights');
+  return weights.constant.dtype === 'float32' ? undefined : refuse('unsupported-type');
 }
