@@ -4,7 +4,6 @@ import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { multiply } from '../../linalg/gemm.js';
 import { denseArray, unfold } from '../../linalg/unfolding.js';
 import { fitTerms } from './cp.js';
-import { mapChannels } from './input-side.js';
 import { firstRows } from './output-pca.js';
 import { powerTerms } from './rank-one-terms.js';
 import type { TensorProblem } from './tensor-problem.js';
@@ -12,6 +11,8 @@ import { whiten } from './whitening.js';
 
 const FITS = 6;
 const SWEEPS = 12;
+/** The largest rank that is fitted: beyond it the line through the last two goes on. */
+const MOST_FITTED = 320;
 /** Directions of channels and of outputs that are looked at; the others count as lost. */
 const MOST_DIRECTIONS = 96;
 
@@ -21,7 +22,10 @@ export async function cpCurve(problem: TensorProblem, ranks: readonly number[]):
   const compressed = await compress(problem);
   if (!compressed || !(energy > 0)) return ranks.map(() => (energy > 0 ? Infinity : 0));
   const wanted = [...new Set(ranks)].toSorted((a, b) => a - b);
-  const last = wanted.length - 1;
+  const last = Math.max(
+    0,
+    wanted.findLastIndex((rank) => rank <= MOST_FITTED),
+  );
   const fitted = [...new Set(Array.from({ length: FITS }, (_, i) => wanted[Math.round((i * last) / (FITS - 1))] ?? 1))];
   const terms = powerTerms(compressed.problem.rows, compressed.problem.sizes, fitted.at(-1) ?? 1);
   const points: CurvePoint[] = [];
@@ -51,7 +55,7 @@ interface Compressed {
 }
 
 async function compress(problem: TensorProblem): Promise<Compressed | undefined> {
-  const white = whiten(problem).problem;
+  const white = (await whiten(problem)).problem;
   const { sizes } = white;
   const energy = await white.energy();
   let rows: Matrix = white.rows;
@@ -66,7 +70,7 @@ async function compress(problem: TensorProblem): Promise<Compressed | undefined>
     const unfolded = unfold(denseArray([rows.rows, sizes.channels, sizes.taps], rows.data), 1);
     const eigen = await white.eigen(multiply(unfolded, transpose(unfolded)), channels);
     if (!eigen) return undefined;
-    rows = mapChannels(rows, eigen.vectors, sizes.taps);
+    rows = await white.mapChannels(rows, eigen.vectors);
   }
   const small = white.derived({ ...sizes, outputs, channels }, matrix(rows.rows, rows.columns, rows.data));
   return { problem: small, energy, lost: Math.max(0, energy - (await small.energy())) };
@@ -74,12 +78,12 @@ async function compress(problem: TensorProblem): Promise<Compressed | undefined>
 
 /** On the line through the logarithms of the errors of the two neighbours; below the first rank, towards the whole energy at 0. */
 function between(points: readonly CurvePoint[], rank: number, energy: number): number {
-  const after = points.find((point) => point.rank >= rank) ?? points.at(-1);
-  const before = points.findLast((point) => point.rank < rank) ?? { rank: 0, error: energy };
-  if (!after || after.rank <= rank) return after?.error ?? energy;
+  const all = [{ rank: 0, error: energy }, ...points];
+  const found = all.findIndex((point) => point.rank >= rank);
+  const next = Math.max(1, found < 0 ? all.length - 1 : found);
+  const [before, after] = [all[next - 1], all[next]];
+  if (!before || !after) return energy;
   const share = (rank - before.rank) / (after.rank - before.rank);
-  const floor = energy * 1e-12;
-  return Math.exp(
-    (1 - share) * Math.log(Math.max(before.error, floor)) + share * Math.log(Math.max(after.error, floor)),
-  );
+  const height = ({ error }: CurvePoint): number => Math.log(Math.max(error, energy * 1e-12));
+  return Math.exp((1 - share) * height(before) + share * height(after));
 }

@@ -28,7 +28,7 @@ const DIRECT = 128;
 export async function cpUnderMetric(problem: TensorProblem, rank: number): Promise<CpFactors | undefined> {
   const { gram, sizes } = problem;
   if (!gram) return cpFactors(problem, rank);
-  const white = whiten(problem);
+  const white = await whiten(problem);
   const found = await cpFactors(white.problem, rank, { sweeps: START_SWEEPS });
   const plain = await cpFactors(problem.derived(sizes, problem.rows), rank, { sweeps: START_SWEEPS });
   const context = { problem, gram, separable: separableGram(gram, sizes), energy: await problem.energy() };

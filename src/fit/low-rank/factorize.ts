@@ -53,15 +53,14 @@ async function solveSvd(problem: TensorProblem, [rank = 1]: readonly number[]): 
 
 async function solveSpatial(problem: TensorProblem, [rank = 1]: readonly number[]): Promise<ChainMatrices> {
   const apart = spatialProblem(problem);
-  const { outputs, taps } = apart.sizes;
-  const found = finite(await tuckerFactors(apart, rank, outputs));
-  return { links: [found.input, found.core], composed: tuckerRows(found, taps) };
+  const found = finite(await tuckerFactors(apart, rank, apart.sizes.outputs));
+  return { links: [found.input, found.core], composed: await tuckerRows(apart, found) };
 }
 
 async function solveTucker(problem: TensorProblem, ranks: readonly number[]): Promise<ChainMatrices> {
   const [inner = 1, outer = 1] = ranks;
   const found = finite(await tuckerFactors(problem, inner, outer));
-  return { links: [found.input, found.core, found.out], composed: tuckerRows(found, problem.sizes.taps) };
+  return { links: [found.input, found.core, found.out], composed: await tuckerRows(problem, found) };
 }
 
 async function solveCp(problem: TensorProblem, [rank = 1]: readonly number[]): Promise<ChainMatrices> {

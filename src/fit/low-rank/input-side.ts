@@ -20,16 +20,8 @@ export interface Projected {
 
 /** `gram`: that of the problem. */
 export async function project(problem: TensorProblem, gram: Matrix, a: Matrix): Promise<Projected> {
-  const { taps } = problem.sizes;
-  const cross = mapChannels(await problem.weighted(), a, taps);
-  return { gram: mapChannels(await imageOf(problem, gram, a), a, taps), cross };
-}
-
-/** Rows over (channels x taps) as rows over (R x taps). */
-export function mapChannels(rows: Matrix, a: Matrix, taps: number): Matrix {
-  const across = transpose(rows);
-  const mapped = multiply(a, matrix(a.columns, taps * rows.rows, across.data));
-  return transpose(matrix(a.rows * taps, rows.rows, mapped.data));
+  const cross = await problem.mapChannels(await problem.weighted(), a);
+  return { gram: await problem.mapChannels(await imageOf(problem, gram, a), a), cross };
 }
 
 /** (A x I) G: (R taps) x (channels taps). */

@@ -53,6 +53,14 @@ export class TensorProblem {
     return this.#gemm && isHeavy ? this.#gemm(a, b) : multiply(a, b);
   }
 
+  /** Rows over (channels x taps) as rows over (R x taps), by a matrix R x channels. */
+  async mapChannels(rows: Matrix, a: Matrix): Promise<Matrix> {
+    const { taps } = this.sizes;
+    const across = transpose(rows);
+    const mapped = await this.product(a, matrix(a.columns, taps * rows.rows, across.data));
+    return transpose(matrix(a.rows * taps, rows.rows, mapped.data));
+  }
+
   /** Eigenvectors of a symmetric matrix, the first `count` of them; undefined where numbers are not finite. */
   eigen(a: Matrix, count = a.rows): Promise<SymmetricEigen | undefined> {
     return symmetricEigenWith((left, right) => this.product(left, right), a, { count });

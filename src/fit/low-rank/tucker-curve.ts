@@ -5,23 +5,28 @@ import { dampedCholesky, solveLower } from '../../linalg/cholesky.js';
 import { addProduct, blockOf, flipped } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { denseArray, unfold } from '../../linalg/unfolding.js';
-import { mapChannels, orthonormalRows, project } from './input-side.js';
-import { firstRows, tailOf } from './output-pca.js';
+import { orthonormalRows, project } from './input-side.js';
+import { tailOf } from './output-pca.js';
 import type { TensorProblem } from './tensor-problem.js';
 import { whiten } from './whitening.js';
 
-/** Unknowns of the equations behind the first layer: beyond this, ranks are judged by the covariances of channels and taps alone. */
-const MOST_UNKNOWNS = 1152;
+/**
+ * Unknowns of the equations behind the first layer, and fewer of them for wide patches: beyond this, ranks are judged by the
+ * covariances of channels and taps alone.
+ */
+const MOST_UNKNOWNS = { usual: 1152, wide: 576 } as const;
+const WIDE = 2304;
 
 /** Errors at pairs of ranks: of the first layer, and of the outputs (all of them for the spatial SVD). */
 export async function tuckerErrors(problem: TensorProblem, grid: readonly (readonly number[])[]): Promise<number[]> {
   const { sizes } = problem;
-  const inner = await channelDirections(problem);
-  if (!inner) return grid.map(() => Infinity);
   const wanted = [...new Set(grid.map(([rank = 1]) => Math.min(rank, sizes.channels)))].toSorted((a, b) => a - b);
-  const most = Math.max(1, Math.floor(MOST_UNKNOWNS / sizes.taps));
+  const unknowns = problem.rows.columns > WIDE ? MOST_UNKNOWNS.wide : MOST_UNKNOWNS.usual;
+  const most = Math.max(1, Math.floor(unknowns / sizes.taps));
   const exact = wanted.filter((rank) => rank <= most);
   const sides = grid.every(([, outer = 1]) => outer >= sizes.outputs) ? 'input' : 'both';
+  const inner = await channelDirections(problem, exact.at(-1) ?? 1);
+  if (!inner) return grid.map(() => Infinity);
   const gains = await gainsByRank(problem, inner.directions, exact, sides);
   const energy = await problem.energy();
   const outputs = (await problem.outputEigen())?.values ?? new Float64Array(sizes.outputs);
@@ -35,17 +40,17 @@ export async function tuckerErrors(problem: TensorProblem, grid: readonly (reado
 }
 
 interface Directions {
-  /** Channels x channels, the leading directions first. */
+  /** The leading ones: count x channels. */
   readonly directions: Matrix;
   /** What each takes from the energy where patches are white. */
   readonly gains: Float64Array;
 }
 
-async function channelDirections(problem: TensorProblem): Promise<Directions | undefined> {
-  const white = whiten(problem);
+async function channelDirections(problem: TensorProblem, count: number): Promise<Directions | undefined> {
+  const white = await whiten(problem);
   const { outputs, channels, taps } = problem.sizes;
   const unfolded = unfold(denseArray([outputs, channels, taps], white.problem.rows.data), 1);
-  const eigen = await problem.eigen(await problem.product(unfolded, transpose(unfolded)));
+  const eigen = await problem.eigen(await problem.product(unfolded, transpose(unfolded)), count);
   if (!eigen) return undefined;
   const [own, total] = [await white.problem.energy(), await problem.energy()];
   const scale = own > 0 ? total / own : 0;
@@ -63,7 +68,7 @@ async function gainsByRank(
   const largest = ranks.at(-1);
   if (largest === undefined) return gains;
   const { taps, outputs } = problem.sizes;
-  const solution = await triangularSolution(problem, firstRows(directions, largest));
+  const solution = await triangularSolution(problem, directions);
   if (!solution) return gains;
   const shared = matrix(outputs, outputs);
   let [from, total] = [0, 0];
@@ -85,7 +90,7 @@ async function gainsByRank(
 
 /** L^-1 (A x I) G W^T with L L^T = (A x I) G (A x I)^T: (R taps) x outputs. The squares of its first rows are what those ranks gain. */
 async function triangularSolution(problem: TensorProblem, input: Matrix): Promise<Matrix | undefined> {
-  if (!problem.gram) return transpose(mapChannels(problem.rows, orthonormalRows(input), problem.sizes.taps));
+  if (!problem.gram) return transpose(await problem.mapChannels(problem.rows, orthonormalRows(input)));
   const { gram, cross } = await project(problem, problem.gram, input);
   const factor = dampedCholesky(gram);
   if (!factor) return undefined;

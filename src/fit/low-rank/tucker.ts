@@ -5,7 +5,7 @@ import { dampedCholesky, solve } from '../../linalg/cholesky.js';
 import { multiply, multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { denseArray, unfold } from '../../linalg/unfolding.js';
-import { improveInput, mapChannels, orthonormalRows, project } from './input-side.js';
+import { improveInput, orthonormalRows, project } from './input-side.js';
 import { firstRows } from './output-pca.js';
 import type { TensorProblem } from './tensor-problem.js';
 import { separableGram, whiten } from './whitening.js';
@@ -60,7 +60,7 @@ export async function tuckerFactors(
 
 /** A of the space that is white as far as channels and taps go. */
 export async function startingInput(problem: TensorProblem, inner: number, outer: number): Promise<Matrix | undefined> {
-  const white = whiten(problem);
+  const white = await whiten(problem);
   const { sizes } = white.problem;
   if (inner >= sizes.channels) return identity(sizes.channels);
   let input: Matrix | undefined;
@@ -82,7 +82,7 @@ async function visibleOutputs(
   count: number,
 ): Promise<Matrix | undefined> {
   if (count >= problem.sizes.outputs) return problem.rows;
-  const passed = input ? mapChannels(problem.rows, input, problem.sizes.taps) : problem.rows;
+  const passed = input ? await problem.mapChannels(problem.rows, input) : problem.rows;
   const eigen = input
     ? await problem.eigen(await problem.product(passed, transpose(passed)), count)
     : await problem.outputEigen();
@@ -104,7 +104,7 @@ interface FullRest {
 /** Where the metric is plain the rows of A are orthonormal. */
 async function fullRest(problem: TensorProblem, input: Matrix): Promise<FullRest | undefined> {
   if (!problem.gram) {
-    const cross = mapChannels(problem.rows, input, problem.sizes.taps);
+    const cross = await problem.mapChannels(problem.rows, input);
     return { full: cross, cross };
   }
   const { gram, cross } = await project(problem, problem.gram, input);
@@ -129,8 +129,8 @@ async function bestRest(problem: TensorProblem, input: Matrix, outer: number): P
 }
 
 /** The rows that the factors amount to. */
-export function tuckerRows({ input, core, out }: TuckerFactors, taps: number): Matrix {
-  return mapChannels(multiply(out, core), transpose(input), taps);
+export async function tuckerRows(problem: TensorProblem, { input, core, out }: TuckerFactors): Promise<Matrix> {
+  return problem.mapChannels(await problem.product(out, core), transpose(input));
 }
 
 /** The kernel's first long axis taken to the channels: a first layer along it sees (channel, position) pairs. */

@@ -42,7 +42,7 @@ export interface WhitenedProblem {
 }
 
 /** The problem itself where its metric is plain. */
-export function whiten(problem: TensorProblem): WhitenedProblem {
+export async function whiten(problem: TensorProblem): Promise<WhitenedProblem> {
   const { gram, sizes, rows } = problem;
   const separable = gram && separableGram(gram, sizes);
   const channel = separable && dampedCholesky(separable.channel)?.lower;
@@ -50,12 +50,7 @@ export function whiten(problem: TensorProblem): WhitenedProblem {
   if (!channel || !tap) return { problem, channels: (found) => found, taps: (found) => found };
   const { channels, outputs, taps } = sizes;
   const byTaps = multiply(matrix(outputs * channels, taps, rows.data), tap);
-  const whitened = matrix(outputs, channels * taps);
-  const across = transpose(channel);
-  for (let o = 0; o < outputs; o++) {
-    const own = matrix(channels, taps, byTaps.data.subarray(o * channels * taps, (o + 1) * channels * taps));
-    whitened.data.set(multiply(across, own).data, o * channels * taps);
-  }
+  const whitened = await problem.mapChannels(matrix(outputs, channels * taps, byTaps.data), transpose(channel));
   // K L = K' means K = K' L^-1, and L^-T = G^-1 L.
   const back =
     (lower: Matrix) =>

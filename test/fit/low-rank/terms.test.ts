@@ -195,7 +195,7 @@ describe('whitening', () => {
       tap: matrix(2, 2, normals(rng, 4)),
     };
     const problem = problemOf(sizesOf(4, 3, 2), normals(rng, 24), gram);
-    const white = whiten(problem);
+    const white = await whiten(problem);
     const back = { out: terms.out, input: white.channels(terms.input), tap: white.taps(terms.tap) };
     const error = await problem.error(termRows(back));
     expect(await white.problem.error(termRows(terms))).toBeCloseTo(error, 6);
