@@ -16,10 +16,10 @@ const SAMPLES = { cifar10: 2000, imagenet: 500 };
 const unlabelled = (data) => ({ ...data, calibration: SAMPLES[data.source], labels: false });
 
 /** Where the file of a model is; ends with 2 when it or its data is missing. */
-function findModel(name) {
-  const path = listModels([name]).find((file) => modelName(file) === name);
-  if (path && existsSync(models[name].data.path)) return path;
-  console.error(`Missing: ${path ? models[name].data.path : `${name}.onnx`} (docs/benchmarks.md says what brings it)`);
+function findModel(name, path = models[name].data.path) {
+  const file = listModels([name]).find((one) => modelName(one) === name);
+  if (file && existsSync(path)) return file;
+  console.error(`Missing: ${file ? path : `${name}.onnx`} (docs/benchmarks.md says what brings it)`);
   return process.exit(2);
 }
 
@@ -28,8 +28,9 @@ function findModel(name) {
  * and `labels` of these rows. `key` tells data of the same model apart; `data` replaces parts of how it is prepared.
  */
 export function openCase(name, { key = 'prune', data = {} } = {}) {
-  const file = findModel(name);
-  const specification = { ...unlabelled(models[name].data), ...data };
+  const known = { ...models[name]?.data, ...data };
+  const file = findModel(name, known.path);
+  const specification = { ...unlabelled(known), ...data };
   const { folder, splits } = prepareData({ name: `${key}-${name}`, data: specification }, 1);
   const all = readLabels(join(folder, 'labels.npy'));
   const [{ scored }] = splits;
@@ -51,9 +52,9 @@ const build = hashOf(
     .map((path) => readFileSync(join(root, 'dist', path))),
 );
 
-/** The command for a case: `flags` say how much leaves. */
-export const pruneCommand = (one, flags, out) => [
-  ...['prune', one.file, '-o', out, '--data', one.images, '--preprocess', 'raw'],
+/** The command for a case: `flags` say how much leaves, or what else `verb` is to do. */
+export const pruneCommand = (one, flags, out, verb = 'prune') => [
+  ...[verb, one.file, '-o', out, '--data', one.images, '--preprocess', 'raw'],
   ...['--no-report', '--json', ...flags],
 ];
 
@@ -61,17 +62,17 @@ export const pruneCommand = (one, flags, out) => [
  * Prunes by our command: `{ path, seconds, status, report, error }`. Where a budget could not be kept the best is taken, and
  * `status` is 1. What this build made of the same model and flags is taken from the last time.
  */
-export function pruneOurs(one, flags) {
+export function pruneOurs(one, flags, verb = 'prune') {
   const folder = join(workFolder, 'ours', `${one.key}-${one.name}`);
   mkdirSync(folder, { recursive: true });
-  const name = hashOf([build, readFileSync(one.file), flags.join(' ')]);
+  const name = hashOf([build, readFileSync(one.file), verb === 'prune' ? '' : verb, flags.join(' ')]);
   const record = join(folder, `${name}.json`);
   if (!existsSync(record)) {
     const out = join(folder, `${name}.onnx`);
     const files = [out, `${out}.best.onnx`];
     for (const path of files) for (const old of [path, `${path}.f32`]) rmSync(old, { force: true });
     const start = performance.now();
-    const run = spawnSync(process.execPath, [bin, ...pruneCommand(one, flags, out)], {
+    const run = spawnSync(process.execPath, [bin, ...pruneCommand(one, flags, out, verb)], {
       encoding: 'utf8',
       maxBuffer: 1 << 28,
     });
