@@ -69,7 +69,7 @@ type Command<Q> = (input: CommandInput, recipe: Recipe, ask: (request: Q) => Pro
 
 /** Parses a command line of `verb` and runs `command` with it. */
 export async function fakeRun<Q>(
-  verb: 'quantize' | 'prune',
+  verb: 'quantize' | 'prune' | 'factorize',
   args: readonly string[],
   command: Command<Q>,
 ): Promise<FakeRun<Q>> {
@@ -84,8 +84,8 @@ export async function fakeRun<Q>(
     stdout: stdout as unknown as NodeJS.WriteStream,
     stderr: stderr as unknown as NodeJS.WriteStream,
   });
-  const { quantized, pruned, ...rest } = parsed.flags;
-  const output = quantized ?? pruned;
+  const { quantized, pruned, factorized, ...rest } = parsed.flags;
+  const output = quantized ?? pruned ?? factorized;
   const flags = output === undefined ? rest : { ...rest, output };
   const input = { args: parsed.args, flags, terminal, signal: new AbortController().signal };
   let request: Q | undefined;

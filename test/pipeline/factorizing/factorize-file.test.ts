@@ -58,9 +58,9 @@ describe('a budget', { timeout: 300_000 }, () => {
   });
 
   it('of the size of the file is kept', async () => {
-    const { outcome } = await finished(mnist({ settings: { size: '0.6x', layers: 'dense' } }));
+    const { outcome } = await finished(mnist({ settings: { size: '0.8x', layers: 'dense' } }));
     expect(outcome).toMatchObject({ kept: 'factorized', budget: 'met', aim: 'size' });
-    expect(outcome.after.file.bytes).toBeLessThan(0.6 * outcome.before.file.bytes);
+    expect(outcome.after.file.bytes).toBeLessThan(0.8 * outcome.before.file.bytes);
     expect(chains(outcome).every(({ opType }) => ['Gemm', 'MatMul'].includes(opType))).toBe(true);
     expect(outcome.layers.filter(({ opType }) => opType === 'Conv').map(({ reason }) => reason)).toContain('not-asked');
   });
