@@ -1,5 +1,5 @@
 // CP under the covariance of the patches: from the terms of the space in which patches are white as far as channels and taps go (or the
-// plain ones, where they are better), by turns outputs, taps and channels, each by least squares, with the correction's penalty.
+// plain ones of small layers, where they are better), by turns outputs, taps and channels, each by least squares, with the correction's penalty.
 import { multiply, multiplyTransposed } from '../../linalg/gemm.js';
 import { matrix, type Matrix } from '../../linalg/matrix.js';
 import { conjugateGradients } from './conjugate-gradients.js';
@@ -17,6 +17,8 @@ const STEPS_PER_SWEEP = 3;
 /** What a turn costs, in steps. */
 const TURN_STEPS = 2;
 const TOLERANCE = 0.02;
+/** Rank times weights up to which the plain terms are tried as a start too. */
+const BOTH_STARTS = 5e6;
 /** Sweeps of the starts. */
 const START_SWEEPS = 100;
 const LEAST_GAIN = 5e-4;
@@ -30,7 +32,11 @@ export async function cpUnderMetric(problem: TensorProblem, rank: number): Promi
   if (!gram) return cpFactors(problem, rank);
   const white = await whiten(problem);
   const found = await cpFactors(white.problem, rank, { sweeps: START_SWEEPS });
-  const plain = await cpFactors(problem.derived(sizes, problem.rows), rank, { sweeps: START_SWEEPS });
+  const isLight = rank * problem.rows.data.length <= BOTH_STARTS;
+  const plain =
+    isLight || !found
+      ? await cpFactors(problem.derived(sizes, problem.rows), rank, { sweeps: START_SWEEPS })
+      : undefined;
   const context = { problem, gram, separable: separableGram(gram, sizes), energy: await problem.energy() };
   const starts: Terms[] = [];
   if (found) {

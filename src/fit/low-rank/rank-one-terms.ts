@@ -28,8 +28,8 @@ const CYCLES = 10;
 const TURNS = 3;
 /** A cycle that raises the weight by less than this part is the last. */
 const LEAST_RISE = 1e-3;
-/** Multiplications for all terms: some seconds. */
-const MOST_MULTIPLICATIONS = 4e9;
+/** Multiplications for all terms: a few seconds. */
+const MOST_MULTIPLICATIONS = 1.5e9;
 
 /** The first `rank` terms of the rows (outputs x (channels x taps)), from the largest as they are found. */
 export function powerTerms(rows: Matrix, sizes: TensorSizes, rank: number): Terms {
