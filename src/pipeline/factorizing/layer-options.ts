@@ -21,8 +21,15 @@ export interface ChainOption extends ChainChoice {
   readonly error: number;
 }
 
-/** Ranks along each axis of the choice, at most: with one rank, and with two. */
-const MOST_RANKS: readonly number[] = [24, 9, 4];
+/** Ranks along each axis of the choice, at most. Those of CP are a descent each. */
+const MOST_RANKS: Readonly<Record<FactorScheme, number>> = {
+  svd: 24,
+  'channel-svd': 24,
+  'spatial-svd': 24,
+  'tucker-2': 9,
+  cp: 6,
+  'tucker-cp': 3,
+};
 /** With fewer the unit is made smaller, down to what no kernel dislikes; below that only where there is nothing else. */
 const ENOUGH: readonly number[] = [6, 4, 3];
 const FINEST = 4;
@@ -67,14 +74,17 @@ export function ranksOf(
     let top = limit;
     while (top < most && isSaving(lowest.with(axis, Math.min(most, top + Math.max(1, top >> 3)))))
       top = Math.min(most, top + Math.max(1, top >> 3));
-    return axisRanks(top, unit, full.length - 1);
+    return axisRanks(top, unit, { enough: ENOUGH[full.length - 1] ?? 3, limit: MOST_RANKS[scheme] });
   });
   return productOf(axes).filter(isSaving);
 }
 
 /** Multiples of the unit (of less, where those are few) up to `most`: at most so many, evenly spread. */
-function axisRanks(most: number, unit: RankUnit, more: number): number[] {
-  const [enough = 3, limit = 4] = [ENOUGH[more], MOST_RANKS[more]];
+function axisRanks(
+  most: number,
+  unit: RankUnit,
+  { enough, limit }: { readonly enough: number; readonly limit: number },
+): number[] {
   for (let step: number = unit; ; step /= 2) {
     const ranks = Array.from({ length: Math.floor(most / step) }, (_, at) => (at + 1) * step);
     if (ranks.length >= enough || step <= 1 || (step === FINEST && ranks.length > 0)) return thinned(ranks, limit);
