@@ -1,16 +1,22 @@
 // Errors of CP for many ranks: a few fits of a compressed kernel in the space in which patches are white, each from the terms of the power
-// method that it has room for, and a line through their logarithms.
+// method that it has room for, and a line through their logarithms; two of them, where that is cheap, are fitted on under the metric itself.
 import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
 import { multiply } from '../../linalg/gemm.js';
 import { denseArray, unfold } from '../../linalg/unfolding.js';
 import { fitTerms } from './cp.js';
+import { refineTerms } from './cp-outputs.js';
 import { firstRows } from './output-pca.js';
-import { powerTerms } from './rank-one-terms.js';
+import { powerTerms, type Terms } from './rank-one-terms.js';
 import type { TensorProblem } from './tensor-problem.js';
-import { whiten } from './whitening.js';
+import { whiten, type WhitenedProblem } from './whitening.js';
 
 const FITS = 6;
-const SWEEPS = 12;
+const SWEEPS = { least: 12, most: 40 } as const;
+/** Of all fits. */
+const MOST_MULTIPLICATIONS = 1e9;
+/** Sweeps of the fits under the metric, and the multiplications that a step of one of them may take. */
+const METRIC_SWEEPS = 15;
+const LARGEST_STEP = 3e7;
 /** The largest rank that is fitted: beyond it the line through the last two goes on. */
 const MOST_FITTED = 320;
 /** Directions of channels and of outputs that are looked at; the others count as lost. */
@@ -35,19 +41,58 @@ export async function cpCurve(problem: TensorProblem, ranks: readonly number[]):
       input: firstRows(terms.input, rank),
       tap: firstRows(terms.tap, rank),
     };
-    const found = await fitTerms(compressed.problem, rank, { start, sweeps: SWEEPS });
+    const afford = MOST_MULTIPLICATIONS / (2 * FITS * rank * compressed.problem.rows.data.length);
+    const sweeps = Math.floor(Math.min(SWEEPS.most, Math.max(SWEEPS.least, afford)));
+    const found = await fitTerms(compressed.problem, rank, { start, sweeps });
     const part = ((found?.error ?? Infinity) + compressed.lost) / compressed.energy;
-    points.push({ rank, error: Math.min(part, points.at(-1)?.error ?? 1) * energy });
+    points.push({ rank, error: Math.min(part, points.at(-1)?.error ?? 1), terms: found?.terms });
   }
-  return ranks.map((rank) => between(points, rank, energy));
+  const corrected = await underMetric(problem, compressed, points);
+  return ranks.map((rank) => between(corrected, rank) * energy);
 }
+
+/** The points with what some of them lose under the metric itself; the logarithm of that over their own error goes along a line. */
+async function underMetric(
+  problem: TensorProblem,
+  { white, lost }: Compressed,
+  points: readonly CurvePoint[],
+): Promise<CurvePoint[]> {
+  const { gram, rows } = problem;
+  if (!gram || lost > 0) return [...points];
+  const affordable = points.filter(({ rank }) => rank * rows.columns * (rows.columns + rank) <= LARGEST_STEP);
+  const chosen = new Set([affordable[Math.floor(affordable.length / 2)], affordable.at(-1)]);
+  const known = [{ height: 0, shift: 0 }];
+  for (const { error, terms } of affordable.filter((point) => chosen.has(point))) {
+    const start = terms && { out: terms.out, input: white.channels(terms.input), tap: white.taps(terms.tap) };
+    const found = start && (await refineTerms(problem, gram, [start], METRIC_SWEEPS));
+    const height = heightOf(error);
+    if (found && height < (known.at(-1)?.height ?? 0))
+      known.push({ height, shift: Math.min(0, heightOf(found.error / (await problem.energy())) - height) });
+  }
+  let least = 1;
+  return points.map(({ rank, error }) => {
+    const height = heightOf(error);
+    const after = known.find((one) => one.height <= height);
+    const before = known.findLast((one) => one.height > height);
+    const span = before && after ? (height - before.height) / (after.height - before.height) : 1;
+    const shift = after ? (before?.shift ?? 0) * (1 - span) + after.shift * span : (known.at(-1)?.shift ?? 0);
+    least = Math.min(least, Math.exp(height + shift));
+    return { rank, error: least };
+  });
+}
+
+const heightOf = (error: number): number => Math.log(Math.max(error, 1e-12));
 
 interface CurvePoint {
   readonly rank: number;
+  /** Over the energy. */
   readonly error: number;
+  /** In the space in which patches are white. */
+  readonly terms?: Terms | undefined;
 }
 
 interface Compressed {
+  readonly white: WhitenedProblem;
   readonly problem: TensorProblem;
   /** Of the kernel where patches are white, and what its left-out directions have of it. */
   readonly energy: number;
@@ -55,7 +100,8 @@ interface Compressed {
 }
 
 async function compress(problem: TensorProblem): Promise<Compressed | undefined> {
-  const white = (await whiten(problem)).problem;
+  const whitened = await whiten(problem);
+  const white = whitened.problem;
   const { sizes } = white;
   const energy = await white.energy();
   let rows: Matrix = white.rows;
@@ -73,17 +119,17 @@ async function compress(problem: TensorProblem): Promise<Compressed | undefined>
     rows = await white.mapChannels(rows, eigen.vectors);
   }
   const small = white.derived({ ...sizes, outputs, channels }, matrix(rows.rows, rows.columns, rows.data));
-  return { problem: small, energy, lost: Math.max(0, energy - (await small.energy())) };
+  const isWhole = small.rows.data.length === white.rows.data.length;
+  return { white: whitened, problem: small, energy, lost: isWhole ? 0 : Math.max(0, energy - (await small.energy())) };
 }
 
-/** On the line through the logarithms of the errors of the two neighbours; below the first rank, towards the whole energy at 0. */
-function between(points: readonly CurvePoint[], rank: number, energy: number): number {
-  const all = [{ rank: 0, error: energy }, ...points];
+/** On the line through the logarithms of the errors of the two neighbours; below the first rank, towards 1 at rank 0. */
+function between(points: readonly CurvePoint[], rank: number): number {
+  const all = [{ rank: 0, error: 1 }, ...points];
   const found = all.findIndex((point) => point.rank >= rank);
   const next = Math.max(1, found < 0 ? all.length - 1 : found);
   const [before, after] = [all[next - 1], all[next]];
-  if (!before || !after) return energy;
+  if (!before || !after) return 1;
   const share = (rank - before.rank) / (after.rank - before.rank);
-  const height = ({ error }: CurvePoint): number => Math.log(Math.max(error, energy * 1e-12));
-  return Math.exp((1 - share) * height(before) + share * height(after));
+  return Math.exp((1 - share) * heightOf(before.error) + share * heightOf(after.error));
 }

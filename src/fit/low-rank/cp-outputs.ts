@@ -37,19 +37,30 @@ export async function cpUnderMetric(problem: TensorProblem, rank: number): Promi
     isLight || !found
       ? await cpFactors(problem.derived(sizes, problem.rows), rank, { sweeps: START_SWEEPS })
       : undefined;
-  const context = { problem, gram, separable: separableGram(gram, sizes), energy: await problem.energy() };
   const starts: Terms[] = [];
   if (found) {
     const { out, input, tap } = found.terms;
     starts.push({ out, input: white.channels(input), tap: white.taps(tap) });
   }
   if (plain) starts.push(plain.terms);
+  return refineTerms(problem, gram, starts, SWEEPS);
+}
+
+/** The best of some terms made better under the metric with the covariance `gram`. Undefined where numbers are not finite. */
+export async function refineTerms(
+  problem: TensorProblem,
+  gram: Matrix,
+  starts: readonly Terms[],
+  sweeps: number,
+): Promise<CpFactors | undefined> {
+  const separable = separableGram(gram, problem.sizes);
+  const context = { problem, gram, separable, energy: await problem.energy() };
   let best: CpFactors | undefined;
   for (const terms of starts) {
     const next = await turn(context, balance(terms), 0);
     if (next && !(best && best.error <= next.error)) best = next;
   }
-  return best && refine(context, best, rank);
+  return best && refine(context, best, sweeps);
 }
 
 interface Context {
@@ -59,12 +70,13 @@ interface Context {
   readonly energy: number;
 }
 
-async function refine(context: Context, start: CpFactors, rank: number): Promise<CpFactors> {
+async function refine(context: Context, start: CpFactors, most: number): Promise<CpFactors> {
   const { problem, energy } = context;
+  const rank = start.terms.out.rows;
   const perStep = rank * problem.rows.columns * (problem.rows.columns + rank);
   const steps = Math.floor(MOST_MULTIPLICATIONS / perStep);
   const iterations = Math.max(1, Math.min(STEPS_PER_SWEEP, Math.floor(steps / 2)));
-  const sweeps = Math.max(1, Math.min(SWEEPS, Math.floor(steps / (iterations + TURN_STEPS))));
+  const sweeps = Math.max(1, Math.min(most, Math.floor(steps / (iterations + TURN_STEPS))));
   const weight = sensitivityWeight(start, energy) / sweeps;
   const sweep = async (terms: Terms): Promise<CpFactors | undefined> => {
     const { out, tap } = terms;

@@ -79,7 +79,7 @@ async function cpErrors({ tensor }: LowRankProblem, grid: RankGrid): Promise<num
   );
 }
 
-/** Both losses one after the other: CP of the core loses no larger part than CP of the kernel, which has the core in it. */
+/** Between the larger of the two losses, which no chain of both can beat, and their sum: the core has lost part of what CP would lose. */
 async function tuckerCpErrors({ tensor }: LowRankProblem, grid: RankGrid): Promise<number[]> {
   const energy = await tensor.energy();
   const outside = await tuckerErrors(
@@ -90,8 +90,5 @@ async function tuckerCpErrors({ tensor }: LowRankProblem, grid: RankGrid): Promi
     tensor,
     grid.map(([, rank = 1]) => rank),
   );
-  return grid.map((_, i) => {
-    const [before, core] = [outside[i] ?? Infinity, inside[i] ?? Infinity];
-    return energy > 0 ? before + core * Math.max(0, 1 - before / energy) : before;
-  });
+  return grid.map((_, i) => Math.min(energy, Math.hypot(Math.max(0, outside[i] ?? Infinity), inside[i] ?? Infinity)));
 }
