@@ -160,7 +160,12 @@ async function product(a: Matrix, b: Matrix, gemm: Gemm): Promise<Matrix> {
 }
 
 /** y, or what was given where both lie beyond the same bound: there y asks for no more than the bound itself. */
-export function freedTargets(given: Matrix, { targets, addends }: LayerRows, first: number, { low, high }: Bounds): Matrix {
+export function freedTargets(
+  given: Matrix,
+  { targets, addends }: LayerRows,
+  first: number,
+  { low, high }: Bounds,
+): Matrix {
   const freed = matrix(given.rows, given.columns);
   for (const [row, target] of targets.entries()) {
     for (let o = 0; o < given.columns; o++) {

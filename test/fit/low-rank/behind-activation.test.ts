@@ -1,3 +1,4 @@
+// Chains in front of a Relu: better behind it on rows that were not fitted, measured here by the definition.
 import { describe, expect, it } from 'vitest';
 import { createRng, type Rng } from '../../../src/base/rng.js';
 import type { LayerRows } from '../../../src/fit/clipped-refit.js';

@@ -1,3 +1,4 @@
+// Curves of error against rank, against the chains that they stand for.
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/base/rng.js';
 import { relativeError } from '../../../src/fit/low-rank/compose.js';

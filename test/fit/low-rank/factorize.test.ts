@@ -1,3 +1,4 @@
+// Layers as chains: evaluated position by position, cases worked out by hand, kernels of known rank, degenerate input.
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/base/rng.js';
 import { composeWeights, relativeError } from '../../../src/fit/low-rank/compose.js';

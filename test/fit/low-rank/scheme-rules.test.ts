@@ -1,3 +1,4 @@
+// Which schemes a layer is offered, and the layers of their chains: geometry, ranks, costs.
 import { describe, expect, it } from 'vitest';
 import { chainMacs, chainParams } from '../../../src/fit/low-rank/factors.js';
 import { chainLayers, fullRanks, schemesFor } from '../../../src/fit/low-rank/scheme-rules.js';

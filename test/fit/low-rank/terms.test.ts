@@ -1,3 +1,4 @@
+// CP and what it is made of: terms, their start, descent, correction, conjugate gradients, whitening.
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/base/rng.js';
 import { conjugateGradients } from '../../../src/fit/low-rank/conjugate-gradients.js';
