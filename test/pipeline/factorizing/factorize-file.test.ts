@@ -58,9 +58,9 @@ describe('a budget', { timeout: 300_000 }, () => {
   });
 
   it('of the size of the file is kept', async () => {
-    const { outcome } = await finished(mnist({ settings: { size: '0.8x', layers: 'dense' } }));
+    const { outcome } = await finished(mnist({ settings: { size: '0.9x', layers: 'dense', maxDrop: 99 } }));
     expect(outcome).toMatchObject({ kept: 'factorized', budget: 'met', aim: 'size' });
-    expect(outcome.after.file.bytes).toBeLessThan(0.8 * outcome.before.file.bytes);
+    expect(outcome.after.file.bytes).toBeLessThan(0.9 * outcome.before.file.bytes);
     expect(chains(outcome).every(({ opType }) => ['Gemm', 'MatMul'].includes(opType))).toBe(true);
     expect(outcome.layers.filter(({ opType }) => opType === 'Conv').map(({ reason }) => reason)).toContain('not-asked');
   });
@@ -94,7 +94,7 @@ describe('a budget', { timeout: 300_000 }, () => {
 
 describe('a rule for every layer', { timeout: 300_000 }, () => {
   it('of multiplications: no chain has more, each is the most exact of its layer', async () => {
-    const { outcome } = await finished(mnist({ settings: { ratio: 0.5, for: 'macs' } }));
+    const { outcome } = await finished(mnist({ settings: { ratio: 0.5, for: 'macs', maxDrop: 99 } }));
     expect(outcome).toMatchObject({ kept: 'factorized', budget: undefined });
     for (const { macs, chain, curves } of chains(outcome)) {
       const limit = 0.5 * (macs?.before ?? 0);
