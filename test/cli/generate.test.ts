@@ -75,7 +75,7 @@ describe('completion', () => {
 
     it('counts arguments, not the values of flags', () => {
       expect(offered('mcompress generate -o out sch')).toEqual(['schema']);
-      expect(offered('mcompress generate completion f')).toEqual(['fish']);
+      expect(offered('mcompress generate completion fi')).toEqual(['fish']);
     });
 
     it('leaves file names to bash', () => {
