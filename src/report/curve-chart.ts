@@ -50,7 +50,7 @@ function chartSvg({ label, series, chosen }: Chart, { x, y }: Pick<CurvesBlock, 
   });
   const ends = [0, 0.5, 1].map((part) => {
     const words = `${Math.round(part * right * 100)} %`;
-    return `<text x="${at(toX(part * right))}%" y="${FRAME.bottom + 16}" text-anchor="middle">${words}</text>`;
+    return `<text x="${at(toX(part * right))}%" y="${FRAME.bottom + 16}" text-anchor="${part === 1 ? 'end' : 'middle'}">${words}</text>`;
   });
   const lines = series.map(({ name, points: own }, index) => lineOf(name, own, { index, toX, toY }));
   const ring = chosen
