@@ -1,5 +1,4 @@
 // What a factorization run has to say, in words, the same in every form: why layers stayed whole, gates, what was kept.
-import { FACTOR_DECLINES } from '../passes/factorize/factor-site.js';
 import type { StayReason } from '../pipeline/factorizing/outcome.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
 import type { Tone } from './figures.js';
@@ -8,7 +7,14 @@ import { maxDropText } from './loss-words.js';
 
 /** Why a layer stayed whole, as a clause about it. */
 export const STAY_WORDS: Readonly<Record<StayReason, string>> = {
-  ...FACTOR_DECLINES,
+  grouped: 'each group of its channels has weights of its own: there is little to share between them',
+  transposed: 'transposed convolutions are not factorized',
+  'computed-weights': 'its weights are computed, or given by the caller',
+  'shared-weights': 'other nodes read its weights, or they are an output of the graph',
+  'unsupported-type': 'its weights are not float32',
+  'unsupported-layer': 'its geometry depends on sizes that are not known, or its input is transposed',
+  'unsupported-bias': 'its bias is not one number per output',
+  'inner-graph': 'it stands in a graph within a node, where samples cannot be looked at',
   depthwise: 'it is depthwise: with one input per output there is no rank to lower',
   'no-kernel': 'its kernel has one position',
   'has-kernel': 'its kernel has several positions',

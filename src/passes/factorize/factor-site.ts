@@ -8,19 +8,16 @@ import { linearLayer } from '../linear-layer.js';
 import { layerOutput, readLayer } from '../linear-weights.js';
 import { refuse, type Planned } from '../plan.js';
 
-/** Why a layer stays whole, whatever a chain would cost: clauses about it. */
-export const FACTOR_DECLINES = {
-  grouped: 'each group of its channels has weights of its own: there is little to share between them',
-  transposed: 'transposed convolutions are not factorized',
-  'computed-weights': 'its weights are computed, or given by the caller',
-  'shared-weights': 'other nodes read its weights, or they are an output of the graph',
-  'unsupported-type': 'its weights are not float32',
-  'unsupported-layer': 'its geometry depends on sizes that are not known, or its input is transposed',
-  'unsupported-bias': 'its bias is not one number per output',
-  'inner-graph': 'it stands in a graph within a node, where samples cannot be looked at',
-} as const;
-
-export type FactorDecline = keyof typeof FACTOR_DECLINES;
+/** Why a layer stays whole, whatever a chain would cost; src/report/factorize-words.ts says it in words. */
+export type FactorDecline =
+  | 'grouped'
+  | 'transposed'
+  | 'computed-weights'
+  | 'shared-weights'
+  | 'unsupported-type'
+  | 'unsupported-layer'
+  | 'unsupported-bias'
+  | 'inner-graph';
 
 /** A layer that a chain can stand for. */
 export interface FactorSite {
