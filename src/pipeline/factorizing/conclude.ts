@@ -1,8 +1,6 @@
 // The end of a factorization run: chains that do not pay are put back, what is left is timed against the original and scored on
 // samples that decided nothing, and all that is said of it.
-import type { DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
-import { writeModel, type WrittenModel } from '../../onnx/write.js';
 import { dropBest } from '../best-so-far.js';
 import { isSurelyBroken } from '../evaluation/broken-loss.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
@@ -10,12 +8,10 @@ import { layerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
 import { timedRun } from '../pruning/prune-run.js';
-import type { Score } from '../quantization/score-candidate.js';
 import { isTooSlow, timeCandidate } from '../quantization/speed.js';
-import { resultName } from '../run-request.js';
 import { latencyLimit, partOf } from '../setting-table.js';
 import type { Side } from '../slim.js';
-import { isSlower } from '../speed-gate.js';
+import { slimmedResult, writeResult, type Result } from '../slimmed-result.js';
 import { modelPath, publishModel } from '../written-model.js';
 import type { Candidate } from './candidate.js';
 import type { FactorizeRun } from './factorize-run.js';
@@ -27,11 +23,7 @@ import type { Chosen } from './schedule.js';
 import { countedBudgets } from './settings.js';
 
 /** What will be published. */
-interface Kept {
-  readonly decoded: DecodedModel;
-  readonly written: WrittenModel;
-  readonly score: Score | undefined;
-  readonly timing: TimedPair | undefined;
+interface Kept extends Result {
   /** Undefined: this is the slimmed model, or the original. */
   readonly made: FactorizedModel | undefined;
   /** Layers that were put back. */
@@ -132,24 +124,9 @@ function isFaster({ original, slimmed }: Awaited<ReturnType<typeof timeCandidate
   return (slimmed ?? original.latency).verdict === 'faster';
 }
 
-function writeResult({ request, workspace }: FactorizeRun, { document, model }: DecodedModel): Promise<WrittenModel> {
-  return writeModel(document, model, workspace.path(resultName(request)), { externalData: request.externalData });
-}
-
 /** The slimmed model, or the original where slimming made it slower. */
 async function keepSlimmed(run: FactorizeRun, otherwise: StayReason): Promise<Kept> {
-  const { request, original, slimmed, journal, scorers, timed } = run;
-  const speed = timed
-    ? await timeCandidate(timedRun(run), () => Promise.resolve(slimmed.path), 'the slimmed model')
-    : undefined;
-  const isSlimmed = speed === undefined || !isSlower(speed.original);
-  const { keepOverridable } = request;
-  const decoded = isSlimmed ? await openModel(slimmed.path, { keepOverridable }) : original.decoded;
-  const score = isSlimmed
-    ? await journal.recall('score of the slimmed model', () => scorers.report.score(slimmed.path))
-    : undefined;
-  const timing = isSlimmed ? speed?.original : undefined;
-  return { decoded, written: await writeResult(run, decoded), score, timing, made: undefined, putBack: [], otherwise };
+  return { ...(await slimmedResult(run, run.original.decoded)), made: undefined, putBack: [], otherwise };
 }
 
 /** The original loses nothing. */

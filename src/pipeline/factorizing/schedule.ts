@@ -1,8 +1,6 @@
 // Which factorized models may be the result: the one plan that a budget or a rule gives, or those of a search.
 import { GateError } from '../../base/errors.js';
-import { openModel } from '../../onnx/open.js';
-import { keepBest } from '../best-so-far.js';
-import { gateVerdict } from '../evaluation/evaluate-model.js';
+import { searchDrop } from '../drop-search.js';
 import { timedRun } from '../pruning/prune-run.js';
 import { timeCandidate } from '../quantization/speed.js';
 import { latencyLimit, partOf, type LatencyBudget } from '../setting-table.js';
@@ -55,7 +53,7 @@ export async function chooseFactorized(run: FactorizeRun): Promise<Chosen> {
     ratio: () => byRule(open, `ratio ${settings.ratio}`, ratioPlan(open)),
     energy: () => byRule(open, `energy ${settings.energy}`, energyPlan(open)),
     evbmf: async () => byRule(open, 'ranks by EVBMF', await evbmfPlan(run, priced)),
-    loss: () => searchDrop(open, settings.maxDrop ?? 0),
+    loss: () => byDrop(open, settings.maxDrop ?? 0),
     nothing: () => byRule(open, 'nothing', []),
   }[howMuch(settings) ?? 'nothing']();
   return { layers, ...found };
@@ -134,33 +132,15 @@ function byBudgets(open: Open): Found {
 
 /** Models that are looked at, from nearly all layers whole to the cheapest chains. */
 const SEARCH_POINTS = 48;
-/** Steps back, from the model that was found on the samples for selection, where the reported samples say it loses too much. */
-const STEPS_BACK = [0, 1, 2, 4];
 
 /** As much goes as loses no more than `maxDrop` on the samples for selection; the loss is taken to grow along the frontier. */
-async function searchDrop(open: Open, maxDrop: number): Promise<Found> {
-  const { run, priced } = open;
-  const { settings } = run.request;
-  const frontier = settings.ranks === 'sensitivity' ? sensitivityFrontier : chainFrontier;
+async function byDrop({ run, priced }: Open, maxDrop: number): Promise<Found> {
+  const frontier = run.request.settings.ranks === 'sensitivity' ? sensitivityFrontier : chainFrontier;
   const plans = frontier(priced, run.aim, SEARCH_POINTS);
   const candidates = plans.map((plan, at) => candidateOf(run, `candidate ${at + 1} of ${plans.length}`, plan));
-  const steps: FactorizeStep[] = [];
-  let [low, high] = [-1, candidates.length];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    const candidate = candidates[middle];
-    if (!candidate) break;
-    const step = await judgeCandidate(run, candidate, undefined);
-    steps.push(step);
-    if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
-    else {
-      low = middle;
-      const { path } = await candidate.file();
-      await keepBest(run.request, () => openModel(path, run.request));
-    }
-  }
-  const best = STEPS_BACK.flatMap((back) => (low >= back ? (candidates[low - back] ?? []) : []));
-  return { candidates: best, steps, onLoss: 'next', otherwise: plans.length === 0 ? 'worth' : 'loss' };
+  const judge = (one: Candidate): Promise<FactorizeStep> => judgeCandidate(run, one, undefined);
+  const found = await searchDrop(run.request, { maxDrop, candidates, judge });
+  return { ...found, onLoss: 'next', otherwise: plans.length === 0 ? 'worth' : 'loss' };
 }
 
 const MOST_TRIES = 5;

@@ -19,7 +19,7 @@ import { scoreModel } from '../evaluation/score-model.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import { firstFeeds } from '../quantization/bench.js';
 import type { Workspace } from '../workspace.js';
-import type { Original } from './prune-run.js';
+import type { Original } from '../original.js';
 
 /** The classes that stay, and samples of them. */
 export interface Subset {

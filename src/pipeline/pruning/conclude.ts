@@ -1,8 +1,6 @@
 // The end of a pruning run: the exact passes tidy up, what came out is timed against the original and scored on samples that
 // decided nothing, and all that is said of it.
-import type { DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
-import { writeModel, type WrittenModel } from '../../onnx/write.js';
 import { dropBest } from '../best-so-far.js';
 import { isSurelyBroken } from '../evaluation/broken-loss.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
@@ -13,8 +11,7 @@ import type { Score } from '../quantization/score-candidate.js';
 import { isTooSlow, timeCandidate } from '../quantization/speed.js';
 import { compareLatency } from '../../runtime/latency.js';
 import type { Side } from '../slim.js';
-import { isSlower } from '../speed-gate.js';
-import { resultName } from '../run-request.js';
+import { slimmedResult, writeResult, type Result } from '../slimmed-result.js';
 import { externalBytes, modelPath, publishModel } from '../written-model.js';
 import type { Candidate } from './candidate.js';
 import { dropCycleFiles } from './cycle-files.js';
@@ -27,11 +24,7 @@ import { latencyLimit } from '../setting-table.js';
 import { budgetOf, type BudgetKey } from './settings.js';
 
 /** What will be published. */
-interface Kept {
-  readonly decoded: DecodedModel;
-  readonly written: WrittenModel;
-  readonly score: Score | undefined;
-  readonly timing: TimedPair | undefined;
+interface Kept extends Result {
   /** The steps in which units left; none: this is the slimmed model. */
   readonly made: readonly PrunedModel[];
   /** Why groups that could lose units did not. */
@@ -161,31 +154,9 @@ function isExempt({ request }: PruneRun): boolean {
   return budget === 'macs' || budget === 'params';
 }
 
-function writeResult({ request, workspace }: PruneRun, { document, model }: DecodedModel): Promise<WrittenModel> {
-  return writeModel(document, model, workspace.path(resultName(request)), { externalData: request.externalData });
-}
-
 /** The slimmed model, or the original where slimming made it slower. */
 async function keepSlimmed(run: PruneRun, otherwise: KeepReason): Promise<Kept> {
-  const { request, reference, slimmed, journal, scorers, timed } = run;
-  const speed = timed
-    ? await timeCandidate(timedRun(run), () => Promise.resolve(slimmed.path), 'the slimmed model')
-    : undefined;
-  const isSlimmed = speed === undefined || !isSlower(speed.original);
-  const { keepOverridable } = request;
-  const decoded = isSlimmed ? await openModel(slimmed.path, { keepOverridable }) : reference.decoded;
-  const score = isSlimmed
-    ? await journal.recall('score of the slimmed model', () => scorers.report.score(slimmed.path))
-    : undefined;
-  return {
-    decoded,
-    written: await writeResult(run, decoded),
-    score,
-    timing: isSlimmed ? speed?.original : undefined,
-    made: [],
-    otherwise,
-    reasons: new Map(),
-  };
+  return { ...(await slimmedResult(run, run.reference.decoded)), made: [], otherwise, reasons: new Map() };
 }
 
 /** What was given: not what is left of it when its head was cut. */

@@ -1,4 +1,5 @@
 // What the steps of one pruning run share.
+import type { Original } from '../original.js';
 import type { QuantizationBench } from '../quantization/bench.js';
 import type { Journal } from '../quantization/journal.js';
 import type { Scorer } from '../quantization/score-candidate.js';
@@ -14,12 +15,6 @@ import type { PruneRequest } from './outcome.js';
 import type { Subset } from './class-subset.js';
 import type { PruneSamples } from './split-samples.js';
 import type { Recovery } from './recovery.js';
-
-/** What was given, as a file and decoded. */
-export interface Original {
-  readonly decoded: DecodedModel;
-  readonly path: string;
-}
 
 export interface PruneRun {
   readonly request: PruneRequest;

@@ -1,7 +1,5 @@
 // In which steps units leave, and which of the models that come out may be the result.
-import { openModel } from '../../onnx/open.js';
-import { keepBest } from '../best-so-far.js';
-import { gateVerdict } from '../evaluation/evaluate-model.js';
+import { searchDrop } from '../drop-search.js';
 import { timeCandidate } from '../quantization/speed.js';
 import { judgeCandidate, type Candidate } from './candidate.js';
 import type { GroupStart } from './group-rows.js';
@@ -30,7 +28,7 @@ export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
   const { settings } = run.request;
   const planner = await Planner.open(run);
   const budget = budgetOf(settings);
-  if (budget === undefined && settings.maxDrop !== undefined) return searchDrop(run, planner, settings.maxDrop);
+  if (budget === undefined && settings.maxDrop !== undefined) return byDrop(run, planner, settings.maxDrop);
   if (budget === undefined)
     return { groups: await planner.groups(), candidates: [], steps: [], onLoss: 'stay', otherwise: 'worth' };
   if (settings.latency !== undefined) return searchLatency(run, planner, settings.latency);
@@ -54,33 +52,21 @@ function objectiveOf({ request, slimmed }: PruneRun, planner: Planner): Objectiv
 
 /** Models that are looked at, from nearly all units to the fewest. */
 const SEARCH_POINTS = 64;
-/** Steps back, from the model that was found on the samples for selection, where the reported samples say it loses too much. */
-const STEPS_BACK = [0, 1, 2, 4];
 
 /**
  * As much leaves as loses no more than `maxDrop` on the samples for selection, on the line of the least loss for each time
  * (untimed: for each number of multiplications). The loss is taken to grow along it.
  */
-async function searchDrop(run: PruneRun, planner: Planner, maxDrop: number): Promise<Chosen> {
-  const frontier = await planner.frontier(run.timed ? 'latency' : 'macs', SEARCH_POINTS);
+async function byDrop(run: PruneRun, planner: Planner, maxDrop: number): Promise<Chosen> {
+  const candidates = await planner.frontier(run.timed ? 'latency' : 'macs', SEARCH_POINTS);
   const groups = await planner.groups();
-  const steps: PruneStep[] = [];
-  let [low, high] = [-1, frontier.length];
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    const candidate = frontier[middle];
-    if (!candidate) break;
-    const step = await judgeCandidate(run, candidate, groups);
-    steps.push(step);
-    if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
-    else {
-      low = middle;
-      const { path } = await candidate.file();
-      await keepBest(run.request, () => openModel(path, run.request));
-    }
-  }
-  const candidates = STEPS_BACK.flatMap((back) => (low >= back ? (frontier[low - back] ?? []) : []));
-  return { groups, candidates, steps, onLoss: 'next', otherwise: 'loss' };
+  const judge = (one: Candidate): Promise<PruneStep> => judgeCandidate(run, one, groups);
+  return {
+    groups,
+    ...(await searchDrop(run.request, { maxDrop, candidates, judge })),
+    onLoss: 'next',
+    otherwise: 'loss',
+  };
 }
 
 const MOST_TRIES = 5;

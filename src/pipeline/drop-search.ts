@@ -1,0 +1,51 @@
+// The search for as much change as a loss allows: along a line of candidates, from the least change to the most, halving.
+import { openModel } from '../onnx/open.js';
+import { keepBest } from './best-so-far.js';
+import type { Loss } from './evaluation/compare-answers.js';
+import { gateVerdict } from './evaluation/evaluate-model.js';
+import type { RunRequest } from './run-request.js';
+
+/** Steps back, from the model that was found on the samples for selection, where the reported samples say it loses too much. */
+const STEPS_BACK = [0, 1, 2, 4];
+
+interface Made {
+  file(): Promise<{ readonly path: string }>;
+}
+
+export interface DropSearch<C extends Made, S> {
+  /** Points of classifiers, percent of other outputs. */
+  readonly maxDrop: number;
+  /** From the least change to the most; the loss is taken to grow along them. */
+  readonly candidates: readonly C[];
+  /** Judges one on the samples for selection. */
+  readonly judge: (candidate: C) => Promise<S>;
+}
+
+/** Those looked at, in order; and the furthest that was allowed with some before it, the furthest first. */
+export interface DropFound<C, S> {
+  readonly steps: readonly S[];
+  readonly candidates: readonly C[];
+}
+
+/** The best so far is beside the output all the time. @throws what making and judging candidates throw */
+export async function searchDrop<C extends Made, S extends { readonly loss: Loss }>(
+  request: RunRequest,
+  { maxDrop, candidates, judge }: DropSearch<C, S>,
+): Promise<DropFound<C, S>> {
+  const steps: S[] = [];
+  let [low, high] = [-1, candidates.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    const candidate = candidates[middle];
+    if (!candidate) break;
+    const step = await judge(candidate);
+    steps.push(step);
+    if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
+    else {
+      low = middle;
+      const { path } = await candidate.file();
+      await keepBest(request, () => openModel(path, request));
+    }
+  }
+  return { steps, candidates: STEPS_BACK.flatMap((back) => (low >= back ? (candidates[low - back] ?? []) : [])) };
+}
