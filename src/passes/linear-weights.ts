@@ -85,19 +85,23 @@ export function readLayer(node: Node, outputs: number): StoredLayer | undefined 
 
 /** Writes what `readLayer` would read; weights that other nodes share stay as they are there. */
 export function writeLayer(node: Node, { weights, bias }: StoredLayer): void {
-  const { alpha, beta } = factorsOf(node);
-  const graph = graphOf(node);
-  const stored = node.inputs[1]?.constant;
-  if (!stored) throw new TypeError(`${node.label} has no stored weights`);
-  const { dtype, dims } = stored;
-  const factor = alpha === 0 ? 1 : alpha;
-  if (alpha === 0) graph.setAttribute(node, 'alpha', floatAttr(1));
-  if (beta !== 1) graph.setAttribute(node, 'beta', floatAttr(1));
-  const scaled = Float64Array.from(weights, (weight) => weight / factor);
-  setNumbers(node, 1, Tensor.fromNumbers(dtype, dims, scaled));
+  writeWeights(node, weights);
+  if (factorsOf(node).beta !== 1) graphOf(node).setAttribute(node, 'beta', floatAttr(1));
   const place = biasPlace(node);
+  const { dtype } = node.inputs[1]?.constant ?? { dtype: 'float32' };
   const shape = place.node === node ? [bias.length] : (place.node.inputs[place.slot]?.constant?.dims ?? [bias.length]);
   setNumbers(place.node, place.slot, Tensor.fromNumbers(dtype, shape, bias), `${node.output?.name ?? ''}_bias`);
+}
+
+/** As `writeLayer`; the bias stays. */
+export function writeWeights(node: Node, weights: ArrayLike<number>): void {
+  const { alpha } = factorsOf(node);
+  const stored = node.inputs[1]?.constant;
+  if (!stored) throw new TypeError(`${node.label} has no stored weights`);
+  if (alpha === 0) graphOf(node).setAttribute(node, 'alpha', floatAttr(1));
+  const factor = alpha === 0 ? 1 : alpha;
+  const scaled = Float64Array.from(weights, (weight) => weight / factor);
+  setNumbers(node, 1, Tensor.fromNumbers(stored.dtype, stored.dims, scaled));
 }
 
 /** In place where nobody else reads them, so that they keep their name. */

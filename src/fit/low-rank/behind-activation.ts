@@ -1,6 +1,6 @@
 // A chain in front of a Relu or Clip, by the asymmetric reconstruction of Zhang et al. 2015 (Accelerating Very Deep Convolutional Networks):
 // the patches are those of the model with chains, the targets those of the original, and what the activation cuts off need not be met.
-// By turns targets are freed where activation and chain agree, and the chain is fitted to them (reduced-rank regression); at last the
+// The chain is fitted to them (reduced-rank regression), then by turns to targets freed where activation and chain agree; at last the
 // last layer alone. Everything is judged behind the activation on rows that were not fitted.
 import { multiply, type Gemm } from '../../linalg/gemm.js';
 import { matrix, packedLength, packedRow, transpose, type Matrix } from '../../linalg/matrix.js';
@@ -41,28 +41,43 @@ const here: Gemm = async (a, b) => multiply(a, b);
 
 /** The chain, or one of the same ranks that is better behind the activation. */
 export async function refineBehind(request: BehindRequest): Promise<BehindResult> {
-  const { chain, fit } = request;
-  const gemm = request.gemm ?? here;
+  const { chain } = request;
   const errorBefore = await errorBehind(request, chain);
-  let best = { chain, error: errorBefore };
-  if (AGAIN.has(chain.scheme)) {
-    const patches = patchMatrix(request.layer, fit, 0);
-    const across = transpose(patches);
-    const gram = packed(await gemm(across, patches));
-    for (let sweep = 0; sweep < SWEEPS; sweep++) {
-      const given = await gemm(patches, transpose(wholeRows(best.chain)));
-      const targets = freedTargets(given, fit, 0, request.bounds);
-      const moments = momentsWith(gram, await gemm(across, targets), targets);
-      const next = await fittedTo(request, moments);
-      const error = await errorBehind(request, next);
-      if (!(error < best.error)) break;
-      best = { chain: next, error };
-    }
-  }
+  const given = { chain, error: errorBefore };
+  const best = AGAIN.has(chain.scheme) ? await madeAgain(request, given) : given;
   const last = await refitLast(request, best.chain);
-  if (last && last.error < best.error) best = last;
-  return { chain: best.chain, errorBefore, errorAfter: best.error };
+  const { chain: found, error: errorAfter } = last && last.error < best.error ? last : best;
+  return { chain: found, errorBefore, errorAfter };
 }
+
+interface Judged {
+  readonly chain: Factorization;
+  readonly error: number;
+}
+
+/** Fitted to the targets as they are first, and then to freed ones for as long as that helps. */
+async function madeAgain(request: BehindRequest, start: Judged): Promise<Judged> {
+  const { layer, fit, bounds } = request;
+  const gemm = request.gemm ?? here;
+  const patches = patchMatrix(layer, fit, 0);
+  const across = transpose(patches);
+  const gram = packed(await gemm(across, patches));
+  const fitted = async (targets: Matrix): Promise<Judged> => {
+    const chain = await fittedTo(request, momentsWith(gram, await gemm(across, targets), targets));
+    return { chain, error: await errorBehind(request, chain) };
+  };
+  const plain = await fitted(targetMatrix(layer, fit));
+  let best = plain.error < start.error ? plain : start;
+  for (let sweep = 0; sweep < SWEEPS && isBounded(bounds); sweep++) {
+    const given = await gemm(patches, transpose(wholeRows(best.chain)));
+    const next = await fitted(freedTargets(given, fit, 0, bounds));
+    if (!(next.error < best.error)) break;
+    best = next;
+  }
+  return best;
+}
+
+const isBounded = ({ low, high }: Bounds): boolean => low > -Infinity || high < Infinity;
 
 async function fittedTo({ layer, stored, chain, gemm }: BehindRequest, moments: PatchMoments): Promise<Factorization> {
   const metric = { kind: 'outputs', moments } as const;
@@ -78,10 +93,7 @@ async function errorBehind(request: BehindRequest, chain: Factorization): Promis
 }
 
 /** The last layer fitted behind the activation to what the layers before it let through; undefined where that gains nothing. */
-async function refitLast(
-  request: BehindRequest,
-  chain: Factorization,
-): Promise<{ readonly chain: Factorization; readonly error: number } | undefined> {
+async function refitLast(request: BehindRequest, chain: Factorization): Promise<Judged | undefined> {
   const before = chain.factors.slice(0, -1);
   const last = chain.factors.at(-1);
   if (!last) return undefined;
@@ -122,10 +134,16 @@ async function passed(request: BehindRequest, rows: LayerRows, seen: Matrix): Pr
   return { ...rows, patches: own };
 }
 
+/** Rows x outputs. */
+function targetMatrix({ outputs }: LinearLayer, rows: LayerRows): Matrix {
+  const targets = matrix(rows.targets.length, outputs);
+  for (const [i, target] of rows.targets.entries()) targets.data.set(target, i * outputs);
+  return targets;
+}
+
 async function momentsOf(layer: LinearLayer, rows: LayerRows, gemm: Gemm): Promise<PatchMoments> {
   const patches = patchMatrix(layer, rows, 0);
-  const targets = matrix(patches.rows, layer.outputs);
-  for (const [i, target] of rows.targets.entries()) targets.data.set(target, i * layer.outputs);
+  const targets = targetMatrix(layer, rows);
   const across = transpose(patches);
   return momentsWith(packed(await gemm(across, patches)), await gemm(across, targets), targets);
 }

@@ -11,9 +11,11 @@ import { Tensor } from '../../tensor/tensor.js';
 import { graphOf, replaceNode } from '../edit.js';
 import { layerOutput, withBias, writeLayer } from '../linear-weights.js';
 import type { FactorSite } from './factor-site.js';
+import type { PlacedChain } from './placed-chain.js';
 
-/** The layers of the chain, in the order of the data. Gemm keeps no alpha and beta: the factors hold them. */
-export function replaceByChain({ node, layer, input }: FactorSite, { factors }: Factorization): readonly Node[] {
+/** The chain in its place. Gemm keeps no alpha and beta: the factors hold them. */
+export function replaceByChain({ node, layer, stored, input }: FactorSite, chain: Factorization): PlacedChain {
+  const { factors } = chain;
   const [first, last] = [factors[0], factors.at(-1)];
   invariant(first && last, 'a chain has layers');
   const fits = first.layer.inputs === layer.inputs && last.layer.outputs === layer.outputs;
@@ -30,7 +32,8 @@ export function replaceByChain({ node, layer, input }: FactorSite, { factors }: 
     value = made.output;
   }
   const made = replaceNode(node, specOf(node, last, { value, at: factors.length - 1 }));
-  return [...nodes, made.opType === 'MatMul' ? biased(made, last) : made];
+  nodes.push(made.opType === 'MatMul' ? biased(made, last) : made);
+  return { layer, stored, chain, nodes };
 }
 
 interface Place {

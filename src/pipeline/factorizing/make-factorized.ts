@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { InternalError } from '../../base/errors.js';
 import { factorize } from '../../fit/low-rank/factorize.js';
 import { writeModel } from '../../onnx/write.js';
+import type { PlacedChain } from '../../passes/factorize/placed-chain.js';
 import { replaceByChain } from '../../passes/factorize/replace-by-chain.js';
 import { runtimeGemm } from '../../runtime/gemm.js';
 import { allChannels } from '../pruning/kept-channels.js';
@@ -30,22 +31,18 @@ export async function makeFactorized(run: FactorizeRun, plan: ChainPlan): Promis
   const { settings, seed, onStage } = request;
   const bench = await openBench(run, slimmed.path);
   const groups = inGroups(sitesOf(bench, plan), recovery.name === 'none' ? 0 : settings.groupSize);
-  let done = 0;
+  const chains: PlacedChain[] = [];
   for (const [at, names] of groups.entries()) {
     if (at > 0) {
-      onStage?.(`repairing, ${done} of ${plan.length} layers factorized`);
-      if (groups.length > 2) await recovery.recover({ bench, teacher, kept: allChannels(), seed });
+      onStage?.(`repairing, ${chains.length} of ${plan.length} layers factorized`);
+      if (groups.length > 2) await recovery.recover({ bench, teacher, kept: allChannels(), chains, seed });
     }
-    onStage?.(`factorizing, ${done + 1} of ${plan.length}`);
-    await factorizeGroup(run, bench, {
-      names,
-      plan,
-      from: at === 0 || recovery.name === 'none' ? 'original' : 'student',
-    });
-    done += names.length;
+    onStage?.(`factorizing, ${chains.length + 1} of ${plan.length}`);
+    const from = at === 0 || recovery.name === 'none' ? 'original' : 'student';
+    chains.push(...(await factorizeGroup(run, bench, { names, plan, from })));
   }
   onStage?.('repairing');
-  const { layers, errors } = await recovery.recover({ bench, teacher, kept: allChannels(), seed });
+  const { layers, errors } = await recovery.recover({ bench, teacher, kept: allChannels(), chains, seed });
   const path = join(await mkdtemp(workspace.path('factorized-')), basename(slimmed.path));
   await writeModel(bench.decoded.document, bench.decoded.model, path);
   return { path, plan, refitted: layers, errors };
@@ -81,7 +78,7 @@ async function factorizeGroup(
   run: FactorizeRun,
   bench: QuantizationBench,
   { names, plan, from }: Group,
-): Promise<void> {
+): Promise<PlacedChain[]> {
   const { request, teacher, host } = run;
   const { settings, seed, signal } = request;
   const chosen = new Map(plan.filter(([name]) => names.includes(name)));
@@ -94,7 +91,7 @@ async function factorizeGroup(
         ? observeLayers(bench, sites, { seed, teacher })
         : recallLayers(bench, sites, { seed, cache: run.cache });
   // Layers change when all that is streamed has been seen: what they read must stay the same until then.
-  const made: (() => void)[] = [];
+  const made: (() => PlacedChain)[] = [];
   for await (const [site, moments] of streamed) {
     const option = chosen.get(site.name);
     const metric = metricOf(settings.metric, moments) ?? { kind: 'plain' as const };
@@ -102,7 +99,7 @@ async function factorizeGroup(
     if (!option || !problem)
       throw new InternalError('unexpected', `${site.name} could be factorized, and no longer can`);
     const chain = await factorize(problem, option.scheme, option.ranks);
-    made.push(() => void replaceByChain(site, chain));
+    made.push(() => replaceByChain(site, chain));
   }
-  for (const replace of made) replace();
+  return made.map((replace) => replace());
 }

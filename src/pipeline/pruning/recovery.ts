@@ -1,6 +1,7 @@
 // What is done for a model that has just lost units, before the next ones leave: a refit in closed form, nothing, or (in the same
 // place) training.
 import type { DecodedModel } from '../../onnx/decode.js';
+import type { PlacedChain } from '../../passes/factorize/placed-chain.js';
 import type { QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
 import { repairLayers } from './repair.js';
@@ -12,6 +13,8 @@ export interface RecoverySite {
   readonly teacher: DecodedModel;
   /** Which channels of the teacher are left. */
   readonly kept: KeptChannels;
+  /** What stands in it for layers of the teacher. */
+  readonly chains?: readonly PlacedChain[];
   readonly seed: number;
 }
 
@@ -34,8 +37,8 @@ export const NO_RECOVERY: Recovery = { name: 'none', recover: () => Promise.reso
 /** Refits the layers behind what went by least squares, from the input on. */
 export const REFIT: Recovery = {
   name: 'refit',
-  recover: async ({ bench, teacher, kept, seed }) => {
-    const { layers, refitted } = await repairLayers(bench, teacher, kept, { seed });
+  recover: async ({ bench, teacher, kept, chains = [], seed }) => {
+    const { layers, refitted } = await repairLayers(bench, teacher, kept, { chains, seed });
     const errors = layers.flatMap(({ name, errorAfter, errorBefore }) => {
       const error = errorAfter ?? errorBefore;
       return error === undefined ? [] : [[name, error] as const];

@@ -7,6 +7,7 @@ import { sameDims } from '../../ir/dim.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
+import type { PlacedChain } from '../../passes/factorize/placed-chain.js';
 import { linearLayer } from '../../passes/linear-layer.js';
 import { clippingOf } from '../../passes/value-range.js';
 import type { KeptChannels } from './kept-channels.js';
@@ -31,6 +32,8 @@ export interface RepairLayer {
   readonly kept: readonly number[];
   /** What the Relu or Clip leaves that alone reads the output (or the sum), where there is one. */
   readonly bounds: Bounds | undefined;
+  /** What stands for the layer, where it is a chain: `layer` and `input` are those of the chain, `node` is its last. */
+  readonly chain: PlacedChain | undefined;
 }
 
 /** Why a layer behind the first change is not refitted. */
@@ -53,6 +56,8 @@ export interface RepairedModels {
   readonly student: { readonly graph: Graph; readonly facts: Facts };
   readonly teacher: { readonly graph: Graph; readonly facts: Facts };
   readonly kept: KeptChannels;
+  /** Layers of the student that are refitted together. Default: none. */
+  readonly chains?: readonly PlacedChain[] | undefined;
 }
 
 const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
@@ -63,7 +68,7 @@ const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm
  */
 export function planRepair(models: RepairedModels, which: 'readers' | 'all'): RepairPlan {
   const found = findLayers(models, which);
-  const layers = found.layers.map((one) => ({ ...one, node: withBias(one.node) }));
+  const layers = found.layers.map(biased);
   const { levels, depths } = inLevels(models.student.graph, layers);
   const aimed = levels.map((level, at) =>
     level.map((layer) => {
@@ -73,6 +78,12 @@ export function planRepair(models: RepairedModels, which: 'readers' | 'all'): Re
     }),
   );
   return { levels: aimed, depths, skipped: found.skipped };
+}
+
+/** With a place for its bias. */
+function biased(one: RepairLayer): RepairLayer {
+  const node = withBias(one.node);
+  return { ...one, node, chain: one.chain && { ...one.chain, nodes: [...one.chain.nodes.slice(0, -1), node] } };
 }
 
 /** The sum of two streams of one shape that alone reads the output of a layer, as the aim of that layer. */
@@ -98,8 +109,10 @@ interface FoundLayers {
   readonly skipped: ReadonlyMap<Node, SkipCode>;
 }
 
-function findLayers({ student, teacher, kept }: RepairedModels, which: 'readers' | 'all'): FoundLayers {
+function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, which: 'readers' | 'all'): FoundLayers {
   const originals = valuesByName(teacher.graph);
+  const chainAt = new Map(chains.map((chain) => [chain.nodes.at(-1), chain]));
+  const inner = new Set(chains.flatMap(({ nodes }) => nodes.slice(0, -1)));
   const layers: RepairLayer[] = [];
   const skipped = new Map<Node, SkipCode>();
   const changed = new Set<Value>();
@@ -111,8 +124,9 @@ function findLayers({ student, teacher, kept }: RepairedModels, which: 'readers'
     const isChanged = hasLost || readsAny(node, changed) || readsOther(node, originals);
     if (!isChanged) continue;
     for (const value of node.outputs) if (value) changed.add(value);
-    if (!isLayer || (which === 'readers' && !hasLost)) continue;
-    const found = describe(node, { output, target, facts: student.facts }, { facts: teacher.facts, kept });
+    if (!isLayer || inner.has(node) || (which === 'readers' && !hasLost)) continue;
+    const own = { output, target, facts: student.facts, chain: chainAt.get(node) };
+    const found = describe(node, own, { facts: teacher.facts, kept });
     if (typeof found === 'string') skipped.set(node, found);
     else if (found) layers.push(found);
   }
@@ -151,13 +165,20 @@ function readsAny(node: Node, values: ReadonlySet<Value>): boolean {
   return node.inputs.some((value) => value && values.has(value)) || (values.size > 0 && node.subgraphs().length > 0);
 }
 
+interface OwnSide {
+  readonly output: Value;
+  readonly target: Value | undefined;
+  readonly facts: Facts;
+  readonly chain: PlacedChain | undefined;
+}
+
 function describe(
   node: Node,
-  { output, target, facts }: { readonly output: Value; readonly target: Value | undefined; readonly facts: Facts },
+  { output, target, facts, chain }: OwnSide,
   { facts: originalFacts, kept }: { readonly facts: Facts; readonly kept: KeptChannels },
 ): RepairLayer | SkipCode | undefined {
-  const [input] = node.inputs;
-  const layer = linearLayer(node, facts);
+  const [input] = (chain?.nodes[0] ?? node).inputs;
+  const layer = chain?.layer ?? linearLayer(node, facts);
   // Two activations multiplied with each other are no layer.
   if (!layer && node.opType === 'MatMul' && !node.inputs.some((value) => value?.constant)) return undefined;
   if (!layer || !input || input.constant) return 'unsupported-layer';
@@ -165,7 +186,7 @@ function describe(
   const left = target && channelsLeft(layer, target, { facts: originalFacts, kept, names });
   if (!left) return 'no-counterpart';
   const bounds = boundsBehind(output, facts);
-  return { name: node.label, node, layer, input, output, addend: undefined, target, kept: left, bounds };
+  return { name: node.label, node, layer, input, output, addend: undefined, target, kept: left, bounds, chain };
 }
 
 /** Which channels of a value of the original the outputs of a layer are; `names`: what tells it. Undefined: not those. */
@@ -196,15 +217,18 @@ function boundsBehind(value: Value, facts: Facts): Bounds | undefined {
 
 function inLevels(graph: Graph, layers: readonly RepairLayer[]): Pick<RepairPlan, 'levels' | 'depths'> {
   const byNode = new Map(layers.map((one) => [one.node, one]));
+  // What a chain passes on inside changes when the chain does.
+  const inner = new Set(layers.flatMap(({ chain }) => chain?.nodes.slice(0, -1) ?? []));
   const depths = new Map<Value, number>();
   const levels: RepairLayer[][] = [];
   let deepest = 0;
   for (const node of graph.nodes()) {
-    const read = node.inputs.reduce((most, value) => Math.max(most, (value && depths.get(value)) ?? 0), 0);
-    const depth = node.subgraphs().length > 0 ? deepest : read;
     const layer = byNode.get(node);
+    const inputs = layer?.chain ? [layer.input] : node.inputs;
+    const read = inputs.reduce((most, value) => Math.max(most, (value && depths.get(value)) ?? 0), 0);
+    const depth = node.subgraphs().length > 0 ? deepest : read;
     if (layer) (levels[depth] ??= []).push(layer);
-    const after = depth + (layer ? 1 : 0);
+    const after = depth + (layer || inner.has(node) ? 1 : 0);
     for (const value of node.outputs) if (value) depths.set(value, after);
     deepest = Math.max(deepest, after);
   }

@@ -11,8 +11,10 @@ import type { RuntimeHost } from '../../runtime/host.js';
 import { assumedSizes } from '../model-facts.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
-import { bytesOf, openRepair, type RepairedLayer } from './repair-layer.js';
+import { bytesOf, openRepair } from './repair-layer.js';
+import type { RepairedLayer } from './repair-rows.js';
 import { inParts, planRepair, valuesBehind, type RepairLayer, type RepairPlan } from './repair-plan.js';
+import type { PlacedChain } from '../../passes/factorize/placed-chain.js';
 import { dropIdleBias } from '../../passes/linear-weights.js';
 import { targetSource, type Sampling, type TargetSource } from './repair-targets.js';
 import { studentStream, type StudentStream } from './student-stream.js';
@@ -26,6 +28,8 @@ export interface RepairOptions {
   readonly lambda?: number;
   /** `readers`: only layers that sum over channels that went. Default `all`: every layer behind the first change. */
   readonly layers?: 'readers' | 'all';
+  /** Chains of the model, each of which is refitted as one layer. Default: none; their last layers are refitted alone. */
+  readonly chains?: readonly PlacedChain[];
   readonly seed?: number;
   /** Bytes that values kept between layers may take. */
   readonly cacheBytes?: number;
@@ -64,7 +68,12 @@ export async function repairLayers(
     assumedSizes: assumedSizes(teacher.model, bench.shapes, undefined),
   });
   const { graph } = bench.decoded.model;
-  const models = { student: { graph, facts }, teacher: { graph: teacher.model.graph, facts: teacherFacts }, kept };
+  const models = {
+    student: { graph, facts },
+    teacher: { graph: teacher.model.graph, facts: teacherFacts },
+    kept,
+    chains: options.chains,
+  };
   const plan = planRepair(models, options.layers ?? 'all');
   const own = { ...bench, signal };
   const sampling = (layer: RepairLayer): Sampling => samplingOf(layer, samples, options);

@@ -122,7 +122,7 @@ async function distance(model: Model, chain: Factorization, opType: string): Pro
   const node = model.graph.nodes().find((one) => one.opType === opType);
   const site = node && factorSite(node, createFacts(model));
   if (!site || isRefusal(site)) throw new Error(`no site: ${site?.refused}`);
-  const made = replaceByChain(site, chain);
+  const made = replaceByChain(site, chain).nodes;
   expect(made.map((one) => one.opType)).toEqual(chain.factors.map(() => opType));
   expect(checkModel(model)).toEqual([]);
   const after = await runModel(host, model, feeds);
