@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { Answers, SampleAnswer } from '../pipeline/evaluation/answers.js';
 import { classFigures, confusionOf, type ConfusionCell } from '../pipeline/evaluation/class-figures.js';
+import { BROKEN_LOSS } from '../pipeline/evaluation/broken-loss.js';
 import type { Accuracy, Comparison, Loss, OutputDifference } from '../pipeline/evaluation/compare-answers.js';
 import type { EvaluateOutcome, EvaluateRequest } from '../pipeline/evaluation/evaluate-model.js';
 import { outputsOf, type OutputTask } from '../pipeline/evaluation/output-task.js';
@@ -89,6 +90,11 @@ function taskFacts(task: OutputTask): EvalReport['task'] {
 /** The loss as a report holds it. */
 export function lossFacts({ value, ...loss }: Loss): LossFacts {
   return { ...loss, value: finite(value) };
+}
+
+/** The limit on a loss: the user's, or what a model is taken for broken beyond. */
+export function lossLimit({ maxDrop }: { readonly maxDrop: number | undefined }, loss?: Loss): number | undefined {
+  return maxDrop ?? (loss && BROKEN_LOSS[loss.unit]);
 }
 
 const PERCENT = 100;

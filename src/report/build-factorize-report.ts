@@ -1,7 +1,7 @@
 // The report value of a factorization run, from what the pipeline hands back.
 import type { FactorizedLayer, FactorizeOutcome, FactorizeRequest } from '../pipeline/factorizing/outcome.js';
 import { countedBudgets, type FactorizeSettings } from '../pipeline/factorizing/settings.js';
-import { lossFacts } from './build-eval-report.js';
+import { lossFacts, lossLimit } from './build-eval-report.js';
 import { finite, sampledReport, type SampledSetting } from './build-sampled-report.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
 import { stayReason } from './factorize-words.js';
@@ -39,15 +39,16 @@ const ruleOf = ({ ratio, energy }: FactorizeSettings): string | undefined => {
   return energy === undefined ? undefined : `energy ${energy}`;
 };
 
-function gatesOf(settings: FactorizeSettings, { budget, gate }: FactorizeOutcome): FactorizeReport['gates'] {
+function gatesOf(settings: FactorizeSettings, { budget, gate, loss }: FactorizeOutcome): FactorizeReport['gates'] {
   const { latency } = settings;
   const asked = [
     ...countedBudgets(settings).map(([key, part]) => `--${key} ${part}`),
     ...(latency === undefined ? [] : [`--latency ${latency}`]),
   ].join(' ');
+  const limit = lossLimit(settings, loss);
   return {
     budget: budget && { asked, verdict: budget },
-    maxDrop: gate && settings.maxDrop !== undefined ? { limit: settings.maxDrop, verdict: gate } : undefined,
+    maxDrop: gate && limit !== undefined ? { limit, verdict: gate } : undefined,
   };
 }
 

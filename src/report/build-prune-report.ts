@@ -1,8 +1,7 @@
 // The report value of a pruning run, from what the pipeline hands back.
-import { BROKEN_LOSS } from '../pipeline/evaluation/broken-loss.js';
 import type { ClassSubset, PrunedGroup, PruneOutcome, PruneRequest } from '../pipeline/pruning/outcome.js';
 import { budgetOf, type PruneSettings } from '../pipeline/pruning/settings.js';
-import { lossFacts } from './build-eval-report.js';
+import { lossFacts, lossLimit } from './build-eval-report.js';
 import { finite, sampledReport, type SampledSetting } from './build-sampled-report.js';
 import type { PruneGroupReport, PruneReport } from './prune-report.js';
 import { keepReason } from './prune-words.js';
@@ -35,7 +34,7 @@ export function buildPruneReport(request: PruneRequest, outcome: PruneOutcome, s
 
 function gatesOf(settings: PruneSettings, { budget, gate, loss }: PruneOutcome): PruneReport['gates'] {
   const key = budgetOf(settings);
-  const limit = settings.maxDrop ?? (loss && BROKEN_LOSS[loss.unit]);
+  const limit = lossLimit(settings, loss);
   return {
     budget: key && budget && { asked: `--${key} ${settings[key]}`, verdict: budget },
     maxDrop: gate && limit !== undefined ? { limit, verdict: gate } : undefined,

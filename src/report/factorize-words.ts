@@ -31,7 +31,6 @@ export const STAY_WORDS: Readonly<Record<StayReason, string>> = {
   'no-gain': 'within the model its chain took no less time, and the layer was put back',
   slower: 'the factorized model was not measured faster',
   loss: 'no chain keeps the loss within what is allowed',
-  broken: 'the factorized model was taken for broken',
 };
 
 export const stayReason = (code: StayReason): string => STAY_WORDS[code];
@@ -62,7 +61,7 @@ export function stayedLayers({ layers }: FactorizeReport): StayedLayers[] {
 }
 
 /** Reasons that say why nothing came of a run, the first that applies. */
-const WHY: readonly StayReason[] = ['broken', 'slower', 'loss', 'no-gain', 'met', 'slower-chain'];
+const WHY: readonly StayReason[] = ['slower', 'loss', 'no-gain', 'met', 'slower-chain'];
 
 /** What is written where it is not a factorized model. */
 export function keptText({

@@ -2,7 +2,7 @@
 // samples that decided nothing, and all that is said of it.
 import { openModel } from '../../onnx/open.js';
 import { dropBest } from '../best-so-far.js';
-import { isSurelyBroken } from '../evaluation/broken-loss.js';
+import { brokenWarnings, lossGate, type Lossy } from '../broken-budget.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
@@ -61,7 +61,7 @@ export async function concludeFactorizing(run: FactorizeRun, chosen: Chosen): Pr
     refitted: kept.made?.refitted ?? 0,
     comparison: kept.score?.comparison,
     loss: kept.score?.loss,
-    gate: gateOf(run, kept),
+    gate: lossGate(run, lossyOf(kept)),
     budget: budgetVerdict(run, kept, after),
     measurement,
     kept: kept.made ? 'factorized' : 'original',
@@ -78,12 +78,13 @@ export async function concludeFactorizing(run: FactorizeRun, chosen: Chosen): Pr
   };
 }
 
-function allWarnings({ warnings, scorers, samples }: FactorizeRun, { otherwise, made }: Kept): string[] {
-  const broken =
-    'the factorized model is taken for broken and was given up: give more samples, ask for less, or allow the loss with --max-drop ' +
-    'and train the model again';
+/** What the loss of the result is that of. */
+const lossyOf = ({ score, made }: Kept): Lossy => ({ loss: score?.loss, change: made ? 'changed' : 'slimmed' });
+
+function allWarnings(run: FactorizeRun, kept: Kept): string[] {
+  const { warnings, scorers, samples } = run;
   const own = [...warnings, ...scorers.select.warnings, ...scorers.report.warnings, ...samples.warnings()];
-  return [...new Set(own), ...(otherwise === 'broken' && !made ? [broken] : [])];
+  return [...brokenWarnings(run, lossyOf(kept)), ...new Set(own)];
 }
 
 /** The first candidate that may stand, else the slimmed model. */
@@ -110,7 +111,6 @@ async function examineCandidate(run: FactorizeRun, first: Candidate, onLoss: Cho
   if (speed && gated && (isTooSlow(speed) || !isFaster(speed))) return { why: 'slower' };
   const score = await journal.recall(`score of ${candidate.name}`, async () => scorers.report.score(await path()));
   const { maxDrop } = request.settings;
-  if (maxDrop === undefined && !run.samples.dataFree && isSurelyBroken(score.loss)) return { why: 'broken' };
   const isLossy = maxDrop !== undefined && gateVerdict(score.loss, maxDrop) === 'missed';
   if (isLossy && onLoss === 'next') return { why: 'loss' };
   const made = await candidate.file();
@@ -127,12 +127,6 @@ function isFaster({ original, slimmed }: Awaited<ReturnType<typeof timeCandidate
 /** The slimmed model, or the original where slimming made it slower. */
 async function keepSlimmed(run: FactorizeRun, otherwise: StayReason): Promise<Kept> {
   return { ...(await slimmedResult(run, run.original.decoded)), made: undefined, putBack: [], otherwise };
-}
-
-/** The original loses nothing. */
-function gateOf({ request: { settings } }: FactorizeRun, { score }: Kept): FactorizeOutcome['gate'] {
-  if (settings.maxDrop === undefined) return undefined;
-  return score ? gateVerdict(score.loss, settings.maxDrop) : 'met';
 }
 
 /** What a budget may be off. */

@@ -17,8 +17,7 @@ export interface FactorizeRequest extends SampledRunRequest {
  * Why a layer stayed whole. `no-moments`: its input cannot be looked at, or is too wide. `not-finite`: weights or values are no
  * numbers. `no-saving`: no chain costs less. `slower-chain`: chains that cost less were measured to take longer. `worth`: others lose
  * less by what they save. `met`: the budget was met without. `no-gain`: in the model its chain took no less time, and it was put
- * back. `slower`: the factorized model was measured slower. `loss`: no chain keeps the loss within what is allowed. `broken`: the
- * factorized model was taken for broken.
+ * back. `slower`: the factorized model was measured slower. `loss`: no chain keeps the loss within what is allowed.
  */
 export type StayReason =
   | SiteDecline
@@ -30,8 +29,7 @@ export type StayReason =
   | 'met'
   | 'no-gain'
   | 'slower'
-  | 'loss'
-  | 'broken';
+  | 'loss';
 
 /** A chain of a layer as planned: what it loses of the variance of the layer's output. */
 export interface CurvePoint {

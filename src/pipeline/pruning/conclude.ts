@@ -2,12 +2,11 @@
 // decided nothing, and all that is said of it.
 import { openModel } from '../../onnx/open.js';
 import { dropBest } from '../best-so-far.js';
-import { isSurelyBroken } from '../evaluation/broken-loss.js';
+import { brokenWarnings, lossGate, type Lossy } from '../broken-budget.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf, type ModelFigures } from '../model-facts.js';
-import type { Score } from '../quantization/score-candidate.js';
 import { isTooSlow, timeCandidate } from '../quantization/speed.js';
 import { compareLatency } from '../../runtime/latency.js';
 import type { Side } from '../slim.js';
@@ -70,14 +69,14 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
     refitted: kept.made.at(-1)?.refitted ?? 0,
     comparison: kept.score?.comparison,
     loss: kept.score?.loss,
-    gate: gateOf(run, kept),
+    gate: lossGate(run, lossyOf(kept)),
     budget: budgetVerdict(run, reached),
     measurement,
     kept: kept.made.length > 0 || run.subset ? 'pruned' : 'original',
     speedMeasured: run.timed,
     samples: samples.counts,
     dataFree: samples.dataFree,
-    warnings: [...lossWarning(run, kept), ...allWarnings(run, kept.made)],
+    warnings: [...brokenWarnings(run, lossyOf(kept)), ...allWarnings(run, kept.made)],
     path,
     publish: async (to) => {
       await publishModel(kept.written, to, { workspace, externalData: request.externalData });
@@ -88,19 +87,11 @@ export async function concludePruning(run: PruneRun, chosen: Chosen): Promise<Pr
   };
 }
 
-/** Nobody should take what a budget has broken for a model that works: who wants it all the same says so with a limit. */
-function lossWarning(run: PruneRun, { score, made }: Kept): string[] {
-  if (!score || !breaksUnasked(run, score) || made.length === 0) return [];
-  const { unit, value } = score.loss;
-  return [
-    `the budget costs ${value.toFixed(1)} ${unit}, and such a model is taken for broken: give more samples, ask for a larger budget, ` +
-      'or allow the loss with --max-drop and train the model again',
-  ];
-}
-
-function breaksUnasked({ request, samples }: PruneRun, { loss }: Score): boolean {
-  return request.settings.maxDrop === undefined && !samples.dataFree && isSurelyBroken(loss);
-}
+/** What the loss of the result is that of. */
+const lossyOf = ({ score, made }: Kept): Lossy => ({
+  loss: score?.loss,
+  change: made.length > 0 ? 'changed' : 'slimmed',
+});
 
 function allWarnings({ warnings, scorers, samples }: PruneRun, made: readonly PrunedModel[]): string[] {
   const defects = made.flatMap((step) => [...step.defects]);
@@ -191,13 +182,6 @@ async function subsetOf(run: PruneRun, { written, score, timing }: Kept): Promis
   const { macs, parameters } = slimmed.before.figures.cost;
   const accuracy = score?.accuracy && { original: score.accuracy.original, result: score.accuracy.candidate };
   return { kept, names, of, by, accuracy, restricted: { macs, parameters, latencyRatio } };
-}
-
-/** The original loses nothing; and without a limit, what is broken has missed one all the same. */
-function gateOf(run: PruneRun, { score, made }: Kept): PruneOutcome['gate'] {
-  const { maxDrop } = run.request.settings;
-  if (maxDrop === undefined) return score && made.length > 0 && breaksUnasked(run, score) ? 'missed' : undefined;
-  return score ? gateVerdict(score.loss, maxDrop) : 'met';
 }
 
 interface Reached {

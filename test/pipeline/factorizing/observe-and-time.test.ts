@@ -16,8 +16,7 @@ import { emptyCache, observeLayers, recallLayers } from '../../../src/pipeline/f
 import { benchFacts, type QuantizationBench } from '../../../src/pipeline/quantization/bench.js';
 import { Workspace } from '../../../src/pipeline/workspace.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
-import type { TensorMap } from '../../../src/runtime/wire-tensor.js';
-import { decoded, sampleFeed } from '../pruning/repair-net.js';
+import { decoded, plantedBench } from '../pruning/repair-net.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mcompress-observe-layers-'));
 const host = new RuntimeHost();
@@ -42,19 +41,8 @@ const NET = `g (float[1,6,9,9] x) => (float[1,5] y)
   y = Add (m, c)
 }`;
 
-function benchOf(samples: number): QuantizationBench {
-  return {
-    decoded: decoded(NET),
-    host,
-    workspace,
-    samples,
-    async *feeds(): AsyncGenerator<TensorMap> {
-      for (let at = 0; at < samples; at++) yield Promise.resolve(sampleFeed(DIMS, at));
-    },
-    shapes: new Map([['x', DIMS]]),
-    signal: new AbortController().signal,
-  };
-}
+const benchOf = (samples: number): QuantizationBench =>
+  plantedBench({ text: NET, dims: DIMS, units: {} }, { host, workspace, samples }).bench;
 
 const sitesOf = (bench: QuantizationBench): readonly LayerSite[] =>
   findSites(bench.decoded.model.graph, benchFacts(bench), { schemes: [], layers: 'all' }).sites;
