@@ -54,6 +54,7 @@ import { mergeAddedBranches } from './merge-added-branches.js';
 import { mergeParallelConvs } from './merge-parallel-convs.js';
 import { fuseGlobalAveragePool } from './fuse-global-average-pool.js';
 import { sinkMonotone } from './sink-monotone.js';
+import { expandLrn } from './expand-lrn.js';
 
 export const EXACT_PASSES: readonly AnyPass[] = [
   inlineFunctions,
@@ -110,3 +111,6 @@ export const EXACT_PASSES: readonly AnyPass[] = [
   sinkMonotone,
   dropIdleChannels,
 ];
+
+/** Exact as well, but not for every model: what comes after them sees less. Not part of the preset. */
+export const OPTIONAL_EXACT_PASSES: readonly AnyPass[] = [expandLrn];

@@ -98,8 +98,8 @@ function sumBehind(
   const [own, other] = [student.facts.of(output).shape, addend && student.facts.of(addend).shape];
   if (!addend || addend.constant || !own || !sameDims(own, other)) return undefined;
   const target = valuesByName(teacher.graph).get(sum.name);
-  const aim = target && channelsLeft(layer, target, { facts: teacher.facts, kept, names: [sum.name] });
-  return aim && { addend, target, kept: aim, bounds: boundsBehind(sum, student.facts) };
+  const left = target && channelsLeft(layer, { target, first: 0 }, { facts: teacher.facts, kept, names: [sum.name] });
+  return left && { addend, target, kept: left, bounds: boundsBehind(sum, student.facts) };
 }
 
 interface FoundLayers {
@@ -119,13 +119,15 @@ function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, whi
   for (const node of student.graph.nodes()) {
     const output = layerOutput(node);
     const isLayer = LAYER_TYPES.has(node.opType) && node.domain === '' && output !== undefined;
-    const target = output && (originals.get(output.name) ?? (node.output && originals.get(node.output.name)));
-    const hasLost = isLayer && sumsOverLess(node, student.facts, originalLayer(node, target, originals), teacher.facts);
-    const isChanged = hasLost || readsAny(node, changed) || readsOther(node, originals);
+    const aim = output && aimOf(node, output, { originals, facts: student.facts });
+    const original = originalLayer(node, aim?.target, originals);
+    const hasLost = isLayer && sumsOverLess(node, student.facts, original, teacher.facts);
+    const isNew = isLayer && !inner.has(node) && aim?.how === 'of-block';
+    const isChanged = hasLost || isNew || readsAny(node, changed) || readsOther(node, originals);
     if (!isChanged) continue;
     for (const value of node.outputs) if (value) changed.add(value);
     if (!isLayer || inner.has(node) || (which === 'readers' && !hasLost)) continue;
-    const own = { output, target, facts: student.facts, chain: chainAt.get(node) };
+    const own = { output, aim, facts: student.facts, chain: chainAt.get(node) };
     const found = describe(node, own, { facts: teacher.facts, kept });
     if (typeof found === 'string') skipped.set(node, found);
     else if (found) layers.push(found);
@@ -167,14 +169,14 @@ function readsAny(node: Node, values: ReadonlySet<Value>): boolean {
 
 interface OwnSide {
   readonly output: Value;
-  readonly target: Value | undefined;
+  readonly aim: Aim | undefined;
   readonly facts: Facts;
   readonly chain: PlacedChain | undefined;
 }
 
 function describe(
   node: Node,
-  { output, target, facts, chain }: OwnSide,
+  { output, aim, facts, chain }: OwnSide,
   { facts: originalFacts, kept }: { readonly facts: Facts; readonly kept: KeptChannels },
 ): RepairLayer | SkipCode | undefined {
   const [input] = (chain?.nodes[0] ?? node).inputs;
@@ -182,17 +184,63 @@ function describe(
   // Two activations multiplied with each other are no layer.
   if (!layer && node.opType === 'MatMul' && !node.inputs.some((value) => value?.constant)) return undefined;
   if (!layer || !input || input.constant) return 'unsupported-layer';
-  const names = target ? [target.name, output.name] : [];
-  const left = target && channelsLeft(layer, target, { facts: originalFacts, kept, names });
+  const names = aim ? [aim.target.name, output.name] : [];
+  const left = aim && channelsLeft(layer, aim, { facts: originalFacts, kept, names });
   if (!left) return 'no-counterpart';
+  const { target } = aim;
   const bounds = boundsBehind(output, facts);
   return { name: node.label, node, layer, input, output, addend: undefined, target, kept: left, bounds, chain };
+}
+
+/** What a layer has to give. */
+interface Aim {
+  readonly target: Value;
+  /** Its channel that is the first output of the layer. */
+  readonly first: number;
+  /** `of-layer`: the original has the layer. `of-block`: the layer stands for a block of it, together with what follows. */
+  readonly how: 'of-layer' | 'of-block';
+}
+
+/**
+ * The value of the original by the name of the layer's output; else, of a layer that is new, by the name of what activations and Concats
+ * alone make of it.
+ */
+function aimOf(
+  node: Node,
+  output: Value,
+  { originals, facts }: { readonly originals: ReadonlyMap<string, Value>; readonly facts: Facts },
+): Aim | undefined {
+  const own = originals.get(output.name) ?? (node.output && originals.get(node.output.name));
+  if (own) return { target: own, first: 0, how: 'of-layer' };
+  let [value, first] = [output, 0];
+  for (;;) {
+    const next = value.soleConsumer;
+    if (!next?.output || value.isGraphOutput) return undefined;
+    const before = clippingOf(next, facts)?.source === value ? 0 : channelsBefore(value, next, facts);
+    if (before === undefined) return undefined;
+    [value, first] = [next.output, first + before];
+    const target = originals.get(value.name);
+    if (target) return { target, first, how: 'of-block' };
+  }
+}
+
+/** Channels of a Concat in front of `value`. */
+function channelsBefore(value: Value, node: Node, facts: Facts): number | undefined {
+  if (node.opType !== 'Concat' || node.domain !== '' || node.int('axis', 0) !== 1) return undefined;
+  let sum = 0;
+  for (const input of node.inputs) {
+    if (input === value) return sum;
+    const width = input && facts.of(input).shape?.[1];
+    if (typeof width !== 'number') return undefined;
+    sum += width;
+  }
+  return undefined;
 }
 
 /** Which channels of a value of the original the outputs of a layer are; `names`: what tells it. Undefined: not those. */
 function channelsLeft(
   layer: LinearLayer,
-  target: Value,
+  { target, first }: Pick<Aim, 'target' | 'first'>,
   { facts, kept, names }: { readonly facts: Facts; readonly kept: KeptChannels; readonly names: readonly string[] },
 ): readonly number[] | undefined {
   const shape = facts.of(target).shape;
@@ -204,7 +252,8 @@ function channelsLeft(
     return left ? [left] : [];
   });
   const all = tracked ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
-  return all.length === layer.outputs ? all : undefined;
+  const own = target.producer?.opType === 'Concat' ? all.slice(first, first + layer.outputs) : all;
+  return own.length === layer.outputs ? own : undefined;
 }
 
 /** Of the activation that alone reads the value (or of several that are alike). */
