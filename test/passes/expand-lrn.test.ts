@@ -45,6 +45,6 @@ describe('LRN written out', () => {
     const wanted = defined(x);
     const found = outputs.get('y')?.toNumbers() ?? [];
     for (const [at, value] of wanted.entries())
-      expect(Math.abs((found[at] ?? NaN) - value)).toBeLessThan(2e-6 * Math.abs(value) + 1e-12);
+      expect(Math.abs((found[at] ?? Number.NaN) - value)).toBeLessThan(2e-6 * Math.abs(value) + 1e-12);
   });
 });
