@@ -5,8 +5,15 @@ import type { Loss } from './evaluation/compare-answers.js';
 import { gateVerdict } from './evaluation/evaluate-model.js';
 import type { RunRequest } from './run-request.js';
 
-/** Steps back, from the model that was found on the samples for selection, where the reported samples say it loses too much. */
-const STEPS_BACK = [0, 1, 2, 4];
+/**
+ * Where the reported samples say that the model that was found on the samples for selection loses too much: others with less change, in
+ * ever longer steps back to the first.
+ */
+function stepsBack(from: number): number[] {
+  const places: number[] = [];
+  for (let back = 0; back < from; back = Math.max(1, 2 * back)) places.push(from - back);
+  return from >= 0 ? [...places, 0] : places;
+}
 
 interface Made {
   file(): Promise<{ readonly path: string }>;
@@ -47,5 +54,5 @@ export async function searchDrop<C extends Made, S extends { readonly loss: Loss
       await keepBest(request, () => openModel(path, request));
     }
   }
-  return { steps, candidates: STEPS_BACK.flatMap((back) => (low >= back ? (candidates[low - back] ?? []) : [])) };
+  return { steps, candidates: stepsBack(low).flatMap((place) => candidates[place] ?? []) };
 }

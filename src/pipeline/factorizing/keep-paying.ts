@@ -29,16 +29,21 @@ export async function withoutLosers(run: FactorizeRun, candidate: Candidate): Pr
 
 /** Microseconds per layer of the slimmed model, and of its chain in the model at `path`. */
 async function timesWithin(run: FactorizeRun, path: string): Promise<(name: string) => BeforeAfter | undefined> {
-  const { host, slimmed, samples, request } = run;
-  const { threads, signal, keepOverridable, onStage } = request;
-  onStage?.('profiling chains');
-  const look = async (file: string): Promise<(name: string) => number | undefined> => {
-    const profile = await profileModel(host, file, samples.first, { threads, signal, budget: BUDGET });
-    const { model } = await openModel(file, { keepOverridable });
-    return (name) => timeOfLayer(model, layerTimes(model, profile), name);
-  };
-  const [before, after] = [await look(slimmed.path), await look(path)];
+  run.request.onStage?.('profiling chains');
+  const [before, after] = [await timesIn(run, run.slimmed.path), await timesIn(run, path)];
   return (name) => pairOf(before(name), after(name));
+}
+
+/** Microseconds that a layer, or the chain in its place, takes within the model at `path`. @throws what profiling throws */
+export async function timesIn(
+  { host, samples, request }: FactorizeRun,
+  path: string,
+): Promise<(name: string) => number | undefined> {
+  const { threads, signal, keepOverridable } = request;
+  const profile = await profileModel(host, path, samples.first, { threads, signal, budget: BUDGET });
+  const { model } = await openModel(path, { keepOverridable });
+  const times = layerTimes(model, profile);
+  return (name) => timeOfLayer(model, times, name);
 }
 
 /** Both, where both are known. */

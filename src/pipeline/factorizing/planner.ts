@@ -9,6 +9,7 @@ import { chainTimer } from './chain-latency.js';
 import { costIn, type Costs, type PricedLayer, type PricedOption } from './choose-chains.js';
 import type { FactorizeRun } from './factorize-run.js';
 import { costOfLayer, paretoOptions, rankUnit } from './layer-options.js';
+import { timesIn } from './keep-paying.js';
 import { findSites, type FoundSites, type LayerSite } from './layer-sites.js';
 import type { CurvePoint, FactorizedLayer, StayReason } from './outcome.js';
 import { studyLayers, type StudiedLayer, type StudiedOption } from './study.js';
@@ -23,6 +24,8 @@ export interface LayerStart extends Pick<FactorizedLayer, 'name' | 'opType' | 's
 
 /** Chains of one layer that are timed. */
 const MOST_TIMED = 16;
+/** Profiles of short layers are rough. */
+const MOST_COLD = 4;
 /** Points of a curve in the report. */
 const MOST_SHOWN = 24;
 const FLOAT_BYTES = 4;
@@ -54,6 +57,7 @@ async function startsOf(
 ): Promise<LayerStart[]> {
   const { threads, latencyTable } = run.request;
   const timer = run.timed ? chainTimer(bench, { threads, latencyTable }) : undefined;
+  const within = run.timed && run.aim === 'latency' ? await timesIn(run, run.slimmed.path) : undefined;
   const known = new Map(studied.map((one) => [one.name, one]));
   const sites = new Map(found.sites.map((site) => [site.node, site]));
   const declined = new Map(found.declined.map(({ node, code }) => [node, code]));
@@ -74,7 +78,7 @@ async function startsOf(
       if (!site) continue;
       bench.onStage?.(`timing chains, ${starts.length + 1} of ${found.sites.length + found.declined.length}`);
       const time: Time = (option) => timer?.timeOf(site, option) ?? Promise.resolve(undefined);
-      starts.push(await startOf(site, known.get(site.name), { aim: run.aim, time }));
+      starts.push(await startOf(site, known.get(site.name), { aim: run.aim, time, within: within?.(site.name) }));
     }
   } finally {
     timer?.save();
@@ -85,10 +89,21 @@ async function startsOf(
 /** Of a chain, or of the layer. */
 type Time = (option?: StudiedOption) => Promise<number | undefined>;
 
+interface Timing {
+  readonly aim: FactorizeRun['aim'];
+  readonly time: Time;
+  /** Microseconds of the layer within the model. */
+  readonly within: number | undefined;
+}
+
+/** By how much a layer is timed too short alone, where its weights are in the cache: so is every chain, by the weights that it has. */
+export const coldness = (alone: number | undefined, within: number | undefined): number =>
+  alone && within ? Math.min(MOST_COLD, Math.max(1, within / alone)) : 1;
+
 async function startOf(
   site: LayerSite,
   studied: StudiedLayer | undefined,
-  { aim, time }: { readonly aim: FactorizeRun['aim']; readonly time: Time },
+  { aim, time, within }: Timing,
 ): Promise<LayerStart> {
   const { name, node, layer } = site;
   const kernel = layer.kind === 'rows' ? [] : layer.kernel;
@@ -97,11 +112,17 @@ async function startOf(
   if (!studied || studied.options.length === 0)
     return { ...about, curves: [], reason: studied?.why ?? 'no-saving', priced: undefined };
   const { macs, params } = costOfLayer(layer, site.sizes);
-  const whole = costsOf({ macs: macs * site.batch, params }, await time());
+  const alone = await time();
+  const cold = coldness(alone, within);
+  const timed = async (option?: StudiedOption): Promise<number | undefined> => {
+    const us = option ? await time(option) : alone;
+    return us === undefined ? undefined : us * cold;
+  };
+  const whole = costsOf({ macs: macs * site.batch, params }, await timed());
   const shown = perScheme(studied.options, aim === 'latency' ? MOST_TIMED : MOST_SHOWN * 2);
   const options: PricedOption[] = [];
   for (const option of aim === 'latency' ? shown : studied.options)
-    options.push({ ...plain(option), costs: costsOf(option, aim === 'latency' ? await time(option) : undefined) });
+    options.push({ ...plain(option), costs: costsOf(option, aim === 'latency' ? await timed(option) : undefined) });
   const cheaper = options.filter(({ costs }) => costIn(costs, aim) < costIn(whole, aim));
   const reason = cheaper.length > 0 ? undefined : aim === 'latency' ? 'slower-chain' : 'no-saving';
   return {
