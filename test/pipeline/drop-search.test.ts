@@ -9,7 +9,10 @@ async function search(count: number, maxDrop: number) {
   const candidates = Array.from({ length: count }, (_, at) => ({ at, file: () => Promise.resolve({ path: MNIST }) }));
   const request = { ...factorizeRequest(MNIST, ''), output: undefined };
   const judge = ({ at }: { readonly at: number }) =>
-    Promise.resolve({ at, loss: { measure: 'top-1 lost', unit: 'points', value: at + 1 } as const });
+    Promise.resolve({
+      at,
+      loss: { measure: 'top-1 lost', unit: 'points', value: at + 1, interval: undefined, verdict: undefined } as const,
+    });
   const found = await searchDrop(request, { maxDrop, candidates, judge });
   return { looked: found.steps.map(({ at }) => at), allowed: found.candidates.map(({ at }) => at) };
 }
