@@ -29,6 +29,7 @@ interface ClippedOptions {
   /** The ridge, as a part of the mean diagonal, towards `prior`. */
   readonly lambda: number;
   readonly prior: StoredLayer;
+  readonly sweeps: number;
   readonly gemm: Gemm;
 }
 
@@ -38,6 +39,8 @@ export interface ClippedRequest {
   /** What is best without regard to the activation. */
   readonly plain: HeldOutRefit;
   readonly bounds: Bounds;
+  /** Most is gained by the first where targets are what the layer gave before the activation; more where they are what comes after it. */
+  readonly sweeps?: number | undefined;
   readonly gemm: Gemm;
 }
 
@@ -55,16 +58,15 @@ export interface ClippedRefit {
   readonly errorAfter: number;
 }
 
-/** Most is gained by the first. */
 const SWEEPS = 3;
 
 /** The plain refit, or one that knows of the activation; the old weights (no layer) where neither is better than they. */
 export async function refitBehind(request: ClippedRequest, { fit, held, moments }: SplitRows): Promise<ClippedRefit> {
-  const { layer, old, plain, bounds, gemm } = request;
+  const { layer, old, plain, bounds, sweeps = SWEEPS, gemm } = request;
   const errorOf = (weights: StoredLayer): Promise<number> => clippedError(layer, weights, held, { bounds, gemm });
   const errorBefore = await errorOf(old);
   if (!plain.layer) return { layer: undefined, errorBefore, errorAfter: errorBefore };
-  const options = { bounds, gemm, lambda: plain.lambda, prior: old };
+  const options = { bounds, gemm, sweeps, lambda: plain.lambda, prior: old };
   const plainError = await errorOf(plain.layer);
   const fitted = await refitClipped(layer, plain.layer, { rows: fit, moments }, options);
   const clipped = fitted ? await errorOf(fitted) : Infinity;
@@ -91,7 +93,7 @@ async function refitClipped(
   layer: LinearLayer,
   start: StoredLayer,
   { rows, moments }: { readonly rows: LayerRows; readonly moments: PatchMoments },
-  { bounds, lambda, prior, gemm }: ClippedOptions,
+  { bounds, lambda, prior, sweeps, gemm }: ClippedOptions,
 ): Promise<StoredLayer | undefined> {
   const { groups, outputs, patch } = layerSizes(layer);
   const found = { rows: new Float64Array(groups * outputs * patch), bias: new Float64Array(groups * outputs) };
@@ -106,7 +108,7 @@ async function refitClipped(
     const before = groupRows(layer, old, group);
     const shrunk = multiplyTransposed(gram, before);
     let now = groupRows(layer, first, group);
-    for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    for (let sweep = 0; sweep < sweeps; sweep++) {
       const given = await product(x, transpose(now), gemm);
       const residual = await product(across, freedTargets(given, rows, group * outputs, bounds), gemm);
       residual.data.forEach((value, i) => (residual.data[i] = value - (shrunk.data[i] ?? 0)));

@@ -21,6 +21,9 @@ import { readLayer, writeLayer } from '../../passes/linear-weights.js';
 
 /** Columns from which on products are worth their way. */
 const WIDE = 192;
+/** Sweeps of the refit in front of an activation. */
+const SWEEPS = { layer: undefined, block: 20 } as const;
+
 /** Bytes of the sums of a layer, and of its patches if they are held on to. */
 export function bytesOf({ layer, bounds, chain }: RepairLayer, rows: number): number {
   const { groups, outputs, patch } = layerSizes(layer);
@@ -91,7 +94,7 @@ async function settle({ fit, held }: Halves, gemm: Gemm, which: 'enough' | 'all'
 }
 
 async function concludeRepair(
-  { name, node, layer }: RepairLayer,
+  { name, node, layer, standsFor }: RepairLayer,
   { fit, held }: Halves,
   bounds: Bounds | undefined,
   { lambda, gemm }: CloseOptions,
@@ -104,7 +107,10 @@ async function concludeRepair(
   const plain = refitHeldOut(layer, old, moments, lambda);
   if (!plain) return { ...about, result: 'not-finite' };
   const found = bounds
-    ? await refitBehind({ layer, old, plain, bounds, gemm }, { fit, held, moments: moments.fit })
+    ? await refitBehind(
+        { layer, old, plain, bounds, sweeps: SWEEPS[standsFor], gemm },
+        { fit, held, moments: moments.fit },
+      )
     : plain;
   if (found.layer) writeLayer(node, found.layer);
   const { errorBefore, errorAfter } = found;

@@ -32,6 +32,8 @@ export interface RepairLayer {
   readonly kept: readonly number[];
   /** What the Relu or Clip leaves that alone reads the output (or the sum), where there is one. */
   readonly bounds: Bounds | undefined;
+  /** What the original has there: the layer, or a block that the layer stands for. */
+  readonly standsFor: 'layer' | 'block';
   /** What stands for the layer, where it is a chain: `layer` and `input` are those of the chain, `node` is its last. */
   readonly chain: PlacedChain | undefined;
 }
@@ -122,12 +124,13 @@ function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, whi
     const aim = output && aimOf(node, output, { originals, facts: student.facts });
     const original = originalLayer(node, aim?.target, originals);
     const hasLost = isLayer && sumsOverLess(node, student.facts, original, teacher.facts);
-    const isNew = isLayer && !inner.has(node) && aim?.how === 'of-block';
+    const isNew = isLayer && !inner.has(node) && aim !== undefined && original?.opType !== node.opType;
     const isChanged = hasLost || isNew || readsAny(node, changed) || readsOther(node, originals);
     if (!isChanged) continue;
     for (const value of node.outputs) if (value) changed.add(value);
     if (!isLayer || inner.has(node) || (which === 'readers' && !hasLost)) continue;
-    const own = { output, aim, facts: student.facts, chain: chainAt.get(node) };
+    const standsFor = isNew ? 'block' : 'layer';
+    const own = { output, aim, facts: student.facts, standsFor, chain: chainAt.get(node) } as const;
     const found = describe(node, own, { facts: teacher.facts, kept });
     if (typeof found === 'string') skipped.set(node, found);
     else if (found) layers.push(found);
@@ -171,12 +174,13 @@ interface OwnSide {
   readonly output: Value;
   readonly aim: Aim | undefined;
   readonly facts: Facts;
+  readonly standsFor: RepairLayer['standsFor'];
   readonly chain: PlacedChain | undefined;
 }
 
 function describe(
   node: Node,
-  { output, aim, facts, chain }: OwnSide,
+  { output, aim, facts, standsFor, chain }: OwnSide,
   { facts: originalFacts, kept }: { readonly facts: Facts; readonly kept: KeptChannels },
 ): RepairLayer | SkipCode | undefined {
   const [input] = (chain?.nodes[0] ?? node).inputs;
@@ -189,7 +193,8 @@ function describe(
   if (!left) return 'no-counterpart';
   const { target } = aim;
   const bounds = boundsBehind(output, facts);
-  return { name: node.label, node, layer, input, output, addend: undefined, target, kept: left, bounds, chain };
+  const about = { name: node.label, node, layer, input, output, standsFor, chain };
+  return { ...about, addend: undefined, target, kept: left, bounds };
 }
 
 /** What a layer has to give. */
@@ -197,12 +202,10 @@ interface Aim {
   readonly target: Value;
   /** Its channel that is the first output of the layer. */
   readonly first: number;
-  /** `of-layer`: the original has the layer. `of-block`: the layer stands for a block of it, together with what follows. */
-  readonly how: 'of-layer' | 'of-block';
 }
 
 /**
- * The value of the original by the name of the layer's output; else, of a layer that is new, by the name of what activations and Concats
+ * The value of the original by the name of the layer's output; else, of a layer that stands for a block, by the name of what activations and Concats
  * alone make of it.
  */
 function aimOf(
@@ -211,7 +214,7 @@ function aimOf(
   { originals, facts }: { readonly originals: ReadonlyMap<string, Value>; readonly facts: Facts },
 ): Aim | undefined {
   const own = originals.get(output.name) ?? (node.output && originals.get(node.output.name));
-  if (own) return { target: own, first: 0, how: 'of-layer' };
+  if (own) return { target: own, first: 0 };
   let [value, first] = [output, 0];
   for (;;) {
     const next = value.soleConsumer;
@@ -220,7 +223,7 @@ function aimOf(
     if (before === undefined) return undefined;
     [value, first] = [next.output, first + before];
     const target = originals.get(value.name);
-    if (target) return { target, first, how: 'of-block' };
+    if (target) return { target, first };
   }
 }
 
@@ -240,7 +243,7 @@ function channelsBefore(value: Value, node: Node, facts: Facts): number | undefi
 /** Which channels of a value of the original the outputs of a layer are; `names`: what tells it. Undefined: not those. */
 function channelsLeft(
   layer: LinearLayer,
-  { target, first }: Pick<Aim, 'target' | 'first'>,
+  { target, first }: Aim,
   { facts, kept, names }: { readonly facts: Facts; readonly kept: KeptChannels; readonly names: readonly string[] },
 ): readonly number[] | undefined {
   const shape = facts.of(target).shape;

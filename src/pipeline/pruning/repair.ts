@@ -119,10 +119,17 @@ const FEWEST_ROWS_PER_COLUMN = 1;
 /** Rows times columns squared: some seconds of sums. Wide patches get fewer rows for it. */
 const SUMS_BUDGET = 3e10;
 
-function samplingOf({ layer }: RepairLayer, samples: number, { positions, seed = 0 }: RepairOptions): Sampling {
+/** Of a layer that stands for a block more rows are looked at: it has further to go. */
+const MORE_ROWS = { layer: 1, block: 4 } as const;
+
+function samplingOf(
+  { layer, standsFor }: RepairLayer,
+  samples: number,
+  { positions, seed = 0 }: RepairOptions,
+): Sampling {
   const columns = layerSizes(layer).patch + 1;
-  const each = ROWS_PER_COLUMN * Math.max(1, ENOUGH_SAMPLES / Math.max(1, samples));
-  const ideal = Math.max(FEWEST_ROWS, each * columns);
+  const each = MORE_ROWS[standsFor] * ROWS_PER_COLUMN * Math.max(1, ENOUGH_SAMPLES / Math.max(1, samples));
+  const ideal = Math.max(MORE_ROWS[standsFor] * FEWEST_ROWS, each * columns);
   const rows = Math.min(ideal, Math.max(FEWEST_ROWS_PER_COLUMN * columns, SUMS_BUDGET / columns ** 2));
   return { positions: positions ?? Math.ceil(rows / Math.max(1, samples)), seed };
 }
