@@ -3,6 +3,7 @@
 import { openModel } from '../../onnx/open.js';
 import { dropBest } from '../best-so-far.js';
 import { brokenWarnings, lossGate, type Lossy } from '../broken-budget.js';
+import { givenUpText } from '../drop-search.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
@@ -112,7 +113,10 @@ async function examineCandidate(run: FactorizeRun, first: Candidate, onLoss: Cho
   const score = await journal.recall(`score of ${candidate.name}`, async () => scorers.report.score(await path()));
   const { maxDrop } = request.settings;
   const isLossy = maxDrop !== undefined && gateVerdict(score.loss, maxDrop) === 'missed';
-  if (isLossy && onLoss === 'next') return { why: 'loss' };
+  if (isLossy && onLoss === 'next') {
+    run.warnings.push(givenUpText(candidate.name, score.loss));
+    return { why: 'loss' };
+  }
   const made = await candidate.file();
   const decoded = await openModel(made.path, { keepOverridable: request.keepOverridable });
   const written = await writeResult(run, decoded);

@@ -3,6 +3,7 @@
 import { openModel } from '../../onnx/open.js';
 import { dropBest } from '../best-so-far.js';
 import { brokenWarnings, lossGate, type Lossy } from '../broken-budget.js';
+import { givenUpText } from '../drop-search.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
@@ -131,7 +132,10 @@ async function examineCandidate(run: PruneRun, candidate: Candidate, onLoss: Cho
   const score = await journal.recall(`score of ${candidate.name}`, async () => scorers.report.score(await path()));
   const { maxDrop } = request.settings;
   const isLossy = maxDrop !== undefined && gateVerdict(score.loss, maxDrop) === 'missed';
-  if (isLossy && onLoss === 'next') return { why: 'loss' };
+  if (isLossy && onLoss === 'next') {
+    run.warnings.push(givenUpText(candidate.name, score.loss));
+    return { why: 'loss' };
+  }
   const { made } = await candidate.file();
   if (made.every(({ removed }) => removed.size === 0)) return { why: 'worth' };
   const decoded = await openModel(await path(), { keepOverridable: request.keepOverridable });

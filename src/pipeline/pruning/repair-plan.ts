@@ -100,7 +100,8 @@ function sumBehind(
   const [own, other] = [student.facts.of(output).shape, addend && student.facts.of(addend).shape];
   if (!addend || addend.constant || !own || !sameDims(own, other)) return undefined;
   const target = valuesByName(teacher.graph).get(sum.name);
-  const left = target && channelsLeft(layer, { target, first: 0 }, { facts: teacher.facts, kept, names: [sum.name] });
+  const left =
+    target && channelsLeft(layer, { target, first: undefined }, { facts: teacher.facts, kept, names: [sum.name] });
   return left && { addend, target, kept: left, bounds: boundsBehind(sum, student.facts) };
 }
 
@@ -200,13 +201,13 @@ function describe(
 /** What a layer has to give. */
 interface Aim {
   readonly target: Value;
-  /** Its channel that is the first output of the layer. */
-  readonly first: number;
+  /** Its channel that is the first output of the layer; undefined where all of them are the layer's. */
+  readonly first: number | undefined;
 }
 
 /**
- * The value of the original by the name of the layer's output; else, of a layer that stands for a block, by the name of what activations and Concats
- * alone make of it.
+ * The value of the original by the name of the layer's output; else, of a layer that stands for a block, by the name of what activations
+ * and Concats alone make of it.
  */
 function aimOf(
   node: Node,
@@ -214,14 +215,18 @@ function aimOf(
   { originals, facts }: { readonly originals: ReadonlyMap<string, Value>; readonly facts: Facts },
 ): Aim | undefined {
   const own = originals.get(output.name) ?? (node.output && originals.get(node.output.name));
-  if (own) return { target: own, first: 0 };
-  let [value, first] = [output, 0];
+  if (own) return { target: own, first: undefined };
+  let value = output;
+  let first: number | undefined;
   for (;;) {
     const next = value.soleConsumer;
     if (!next?.output || value.isGraphOutput) return undefined;
-    const before = clippingOf(next, facts)?.source === value ? 0 : channelsBefore(value, next, facts);
-    if (before === undefined) return undefined;
-    [value, first] = [next.output, first + before];
+    if (clippingOf(next, facts)?.source !== value) {
+      const before = channelsBefore(value, next, facts);
+      if (before === undefined) return undefined;
+      first = (first ?? 0) + before;
+    }
+    value = next.output;
     const target = originals.get(value.name);
     if (target) return { target, first };
   }
@@ -255,7 +260,7 @@ function channelsLeft(
     return left ? [left] : [];
   });
   const all = tracked ?? (typeof size === 'number' ? Array.from({ length: size }, (_, index) => index) : []);
-  const own = target.producer?.opType === 'Concat' ? all.slice(first, first + layer.outputs) : all;
+  const own = first === undefined ? all : all.slice(first, first + layer.outputs);
   return own.length === layer.outputs ? own : undefined;
 }
 
