@@ -33,9 +33,11 @@ export interface BehindResult {
   readonly errorAfter: number;
 }
 
-/** Schemes whose chains are made again for freed targets; of the others the last layer is fitted. */
+/** Schemes whose chains are made again for freed targets; of the others, and of very wide layers, the last layer is fitted. */
 const AGAIN: ReadonlySet<FactorScheme> = new Set(['svd', 'channel-svd', 'tucker-2', 'spatial-svd']);
 const SWEEPS = 3;
+/** Numbers of a patch up to which a chain is made again: that takes products and a factorization of matrices of this size. */
+const WIDEST = 2400;
 
 const here: Gemm = async (a, b) => multiply(a, b);
 
@@ -44,7 +46,8 @@ export async function refineBehind(request: BehindRequest): Promise<BehindResult
   const { chain } = request;
   const errorBefore = await errorBehind(request, chain);
   const given = { chain, error: errorBefore };
-  const best = AGAIN.has(chain.scheme) ? await madeAgain(request, given) : given;
+  const isNarrow = layerSizes(request.layer).patch <= WIDEST;
+  const best = AGAIN.has(chain.scheme) && isNarrow ? await madeAgain(request, given) : given;
   const last = await refitLast(request, best.chain);
   const { chain: found, error: errorAfter } = last && last.error < best.error ? last : best;
   return { chain: found, errorBefore, errorAfter };

@@ -67,6 +67,35 @@ describe('a chain in front of a Relu', () => {
     expect(found.chain.factors.map((factor) => factor.layer)).toEqual(chain.factors.map((factor) => factor.layer));
   });
 
+  it('of a very wide layer keeps all but its last factor', async () => {
+    const wide: LinearLayer = { kind: 'rows', inputs: 2500, outputs: 6, weights: 'output-input' };
+    const rng = createRng('wide');
+    const weights = normals(rng, 6 * 2500);
+    const bias = normals(rng, 6);
+    const rows = (count: number): LayerRows => {
+      const patches = Array.from({ length: count }, () => Float32Array.from({ length: 2500 }, () => rng.normal()));
+      const targets = patches.map((row) =>
+        Float32Array.from(bias, (b, o) => row.reduce((sum, x, j) => sum + x * (weights[o * 2500 + j] ?? 0), b)),
+      );
+      return { patches, targets };
+    };
+    const chain = await factorize(
+      await lowRankProblem({ layer: wide, weights, bias, metric: { kind: 'plain' } }),
+      'svd',
+      [2],
+    );
+    const found = await refineBehind({
+      layer: wide,
+      stored: { weights, bias },
+      chain,
+      bounds: RELU,
+      fit: rows(60),
+      held: rows(30),
+    });
+    expect(found.chain.factors[0]).toBe(chain.factors[0]);
+    expect(found.errorAfter).toBeLessThan(found.errorBefore);
+  });
+
   it('stays as it is where it is exact', async () => {
     const rng = createRng('exact');
     const weights = normals(rng, 108);
