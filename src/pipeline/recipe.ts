@@ -212,6 +212,15 @@ export function refuseConflicts(passes: readonly ConfiguredPass[]): void {
   }
 }
 
+/** Refuses, in front of a run that changes layers, passes that belong behind it. @throws UsageError conflict */
+export function refuseLast({ passes }: Pick<Recipe, 'passes'>, verb: string): void {
+  const last = passes.find(({ pass }) => pass.place === 'last')?.pass.name;
+  if (last !== undefined)
+    throw new UsageError('conflict', `${last} belongs behind ${verb}, which would take parts of it for layers`, {
+      fix: `leave ${last} out, and run mcompress slim OUT -p ${last} on what comes out`,
+    });
+}
+
 function requirePass(name: string): AnyPass {
   const pass = findPass(name);
   if (!pass) {

@@ -10,6 +10,7 @@ import {
   recipeDocument,
   recipeSchema,
   refuseConflicts,
+  refuseLast,
 } from '../../src/pipeline/recipe.js';
 import { ALL_PASSES } from '../../src/passes/registry.js';
 import { configure } from '../../src/pipeline/configured-pass.js';
@@ -189,4 +190,14 @@ it('is refused when a pass comes after one that rules it out', () => {
     fix: 'put fold-constants in front',
   });
   expect(() => refuseConflicts([second, jealous])).not.toThrow();
+});
+
+it('is refused with what belongs behind a run that changes layers', () => {
+  const [usual, last] = [parsePass('fold-batch-norm'), parsePass('expand-lrn')];
+  expect(() => refuseLast({ passes: [usual] }, 'prune')).not.toThrow();
+  expect(failure(() => refuseLast({ passes: [usual, last] }, 'prune'))).toMatchObject({
+    code: 'conflict',
+    message: expect.stringMatching(/^expand-lrn belongs behind prune/) as string,
+    fix: expect.stringContaining('mcompress slim OUT -p expand-lrn') as string,
+  });
 });

@@ -11,7 +11,7 @@ import { randomSamples, splitForPruning, type PruneSamples } from '../pruning/sp
 import { refuseQuantized } from '../quantization/float-model.js';
 import { Scorer } from '../quantization/score-candidate.js';
 import { fedShapes } from '../quantization/split-samples.js';
-import { formatPass } from '../recipe.js';
+import { formatPass, refuseLast } from '../recipe.js';
 import { openRunJournal } from '../run-journal.js';
 import { inputName } from '../run-request.js';
 import { slimStart } from '../slimmed-start.js';
@@ -57,6 +57,7 @@ async function openRun({ request, host, workspace }: Place, closing: Closing[]):
     throw new UsageError('conflict', 'a budget of time needs timing on this machine', {
       fix: 'leave --no-profile out, or give another budget',
     });
+  refuseLast(request.recipe, 'factorize');
   const original = await readOriginal(request, workspace);
   refuseQuantized(original.decoded.model, inputName(request.input));
   onStage?.('opening the data');

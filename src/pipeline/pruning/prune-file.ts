@@ -10,7 +10,7 @@ import type { Journal } from '../quantization/journal.js';
 import { Scorer } from '../quantization/score-candidate.js';
 import { canTime } from '../quantization/speed.js';
 import { fedShapes } from '../quantization/split-samples.js';
-import { formatPass } from '../recipe.js';
+import { formatPass, refuseLast } from '../recipe.js';
 import { openRunJournal } from '../run-journal.js';
 import { inputName } from '../run-request.js';
 import type { SlimOutcome } from '../slim.js';
@@ -73,6 +73,7 @@ class Pruner {
       throw new UsageError('conflict', 'a budget of time needs timing on this machine', {
         fix: 'leave --no-profile and --target out, or give another budget',
       });
+    refuseLast(request.recipe, 'prune');
     const original = await readOriginal(request, this.#workspace);
     refuseQuantized(original.decoded.model, inputName(request.input));
     request.onStage?.('opening the data');

@@ -10,7 +10,7 @@ import { writeCalibration, type CalibrationCache } from '../calibration/cache.js
 import { CHECKED_SAMPLES } from '../calibration/calibrate-model.js';
 import { checkNormalization } from '../calibration/normalization-check.js';
 import { readOriginal, type Original } from '../original.js';
-import { formatPass } from '../recipe.js';
+import { formatPass, refuseLast } from '../recipe.js';
 import { openRunJournal } from '../run-journal.js';
 import { inputName } from '../run-request.js';
 import { withRuntimeBeside } from '../with-runtime.js';
@@ -64,6 +64,7 @@ class Quantizer {
 
   async execute(): Promise<QuantizeOutcome> {
     const request = this.#request;
+    refuseLast(request.recipe, 'quantize');
     const original = await readOriginal(request, this.#workspace);
     const { model } = original.decoded;
     refuseQuantized(model, inputName(request.input));
