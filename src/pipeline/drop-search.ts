@@ -57,6 +57,6 @@ export async function searchDrop<C extends Made, S extends { readonly loss: Loss
   return { steps, candidates: stepsBack(low).flatMap((place) => candidates[place] ?? []) };
 }
 
-/** Why a model that the search allowed was not taken. */
+/** Why a model that the search found was not taken. */
 export const givenUpText = (name: string, { value, unit }: Loss): string =>
-  `${name} was allowed by the samples for selection, and given up: it loses ${value.toFixed(1)} ${unit} on those that are reported`;
+  `${name} was given up: it loses ${value.toFixed(1)} ${unit} on the samples that are reported`;

@@ -22,18 +22,18 @@ interface Half extends LayerRows {
   readonly addends: Float32Array[] | undefined;
 }
 
-/** As `openRepair`. Where all rows would take too much memory, every nth of them counts. */
+/** As `openRepair`. Where all rows would take too much memory, every nth of each half counts. */
 export function openChainRepair(repaired: RepairLayer, placed: PlacedChain, rows: RepairRows): OpenRepair {
   const { layer, addend } = repaired;
   const newHalf = (): Half => ({ patches: [], targets: [], addends: addend && [] });
   const halves = { fit: newHalf(), held: newHalf() };
   const bytes = 4 * rows.targets.length * rows.sampling.positions * layerSizes(layer).patch;
-  const every = Math.max(1, Math.ceil(bytes / PATCH_BYTES));
-  let seen = 0;
+  const every = Math.max(1, Math.ceil(bytes / (rows.patchBytes ?? PATCH_BYTES)));
+  const seen = { fit: 0, held: 0 };
   return {
     add: (values, sample) => {
       for (const row of sampledRows(repaired, rows, { values, sample })) {
-        if (seen++ % every > 0) continue;
+        if (seen[row.half]++ % every > 0) continue;
         const half = halves[row.half];
         half.patches.push(patchOf(layer, row.window, row.one, row.position));
         half.targets.push(row.target);

@@ -16,7 +16,6 @@ import {
   type RepairedLayer,
   type RepairRows,
 } from './repair-rows.js';
-import type { Sampling } from './repair-targets.js';
 import { readLayer, writeLayer } from '../../passes/linear-weights.js';
 
 /** Columns from which on products are worth their way. */
@@ -56,11 +55,9 @@ const newHalf = ({ layer, addend }: RepairLayer): Half => ({
   addends: addend && [],
 });
 
-/** `targets`: per sample, one row of numbers per sampled position. */
-export function openRepair(repaired: RepairLayer, targets: readonly Float32Array[], sampling: Sampling): OpenRepair {
-  return repaired.chain
-    ? openChainRepair(repaired, repaired.chain, { targets, sampling })
-    : openLayerRepair(repaired, { targets, sampling });
+/** A layer, or the chain that stands for it, before any sample was seen. */
+export function openRepair(repaired: RepairLayer, rows: RepairRows): OpenRepair {
+  return repaired.chain ? openChainRepair(repaired, repaired.chain, rows) : openLayerRepair(repaired, rows);
 }
 
 function openLayerRepair(repaired: RepairLayer, { targets, sampling }: RepairRows): OpenRepair {

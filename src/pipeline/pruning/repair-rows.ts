@@ -55,6 +55,8 @@ export interface RepairRows {
   /** Per sample, one row of numbers per sampled position. */
   readonly targets: readonly Float32Array[];
   readonly sampling: Sampling;
+  /** Bytes of patches that are held on to; default 128 MiB. */
+  readonly patchBytes?: number | undefined;
 }
 
 /** What the layer has to give at one position, and what is added to it. */

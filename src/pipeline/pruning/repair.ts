@@ -33,6 +33,8 @@ export interface RepairOptions {
   readonly seed?: number;
   /** Bytes that values kept between layers may take. */
   readonly cacheBytes?: number;
+  /** Bytes of patches that the refit of a chain may hold on to. */
+  readonly patchBytes?: number;
   /** Aborting ends the repair; the model is then repaired in part. Default: the signal of the bench. */
   readonly signal?: AbortSignal;
   /** Default: that of the bench. */
@@ -82,6 +84,7 @@ export async function repairLayers(
     plan,
     sampling,
     lambda: options.lambda,
+    patchBytes: options.patchBytes,
     samples,
     gemm: gemmOf(bench.host, signal),
     targets: targetSource(own, { teacher, facts: teacherFacts, samples, sampling, layers: plan.levels.flat() }),
@@ -105,6 +108,7 @@ interface RepairRun {
   readonly plan: RepairPlan;
   readonly sampling: (layer: RepairLayer) => Sampling;
   readonly lambda: number | undefined;
+  readonly patchBytes: number | undefined;
   readonly targets: TargetSource;
   readonly stream: StudentStream;
   readonly samples: number;
@@ -149,7 +153,9 @@ async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer
   const repaired: RepairedLayer[] = [];
   for (const [at, part] of parts.entries()) {
     const wanted = await targets.of(part);
-    const open = part.map((layer, index) => openRepair(layer, wanted[index] ?? [], run.sampling(layer)));
+    const open = part.map((layer, index) =>
+      openRepair(layer, { targets: wanted[index] ?? [], sampling: run.sampling(layer), patchBytes: run.patchBytes }),
+    );
     const later = at === parts.length - 1 ? valuesBehind(bench.decoded.model.graph, plan, level) : undefined;
     const read = part.flatMap(({ input, addend }) => (addend ? [input, addend] : [input]));
     await stream.run([...new Set(read)], later, async (values, sample) => {

@@ -93,6 +93,18 @@ describe('a damaged chain', { timeout: 60_000 }, () => {
     for (const { errorBefore = 0, errorAfter = 0 } of layers) expect(errorAfter).toBeLessThan(errorBefore + 1e-9);
   });
 
+  it('is mended from every eighth row of few samples, of which every eighth judges', async () => {
+    const { bench, teacher } = plantedBench({ text: NET, dims: DIMS, units: {} }, { host, workspace, samples: 12 });
+    const chains = await damage(bench, ['h']);
+    const wanted = await answers(host, teacher, DIMS);
+    const before = apart(wanted, await answers(host, bench.decoded, DIMS));
+    // 64 positions of 36 numbers each.
+    const options = { chains, positions: 64, patchBytes: (4 * 12 * 64 * 36) / 8 };
+    const { layers } = await repairLayers(bench, teacher, allChannels(), options);
+    expect(layers[0]).toMatchObject({ result: 'refitted' });
+    expect(apart(wanted, await answers(host, bench.decoded, DIMS))).toBeLessThan(0.1 * before);
+  });
+
   it('cannot be mended by its last layer alone', async () => {
     const { bench, teacher } = benchOf();
     await damage(bench, ['h', 'd', 'f']);
