@@ -1,6 +1,7 @@
 // The report value of a factorization run, from what the pipeline hands back.
 import type { FactorizedLayer, FactorizeOutcome, FactorizeRequest } from '../pipeline/factorizing/outcome.js';
-import { countedBudgets, type FactorizeSettings } from '../pipeline/factorizing/settings.js';
+import type { FactorizeSettings } from '../pipeline/factorizing/settings.js';
+import { countedBudgets } from '../pipeline/trading/budgets.js';
 import { lossFacts, lossLimit } from './build-eval-report.js';
 import { finite, sampledReport, type SampledSetting } from './build-sampled-report.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';

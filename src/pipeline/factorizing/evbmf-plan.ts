@@ -7,7 +7,8 @@ import { symmetricEigen } from '../../linalg/eigen.js';
 import { evbmf } from '../../linalg/evbmf.js';
 import { openBench } from '../pruning/prune-run.js';
 import { benchFacts } from '../quantization/bench.js';
-import { cheapest, type ChainPlan, type PricedLayer } from './choose-chains.js';
+import { cheapest } from '../trading/choose.js';
+import type { ChainPlan, PricedLayer } from './priced-chain.js';
 import type { FactorizeRun } from './factorize-run.js';
 import { findSites, type LayerSite } from './layer-sites.js';
 

@@ -4,9 +4,12 @@ import type { Model } from '../../ir/model.js';
 import { openModel } from '../../onnx/open.js';
 import { profileModel } from '../../runtime/profile.js';
 import { layerTimes, type LayerTimes } from '../layer-times.js';
-import { candidateOf, type Candidate } from './candidate.js';
+import { candidateOf, type Candidate } from '../trading/candidate.js';
+import type { FactorizeTrade } from './choose-factorized.js';
 import type { FactorizeRun } from './factorize-run.js';
+import type { FactorizedModel } from './make-factorized.js';
 import type { BeforeAfter } from './outcome.js';
+import type { PricedOption } from './priced-chain.js';
 
 /** Milliseconds of one profile. */
 const BUDGET = 1000;
@@ -14,7 +17,11 @@ const BUDGET = 1000;
 const CLEAR = 0.02;
 
 /** The candidate without the chains that took longer than their layers; itself where all pay. */
-export async function withoutLosers(run: FactorizeRun, candidate: Candidate): Promise<Candidate> {
+export async function withoutLosers(
+  run: FactorizeRun,
+  trade: FactorizeTrade,
+  candidate: Candidate<PricedOption, FactorizedModel>,
+): Promise<Candidate<PricedOption, FactorizedModel>> {
   const losers = await run.journal.recall(`chains that do not pay in ${candidate.name}`, async () => {
     const times = await timesWithin(run, (await candidate.file()).path);
     return candidate.plan.flatMap(([name]) => {
@@ -24,7 +31,7 @@ export async function withoutLosers(run: FactorizeRun, candidate: Candidate): Pr
   });
   if (losers.length === 0) return candidate;
   const plan = candidate.plan.filter(([name]) => !losers.includes(name));
-  return candidateOf(run, `${candidate.name}, without what does not pay`, plan);
+  return candidateOf(trade, `${candidate.name}, without what does not pay`, plan);
 }
 
 /** Microseconds per layer of the slimmed model, and of its chain in the model at `path`. */

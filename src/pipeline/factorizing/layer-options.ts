@@ -4,7 +4,7 @@ import { errorCurve } from '../../fit/low-rank/curve.js';
 import type { LowRankProblem } from '../../fit/low-rank/problem.js';
 import { chainLayers, fullRanks } from '../../fit/low-rank/scheme-rules.js';
 import type { LinearLayer } from '../../fit/patch-geometry.js';
-import type { FactorCost } from './settings.js';
+import type { CostKind } from '../trading/costs.js';
 
 /** A chain, before it is made. Plain data. */
 export interface ChainChoice {
@@ -39,8 +39,7 @@ const LEAST_SAVING = 0.02;
 /** The unit of ranks that kernels like: a block of channels where time counts, 4 where only sizes do. */
 export type RankUnit = 16 | 8 | 4;
 
-export const rankUnit = (cost: FactorCost, block: 16 | 8): RankUnit =>
-  cost === 'params' || cost === 'size' ? 4 : block;
+export const rankUnit = (cost: CostKind, block: 16 | 8): RankUnit => (cost === 'params' || cost === 'size' ? 4 : block);
 
 /** What the layer itself costs. `input`: spatial sizes of one sample's input (rows: rows per sample). */
 export function costOfLayer(
@@ -54,7 +53,7 @@ export function costOfLayer(
 export function ranksOf(
   layer: LinearLayer,
   scheme: FactorScheme,
-  { input, unit, cost }: { readonly input: readonly number[]; readonly unit: RankUnit; readonly cost: FactorCost },
+  { input, unit, cost }: { readonly input: readonly number[]; readonly unit: RankUnit; readonly cost: CostKind },
 ): number[][] {
   const full = fullRanks(layer, scheme);
   const whole = costOfLayer(layer, input);
@@ -106,7 +105,7 @@ export interface OptionRequest {
   readonly schemes: readonly FactorScheme[];
   readonly input: readonly number[];
   readonly unit: RankUnit;
-  readonly cost: FactorCost;
+  readonly cost: CostKind;
 }
 
 /** All chains of a layer by scheme, with what each loses under the metric of the problem. */
@@ -122,18 +121,4 @@ export async function chainOptions(problem: LowRankProblem, request: OptionReque
     }
   }
   return found.filter(({ error }) => Number.isFinite(error));
-}
-
-/** Those of which no other costs no more and loses no more; by rising cost, the error falls. */
-export function paretoOptions<T extends { readonly error: number }>(
-  options: readonly T[],
-  costOf: (one: T) => number,
-): T[] {
-  const sorted = options.toSorted((a, b) => costOf(a) - costOf(b) || a.error - b.error);
-  let least = Infinity;
-  return sorted.filter(({ error }) => {
-    const isBetter = error < least;
-    least = Math.min(least, error);
-    return isBetter;
-  });
 }

@@ -11,7 +11,7 @@ import { runtimeGemm } from '../../runtime/gemm.js';
 import { allChannels } from '../pruning/kept-channels.js';
 import { openBench } from '../pruning/prune-run.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
-import type { ChainPlan } from './choose-chains.js';
+import type { ChainPlan } from './priced-chain.js';
 import type { FactorizeRun } from './factorize-run.js';
 import { findSites, type LayerSite } from './layer-sites.js';
 import { observeLayers, recallLayers } from './observe-layers.js';

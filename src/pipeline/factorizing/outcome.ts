@@ -5,7 +5,8 @@ import type { Loss } from '../evaluation/compare-answers.js';
 import type { SampledRunOutcome } from '../run-outcome.js';
 import type { SampledRunRequest } from '../run-request.js';
 import type { SiteDecline } from './layer-sites.js';
-import type { FactorCost, FactorizeSettings } from './settings.js';
+import type { CostKind } from '../trading/costs.js';
+import type { FactorizeSettings } from './settings.js';
 
 export interface FactorizeRequest extends SampledRunRequest {
   readonly settings: FactorizeSettings;
@@ -91,7 +92,7 @@ export interface FactorizeStep {
 export interface FactorizeOutcome extends SampledRunOutcome {
   readonly layers: readonly FactorizedLayer[];
   /** What had to get smaller. */
-  readonly aim: FactorCost;
+  readonly aim: CostKind;
   readonly steps: readonly FactorizeStep[];
   /** Layers that were refitted. */
   readonly refitted: number;

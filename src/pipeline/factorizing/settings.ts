@@ -10,9 +10,8 @@ import {
   settingTable,
   wholeFrom,
   type Fail,
-  type LatencyBudget,
-  type Part,
 } from '../setting-table.js';
+import { AIMS, aimOf, countedBudgets, type Budgets } from '../trading/budgets.js';
 
 export const SCHEMES = [
   'svd',
@@ -25,24 +24,14 @@ export const SCHEMES = [
 export const METRICS = ['outputs', 'diagonal', 'plain'] as const satisfies readonly MetricName[];
 export const RANK_RULES = ['auto', 'evbmf', 'sensitivity'] as const;
 export const LAYERS = ['all', 'conv', 'dense'] as const;
-export const AIMS = ['auto', 'latency', 'macs', 'params', 'size'] as const;
 
-export interface FactorizeSettings {
-  /** What is left of a figure of the original; several hold together. */
-  readonly macs: Part | undefined;
-  readonly params: Part | undefined;
-  readonly size: Part | undefined;
-  readonly latency: LatencyBudget | undefined;
-  /** Largest loss, in the unit of the loss (DESIGN.md 1). Alone: as much goes as that allows. */
-  readonly maxDrop: number | undefined;
+export interface FactorizeSettings extends Budgets {
   /** Of every layer, the part of its multiplications that its chain may have. */
   readonly ratio: number | undefined;
   /** Of every layer, the part of the variance of its outputs that its chain keeps. */
   readonly energy: number | undefined;
   /** `auto`: the ranks that together lose least. */
   readonly ranks: (typeof RANK_RULES)[number];
-  /** What has to get smaller for a layer to stay factorized; `auto`: what the budget is of, else time. */
-  readonly for: (typeof AIMS)[number];
   readonly metric: MetricName;
   /** Convolutions, or Gemm and MatMul. */
   readonly layers: (typeof LAYERS)[number];
@@ -72,26 +61,6 @@ export const DEFAULT_FACTORIZING: FactorizeSettings = {
   samples: undefined,
   repair: 'on',
 };
-
-/** Figures that are counted, and can be bounded together. */
-export const COUNTED = ['macs', 'params', 'size'] as const;
-export type Counted = (typeof COUNTED)[number];
-/** What chains are chosen by. */
-export type FactorCost = Counted | 'latency';
-
-/** The bounds on counted figures. */
-export function countedBudgets(settings: FactorizeSettings): readonly (readonly [Counted, Part])[] {
-  return COUNTED.flatMap((key) => {
-    const part = settings[key];
-    return part === undefined ? [] : [[key, part] as const];
-  });
-}
-
-/** What has to get smaller. */
-export function aimOf(settings: FactorizeSettings): FactorCost {
-  if (settings.for !== 'auto') return settings.for;
-  return settings.latency === undefined ? (countedBudgets(settings)[0]?.[0] ?? 'latency') : 'latency';
-}
 
 /** What says how much goes: a budget, a rule for every layer, or (`loss`) only what may be lost. */
 export function howMuch(

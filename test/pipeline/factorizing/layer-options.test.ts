@@ -4,7 +4,8 @@ import { chainMacs, chainParams, type FactorScheme } from '../../../src/fit/low-
 import { lowRankProblem } from '../../../src/fit/low-rank/problem.js';
 import { chainLayers } from '../../../src/fit/low-rank/scheme-rules.js';
 import type { LinearLayer } from '../../../src/fit/patch-geometry.js';
-import { chainOptions, paretoOptions, rankUnit, ranksOf } from '../../../src/pipeline/factorizing/layer-options.js';
+import { chainOptions, rankUnit, ranksOf } from '../../../src/pipeline/factorizing/layer-options.js';
+import { paretoOptions } from '../../../src/pipeline/trading/pareto.js';
 import { lossCurve } from '../../../src/pipeline/factorizing/study.js';
 
 const conv = (inputs: number, outputs: number, k = 3): LinearLayer => ({

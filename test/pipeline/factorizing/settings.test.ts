@@ -1,12 +1,12 @@
 // What a recipe says about factorization: read, refused, written shortest, as text behind -p, and which of it says how much goes.
 import { describe, expect, it } from 'vitest';
 import {
-  aimOf,
   DEFAULT_FACTORIZING,
   FACTORIZE_SETTINGS,
   howMuch,
   type FactorizeSettings,
 } from '../../../src/pipeline/factorizing/settings.js';
+import { aimOf } from '../../../src/pipeline/trading/budgets.js';
 
 const fail = (what: string, fix: string): never => {
   throw new RangeError(`${what}; ${fix}`);

@@ -1,11 +1,11 @@
-// The end of a factorization run: chains that do not pay are put back, what is left is timed against the original and scored on
-// samples that decided nothing, and all that is said of it.
+// The end of a run that trades accuracy for cost: what was chosen is timed against the original and scored on samples that decided
+// nothing, and may stand or not; and what every such run says of it.
 import { openModel } from '../../onnx/open.js';
 import { dropBest } from '../best-so-far.js';
 import { brokenWarnings, lossGate, type Lossy } from '../broken-budget.js';
 import { givenUpText } from '../drop-search.js';
 import { gateVerdict } from '../evaluation/evaluate-model.js';
-import { layerTimes } from '../layer-times.js';
+import { layerTimes, type LayerTimes } from '../layer-times.js';
 import { measureTimed, type TimedPair } from '../measure.js';
 import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
 import { timedRun } from '../pruning/prune-run.js';
@@ -14,29 +14,44 @@ import { latencyLimit, partOf } from '../setting-table.js';
 import type { Side } from '../slim.js';
 import { slimmedResult, writeResult, type Result } from '../slimmed-result.js';
 import { modelPath, publishModel } from '../written-model.js';
+import type { SampledRunOutcome } from '../run-outcome.js';
+import { countedBudgets } from './budgets.js';
 import type { Candidate } from './candidate.js';
-import type { FactorizeRun } from './factorize-run.js';
-import { withoutLosers } from './keep-paying.js';
-import { layerRows } from './layer-rows.js';
-import type { FactorizedModel } from './make-factorized.js';
-import type { FactorizeOutcome, StayReason } from './outcome.js';
-import type { Chosen } from './schedule.js';
-import { countedBudgets } from './settings.js';
+import type { Plan, Priced } from './choose.js';
+import type { Found, IdleReason } from './schedule.js';
+import type { MadeModel, TradeRun } from './trade-run.js';
+
+/** Why there is no change where there could be. `no-gain`: nothing that was chosen pays. `slower`: the model was measured slower. */
+export type TradeReason = IdleReason | 'no-gain' | 'slower';
 
 /** What will be published. */
-interface Kept extends Result {
+export interface Kept<O extends Priced, M extends MadeModel> extends Result {
   /** Undefined: this is the slimmed model, or the original. */
-  readonly made: FactorizedModel | undefined;
-  /** Layers that were put back. */
+  readonly made: M | undefined;
+  readonly plan: Plan<O>;
+  /** Sites that were put back. */
   readonly putBack: readonly string[];
-  /** Why layers that have chains stayed whole. */
-  readonly otherwise: StayReason;
+  /** Why sites that could change did not. */
+  readonly otherwise: TradeReason;
 }
 
-/** Writes what was chosen, and sums the run up. */
-export async function concludeFactorizing(run: FactorizeRun, chosen: Chosen): Promise<FactorizeOutcome> {
+/** Takes what does not pay within the model out of a candidate. */
+export type Settle<O extends Priced, M extends MadeModel> = (candidate: Candidate<O, M>) => Promise<Candidate<O, M>>;
+
+/** What every such run gives, with the verdict on its budgets. */
+export interface TradeOutcome extends SampledRunOutcome {
+  /** Verdict on the budgets; undefined where none was given. */
+  readonly budget: 'met' | 'missed' | undefined;
+  /** Time per layer of both models, where they were profiled. */
+  readonly times: { readonly before: LayerTimes; readonly after: LayerTimes } | undefined;
+}
+
+/** Measures and sums up what is kept. */
+export async function concludeTrade<O extends Priced, M extends MadeModel>(
+  run: TradeRun,
+  kept: Kept<O, M>,
+): Promise<TradeOutcome> {
   const { request, samples, original, shapes, workspace, slimmed } = run;
-  const kept = await keepCandidate(run, chosen);
   const path = modelPath(kept.written);
   const { timing } = kept;
   const pair = { before: original.path, after: path };
@@ -52,23 +67,16 @@ export async function concludeFactorizing(run: FactorizeRun, chosen: Chosen): Pr
     figures: figuresOf(kept.decoded.model, assumedSizes(kept.decoded.model, shapes, undefined)),
     times: times?.after,
   };
-  const models = { before: original.decoded.model, after: kept.decoded.model };
   return {
     before: { ...slimmed.before, times: times?.before },
     after,
-    layers: layerRows(chosen.layers, { ...kept, models, times }),
-    aim: run.aim,
-    steps: chosen.steps,
-    refitted: kept.made?.refitted ?? 0,
+    times,
     comparison: kept.score?.comparison,
     loss: kept.score?.loss,
     gate: lossGate(run, lossyOf(kept)),
     budget: budgetVerdict(run, kept, after),
     measurement,
-    kept: kept.made ? 'factorized' : 'original',
     speedMeasured: run.timed,
-    samples: samples.counts,
-    dataFree: samples.dataFree,
     warnings: allWarnings(run, kept),
     path,
     publish: async (to) => {
@@ -80,33 +88,45 @@ export async function concludeFactorizing(run: FactorizeRun, chosen: Chosen): Pr
 }
 
 /** What the loss of the result is that of. */
-const lossyOf = ({ score, made }: Kept): Lossy => ({ loss: score?.loss, change: made ? 'changed' : 'slimmed' });
+const lossyOf = <O extends Priced, M extends MadeModel>({ score, made }: Kept<O, M>): Lossy => ({
+  loss: score?.loss,
+  change: made ? 'changed' : 'slimmed',
+});
 
-function allWarnings(run: FactorizeRun, kept: Kept): string[] {
+function allWarnings<O extends Priced, M extends MadeModel>(run: TradeRun, kept: Kept<O, M>): string[] {
   const { warnings, scorers, samples } = run;
   const own = [...warnings, ...scorers.select.warnings, ...scorers.report.warnings, ...samples.warnings()];
   return [...brokenWarnings(run, lossyOf(kept)), ...new Set(own)];
 }
 
 /** The first candidate that may stand, else the slimmed model. */
-async function keepCandidate(run: FactorizeRun, { candidates, onLoss, otherwise }: Chosen): Promise<Kept> {
-  let why = otherwise;
+export async function keepCandidate<O extends Priced, M extends MadeModel>(
+  run: TradeRun,
+  { candidates, onLoss, otherwise }: Pick<Found<O, M>, 'candidates' | 'onLoss' | 'otherwise'>,
+  settle: Settle<O, M>,
+): Promise<Kept<O, M>> {
+  let why: TradeReason = otherwise;
   for (const candidate of candidates) {
-    const found = await examineCandidate(run, candidate, onLoss);
+    const found = await examineCandidate(run, candidate, { settle, onLoss });
     if ('decoded' in found) return found;
     why = found.why;
   }
   return keepSlimmed(run, why);
 }
 
-type Verdict = Kept | { readonly why: StayReason };
+type Verdict<O extends Priced, M extends MadeModel> = Kept<O, M> | { readonly why: TradeReason };
 
-async function examineCandidate(run: FactorizeRun, first: Candidate, onLoss: Chosen['onLoss']): Promise<Verdict> {
+async function examineCandidate<O extends Priced, M extends MadeModel>(
+  run: TradeRun,
+  first: Candidate<O, M>,
+  { settle, onLoss }: { readonly settle: Settle<O, M>; readonly onLoss: 'stay' | 'next' },
+): Promise<Verdict<O, M>> {
   const { request, journal, scorers, timed, aim } = run;
   const gated = timed && aim === 'latency';
-  const candidate = gated ? await withoutLosers(run, first) : first;
-  const putBack = first.plan.map(([name]) => name).filter((name) => candidate.plan.every(([other]) => other !== name));
-  if (candidate.plan.length === 0) return { why: 'no-gain' };
+  const candidate = gated ? await settle(first) : first;
+  const { plan } = candidate;
+  const putBack = first.plan.map(([name]) => name).filter((name) => plan.every(([other]) => other !== name));
+  if (plan.length === 0) return { why: 'no-gain' };
   const path = async (): Promise<string> => (await candidate.file()).path;
   const speed = timed ? await timeCandidate(timedRun(run), path, candidate.name) : undefined;
   if (speed && gated && (isTooSlow(speed) || !isFaster(speed))) return { why: 'slower' };
@@ -120,23 +140,26 @@ async function examineCandidate(run: FactorizeRun, first: Candidate, onLoss: Cho
   const made = await candidate.file();
   const decoded = await openModel(made.path, { keepOverridable: request.keepOverridable });
   const written = await writeResult(run, decoded);
-  return { decoded, written, score, timing: speed?.original, made, putBack, otherwise: 'worth' };
+  return { decoded, written, score, timing: speed?.original, made, plan, putBack, otherwise: 'worth' };
 }
 
-/** Chains are worth their loss only where the model is measured faster than it was with its layers whole. */
+/** A change is worth its loss only where the model is measured faster than it was without. */
 function isFaster({ original, slimmed }: Awaited<ReturnType<typeof timeCandidate>>): boolean {
   return (slimmed ?? original.latency).verdict === 'faster';
 }
 
 /** The slimmed model, or the original where slimming made it slower. */
-async function keepSlimmed(run: FactorizeRun, otherwise: StayReason): Promise<Kept> {
-  return { ...(await slimmedResult(run, run.original.decoded)), made: undefined, putBack: [], otherwise };
+async function keepSlimmed<O extends Priced, M extends MadeModel>(
+  run: TradeRun,
+  otherwise: TradeReason,
+): Promise<Kept<O, M>> {
+  return { ...(await slimmedResult(run, run.original.decoded)), made: undefined, plan: [], putBack: [], otherwise };
 }
 
 /** What a budget may be off. */
 const SLACK = 0.005;
 
-function budgetVerdict({ request, slimmed }: FactorizeRun, { timing }: Kept, after: Side): FactorizeOutcome['budget'] {
+function budgetVerdict({ request, slimmed }: TradeRun, { timing }: Result, after: Side): TradeOutcome['budget'] {
   const { settings } = request;
   const read = ({ figures, file }: Pick<Side, 'figures' | 'file'>) => ({
     macs: figures.cost.macs,

@@ -2,19 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/base/rng.js';
 import {
-  chainFrontier,
   cheapest,
-  chooseChains,
-  costIn,
+  chooseWithin,
   costOfPlan,
+  lossFrontier,
   mostExact,
   sensitivityFrontier,
-  type ChainPlan,
-  type Costs,
-  type Limit,
-  type PricedLayer,
-  type PricedOption,
-} from '../../../src/pipeline/factorizing/choose-chains.js';
+} from '../../../src/pipeline/trading/choose.js';
+import { costIn, type Costs, type Limit } from '../../../src/pipeline/trading/costs.js';
+import type { ChainPlan, PricedLayer, PricedOption } from '../../../src/pipeline/factorizing/priced-chain.js';
 
 const costs = (macs: number, params: number, latency?: number): Costs => ({ macs, params, size: 4 * params, latency });
 
@@ -55,7 +51,7 @@ describe('plans within a budget', () => {
     for (const part of [0.3, 0.5, 0.7, 0.9, 1]) {
       for (const cost of ['macs', 'params', 'size', 'latency'] as const) {
         const limit = { cost, most: part * open.reduce((sum, { whole }) => sum + costIn(whole, cost), 0) };
-        const found = chooseChains(open, [limit]);
+        const found = chooseWithin(open, [limit]);
         const least = leastLoss(open, [limit]);
         const plan = found.kind === 'found' ? found.plan : undefined;
         expect(plan ? lossOf(plan) : Infinity).toBeCloseTo(least, 9);
@@ -71,7 +67,7 @@ describe('plans within a budget', () => {
         cost,
         most: part * open.reduce((sum, { whole }) => sum + costIn(whole, cost), 0),
       }));
-      const found = chooseChains(open, limits);
+      const found = chooseWithin(open, limits);
       const least = leastLoss(open, limits);
       if (found.kind === 'infeasible' || least === Infinity) continue;
       for (const { cost, most } of limits) expect(costOfPlan(open, found.plan, cost)).toBeLessThanOrEqual(most);
@@ -82,7 +78,7 @@ describe('plans within a budget', () => {
   it('name the least that can be had where a budget is out of reach', () => {
     const open = layers('a');
     const least = Math.min(...allPlans(open).map((plan) => costOfPlan(open, plan, 'macs')));
-    expect(chooseChains(open, [{ cost: 'macs', most: least - 1 }])).toMatchObject({ kind: 'infeasible', least });
+    expect(chooseWithin(open, [{ cost: 'macs', most: least - 1 }])).toMatchObject({ kind: 'infeasible', least });
   });
 
   it('leave layers whole where chains are of no use, and chains alone that were not timed', () => {
@@ -90,15 +86,15 @@ describe('plans within a budget', () => {
     if (!layer) throw new Error('no layer');
     const dear = layer.options.map((option) => ({ ...option, costs: costs(1000, 1000) }));
     const open = [{ ...layer, options: dear }];
-    expect(chooseChains(open, [{ cost: 'macs', most: 1000 }])).toEqual({ kind: 'found', plan: [] });
-    expect(chainFrontier(open, 'latency', 8)).toEqual([]);
+    expect(chooseWithin(open, [{ cost: 'macs', most: 1000 }])).toEqual({ kind: 'found', plan: [] });
+    expect(lossFrontier(open, 'latency', 8)).toEqual([]);
   });
 });
 
 describe('frontiers', () => {
   it('lose more the less they cost, each the least for its cost', () => {
     const open = layers('x');
-    const plans = chainFrontier(open, 'macs', 16);
+    const plans = lossFrontier(open, 'macs', 16);
     expect(plans.length).toBeGreaterThan(4);
     const points = plans.map((plan) => [costOfPlan(open, plan, 'macs'), lossOf(plan)] as const);
     for (const [at, [cost, loss]] of points.entries()) {
