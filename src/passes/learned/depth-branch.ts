@@ -1,0 +1,60 @@
+// Branches of residual sums that may go as they are: the sum then passes on the stream alone (Veit 2016 measured that deep residual networks
+// bear it).
+import type { Facts } from '../../analysis/facts.js';
+import { sameDims } from '../../ir/dim.js';
+import type { Graph } from '../../ir/graph.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { graphOf, removeDead } from '../edit.js';
+
+export interface ResidualBranch {
+  readonly sum: Node;
+  /** What the branch begins with, and what the sum adds it to. */
+  readonly stream: Value;
+  readonly branch: Value;
+  /** What computes nothing else, in the order of execution: a convolution is among them. */
+  readonly nodes: readonly Node[];
+}
+
+/** The branches of sums of two values of one shape that begin with the other side of the sum. */
+export function residualBranches(graph: Graph, facts: Facts): ResidualBranch[] {
+  const places = new Map(graph.nodes().map((node, place) => [node, place]));
+  return graph.nodes().flatMap((sum) => {
+    const [a, b] = sum.inputs;
+    const isSum = sum.opType === 'Add' && sum.domain === '' && sum.output?.isGraphOutput === false;
+    if (!isSum || !a || !b || a === b || !sameDims(facts.of(a).shape, facts.of(b).shape)) return [];
+    return [[a, b] as const, [b, a] as const].flatMap(([stream, branch]) => {
+      const own = ownNodes(branch, stream, sum);
+      const isBranch = own.some(({ opType }) => opType === 'Conv') && own.some(({ inputs }) => inputs.includes(stream));
+      const nodes = own.sort((one, other) => (places.get(one) ?? 0) - (places.get(other) ?? 0));
+      return isBranch ? [{ sum, stream, branch, nodes }] : [];
+    });
+  });
+}
+
+/** Nodes behind `stream` that compute nothing but `value`, which `reader` reads. */
+function ownNodes(value: Value, stream: Value, reader: Node): Node[] {
+  const own = new Set([reader]);
+  const open: (Value | undefined)[] = [value];
+  for (let next = open.pop(); next !== undefined || open.length > 0; next = open.pop()) {
+    const node = next === stream ? undefined : next?.producer;
+    if (!node || own.has(node) || node.graph !== reader.graph || node.subgraphs().length > 0) continue;
+    const isOwn = node.outputs.every(
+      (output) => !output || (!output.isGraphOutput && output.consumers().every((one) => own.has(one))),
+    );
+    if (!isOwn) continue;
+    own.add(node);
+    open.push(...node.inputs);
+  }
+  own.delete(reader);
+  return [...own];
+}
+
+/** The sum is its stream; what only the branch needed goes. */
+export function dropBranch({ sum, stream }: ResidualBranch): void {
+  const graph = graphOf(sum);
+  const { inputs, output } = sum;
+  if (output) graph.replaceUses(output, stream);
+  graph.removeNode(sum);
+  removeDead(inputs);
+}

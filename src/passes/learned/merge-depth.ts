@@ -1,0 +1,169 @@
+// Depth merging (Kim 2023, LayerMerge 2024): neighbouring convolutions, residual blocks among them, become one, and residual branches go.
+import { invariant } from '../../base/errors.js';
+import type { Facts } from '../../analysis/facts.js';
+import type { Graph } from '../../ir/graph.js';
+import type { Node } from '../../ir/node.js';
+import type { Value } from '../../ir/value.js';
+import { elementCount, Tensor } from '../../tensor/tensor.js';
+import { macsPerPosition, replaceWithConv, type ConvMap } from '../conv-map.js';
+import { removeDead } from '../edit.js';
+import { isRefusal, refuse, type Refusal } from '../plan.js';
+import { clippingOf } from '../value-range.js';
+import type { BlockDecline, BlockProposal, BlockRule, FoundBlocks } from './block-rule.js';
+import { dropBranch, residualBranches, type ResidualBranch } from './depth-branch.js';
+import { depthMap, middleOf, sizesOnly, type DepthMapRefusal } from './depth-map.js';
+import { depthSegments, MAX_CONVS, type DepthSegment, type SegmentRefusal } from './depth-segment.js';
+
+export type DepthRefusal = SegmentRefusal | DepthMapRefusal | 'not-float32' | 'unknown-size' | 'dearer' | 'cropped';
+
+/** Kernels that stand for a segment: wider ones have never paid. */
+const MAX_KERNEL = 7;
+
+/** What a merged convolution may take of the multiply-accumulates that it replaces. */
+const MAX_MACS = 2;
+
+const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+
+const FORMS: Readonly<Record<string, string>> = {
+  drop: 'the branch of a residual sum goes',
+  ...Object.fromEntries(
+    range(2, MAX_CONVS).flatMap((convs) =>
+      range(1, MAX_KERNEL).flatMap((kernel) => [
+        [`${convs}-to-${kernel}`, `${convs} convolutions become one that is ${kernel} wide`],
+        [
+          `${convs}-folded-to-${kernel}`,
+          `${convs} convolutions and the residual sums around them become one that is ${kernel} wide`,
+        ],
+      ]),
+    ),
+  ),
+};
+
+export const MERGE_DEPTH: BlockRule<DepthRefusal> = {
+  name: 'merge-depth',
+  summary: 'neighbouring convolutions become one without the activations between them, and residual branches go',
+  forms: FORMS,
+  declines: {
+    'shared-value': 'others read what is computed inside',
+    'graph-output': 'what is computed inside is an output of the graph',
+    'weights-not-constant': 'weights are computed',
+    'bias-not-constant': 'biases are computed',
+    'uneven-average': 'an average pool divides by fewer elements at the border',
+    'no-map': 'a layer is no convolution, or its channels are not known',
+    sizes: 'parts that are added up differ in stride, or may differ in size',
+    'too-large': 'composing the kernels would take too long',
+    'not-float32': 'the weights are not float32',
+    'unknown-size': 'the sizes of the maps are not known',
+    dearer: 'one convolution would take too many multiply-accumulates',
+    cropped: 'the middle of the kernel begins inside of the map',
+  },
+  find,
+};
+
+function find(graph: Graph, facts: Facts): FoundBlocks<DepthRefusal> {
+  const places = new Map(graph.nodes().map((node, place) => [node, place]));
+  const { segments, refusals } = depthSegments(graph, facts);
+  const proposals: BlockProposal[] = residualBranches(graph, facts).map(dropProposal);
+  const declined: BlockDecline<DepthRefusal>[] = [...refusals].map(([block, code]) => ({
+    block,
+    form: undefined,
+    code,
+  }));
+  for (const segment of segments) {
+    const whole = depthMap(segment, facts, sizesOnly);
+    if (isRefusal(whole)) {
+      declined.push({ block: firstOf(segment), form: undefined, code: whole.refused });
+      continue;
+    }
+    for (const size of sizesOf(whole)) {
+      const refusal = refusalOf(segment, whole, size, facts);
+      const [block, form] = [firstOf(segment), formOf(segment, size)];
+      if (refusal) declined.push({ block, form, code: refusal.refused });
+      else proposals.push(mergeProposal(segment, size, facts));
+    }
+  }
+  return { proposals: proposals.sort((a, b) => (places.get(a.block) ?? 0) - (places.get(b.block) ?? 0)), declined };
+}
+
+function firstOf({ convs, input }: DepthSegment): Node {
+  const [first] = convs;
+  invariant(first, `no convolution reads ${input.name}`);
+  return first;
+}
+
+const formOf = ({ convs, steps }: DepthSegment, size: number): string =>
+  `${convs.length}-${steps.some(({ kind }) => kind === 'sum') ? 'folded-' : ''}to-${size}`;
+
+/** Widths of the kernels that may stand for it: odd ones, and all of it. */
+function sizesOf({ kernel }: ConvMap): number[] {
+  const widest = Math.max(...kernel);
+  const odd = range(0, (MAX_KERNEL - 1) / 2).map((half) => 2 * half + 1);
+  return [...odd.filter((size) => size < widest), ...(widest <= MAX_KERNEL ? [widest] : [])];
+}
+
+function refusalOf(
+  { convs, output }: DepthSegment,
+  whole: ConvMap,
+  size: number,
+  facts: Facts,
+): Refusal<DepthRefusal> | undefined {
+  const map = middleOf(whole, size);
+  const positions = facts.assumed(output);
+  if (!map) return refuse('cropped');
+  if (!positions) return refuse('unknown-size');
+  if (map.dtype !== 'float32') return refuse('not-float32');
+  const before = convs.reduce((sum, conv) => sum + facts.macs(conv), 0);
+  const macs = (macsPerPosition(map) * elementCount(positions)) / map.outputs;
+  return macs > MAX_MACS * before ? refuse('dearer', { macs, before }) : undefined;
+}
+
+const mergeProposal = (segment: DepthSegment, size: number, facts: Facts): BlockProposal => ({
+  form: formOf(segment, size),
+  block: firstOf(segment),
+  nodes: segment.steps.map(({ node }) => node),
+  apply: () => ({ layers: [merge(segment, size, facts)], kept: new Map() }),
+});
+
+function merge(segment: DepthSegment, size: number, facts: Facts): Node {
+  const whole = depthMap(segment, facts, (map) => map);
+  const map = isRefusal(whole) ? undefined : middleOf(whole, size);
+  invariant(map, `${firstOf(segment).label} can no longer be merged`);
+  const { output, input } = segment;
+  const last = output.producer;
+  invariant(last, `${output.name} is no longer computed`);
+  const gone = last.inputs;
+  if (isClipped(output, facts)) giveAway(output);
+  const { outputs, inputs, groups, kernel, bias } = map;
+  const tensors = {
+    weights: Tensor.fromNumbers('float32', [outputs, inputs / groups, ...kernel], map.weights()),
+    bias: bias && Tensor.fromNumbers('float32', [outputs], bias),
+  };
+  const made = replaceWithConv(last, input, map, tensors, nameOf(firstOf(segment)));
+  removeDead(gone);
+  return made;
+}
+
+const nameOf = (conv: Node): string => conv.inputs[1]?.name.replace(/[_.]weight$/, '') ?? 'conv';
+
+/** Then the merged layer is compared with the original behind the activation, and what lies in front of it needs a name of its own. */
+function isClipped(output: Value, facts: Facts): boolean {
+  const reader = output.soleConsumer;
+  return reader !== undefined && !output.isGraphOutput && clippingOf(reader, facts)?.source === output;
+}
+
+function giveAway(output: Value): void {
+  output.graph?.rename(output, output.graph.model.uniqueName(`${output.name}_merged`));
+}
+
+const dropProposal = (branch: ResidualBranch): BlockProposal => {
+  const [block = branch.sum] = branch.nodes.filter(({ opType }) => opType === 'Conv');
+  return {
+    form: 'drop',
+    block,
+    nodes: [...branch.nodes, branch.sum],
+    apply: () => {
+      dropBranch(branch);
+      return { layers: [], kept: new Map() };
+    },
+  };
+};
