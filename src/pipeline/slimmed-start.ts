@@ -4,9 +4,10 @@ import { basename, join } from 'node:path';
 import { openModel } from '../onnx/open.js';
 import { writeModel } from '../onnx/write.js';
 import type { Original } from './original.js';
+import type { ConfiguredPass } from './configured-pass.js';
 import { matchingPreset } from './recipe.js';
 import type { SampledRunRequest } from './run-request.js';
-import { slim, type SlimOutcome } from './slim.js';
+import { slim, type SlimOutcome, type Verify } from './slim.js';
 import type { Workspace } from './workspace.js';
 
 /** The lowest operator set in which what is done later can be checked. */
@@ -21,13 +22,20 @@ export interface SlimmedStart {
   readonly warnings: readonly string[];
 }
 
-/** The model after the passes of the recipe; its operator set is raised where it is very old. @throws as `slim` */
+/** Whether a pass belongs behind all that changes layers. */
+export const isLast = ({ pass }: ConfiguredPass): boolean => pass.place === 'last';
+
+/**
+ * The model after the passes of the recipe, without those that belong behind all else; its operator set is raised where it is very old.
+ * @throws as `slim`
+ */
 export async function slimStart(
   request: SampledRunRequest,
   { decoded, path }: Original,
   shapes: Shapes,
 ): Promise<SlimmedStart> {
-  const { recipe, seed, threads, keepOverridable, externalData, signal, onStage, compression } = request;
+  const { seed, threads, keepOverridable, externalData, signal, onStage, compression } = request;
+  const recipe = { ...request.recipe, passes: request.recipe.passes.filter((one) => !isLast(one)) };
   const isOld = (recipe.opset ?? decoded.model.opset) < LEAST_OPSET;
   const slimmed = await slim({
     input: { path },
@@ -44,24 +52,35 @@ export async function slimStart(
   return { slimmed, warnings: [...(verdict === 'unverified' ? [unverified] : []), ...warnings] };
 }
 
-/** The model in `path` after the exact passes, where the recipe has them; else `path` itself. @throws as `slim` */
+interface TidyRun {
+  readonly request: SampledRunRequest;
+  readonly shapes: Shapes;
+  readonly workspace: Workspace;
+  /** Passes that belong behind all else. */
+  readonly last?: readonly ConfiguredPass[];
+  /** Whether what the passes do is checked; default `end`. */
+  readonly verify?: Verify;
+}
+
+/**
+ * The model in `path` after the exact passes, where the recipe has them, and those that belong behind all else; `path` itself where there
+ * are none. @throws as `slim`
+ */
 export async function tidied(
-  {
-    request,
-    shapes,
-    workspace,
-  }: { readonly request: SampledRunRequest; readonly shapes: Shapes; readonly workspace: Workspace },
+  { request, shapes, workspace, last = [], verify = 'end' }: TidyRun,
   path: string,
   name: string,
 ): Promise<string> {
-  if (matchingPreset(request.recipe.passes) !== 'exact') return path;
+  const own = request.recipe.passes.filter((one) => !isLast(one));
+  const passes = [...(matchingPreset(own) === 'exact' ? own : []), ...last];
+  if (passes.length === 0) return path;
   request.onStage?.('tidying up');
-  const { seed, threads, keepOverridable, externalData, signal, recipe } = request;
+  const { seed, threads, keepOverridable, externalData, signal } = request;
   const slimmed = await slim({
     input: { path },
     output: undefined,
-    recipe: { freeze: {}, opset: undefined, passes: recipe.passes },
-    verify: 'end',
+    recipe: { freeze: {}, opset: undefined, passes },
+    verify,
     measure: 'off',
     compression: 'skip',
     ...{ seed, threads, shapes, feeds: [], keepOverridable, externalData, signal },

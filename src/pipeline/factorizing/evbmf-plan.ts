@@ -20,7 +20,7 @@ interface NoiseRanks {
 
 /** Per layer the cheapest chain whose ranks are all at least those that EVBMF finds. */
 export async function evbmfPlan(run: FactorizeRun, priced: readonly PricedLayer[]): Promise<ChainPlan> {
-  const bench = await openBench(run, run.slimmed.path);
+  const bench = await openBench(run, run.base);
   const { sites } = findSites(bench.decoded.model.graph, benchFacts(bench), run.request.settings);
   const known = new Map(sites.map((site) => [site.name, site]));
   const ranks = new Map(priced.map(({ name }) => [name, ranksOf(known.get(name))]));

@@ -21,7 +21,6 @@ import { FACTORIZE_SETTINGS } from './settings.js';
 export function factorizeFile(request: FactorizeRequest): Promise<FactorizeOutcome> {
   const { settings } = request;
   const kind = {
-    verb: 'factorize',
     repair: settings.repair,
     settings: FACTORIZE_SETTINGS.document(settings),
     dataFree: (asked: FactorizeRequest) => ({ ...asked, settings: { ...asked.settings, metric: 'plain' as const } }),

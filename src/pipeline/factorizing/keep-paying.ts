@@ -37,7 +37,7 @@ export async function withoutLosers(
 /** Microseconds per layer of the slimmed model, and of its chain in the model at `path`. */
 async function timesWithin(run: FactorizeRun, path: string): Promise<(name: string) => BeforeAfter | undefined> {
   run.request.onStage?.('profiling chains');
-  const [before, after] = [await timesIn(run, run.slimmed.path), await timesIn(run, path)];
+  const [before, after] = [await timesIn(run, run.base), await timesIn(run, path)];
   return (name) => pairOf(before(name), after(name));
 }
 

@@ -29,7 +29,7 @@ export interface FactorizedModel {
 export async function makeFactorized(run: FactorizeRun, plan: ChainPlan): Promise<FactorizedModel> {
   const { request, slimmed, workspace, teacher, recovery } = run;
   const { settings, seed, onStage } = request;
-  const bench = await openBench(run, slimmed.path);
+  const bench = await openBench(run, run.base);
   const groups = inGroups(sitesOf(bench, plan), recovery.name === 'none' ? 0 : settings.groupSize);
   const chains: PlacedChain[] = [];
   for (const [at, names] of groups.entries()) {

@@ -35,7 +35,7 @@ const FLOAT_BYTES = 4;
 /** All layers with weights, in order of execution, with the chains that they can become. */
 export function planLayers(run: FactorizeRun): Promise<readonly LayerStart[]> {
   return run.journal.recall('the layers', async () => {
-    const bench = await openBench(run, run.slimmed.path);
+    const bench = await openBench(run, run.base);
     const facts = benchFacts(bench);
     const { settings, seed, signal } = run.request;
     const found = findSites(bench.decoded.model.graph, facts, settings);
@@ -59,7 +59,7 @@ async function startsOf(
 ): Promise<LayerStart[]> {
   const { threads, latencyTable } = run.request;
   const timer = run.timed ? chainTimer(bench, { threads, latencyTable }) : undefined;
-  const within = run.timed && run.aim === 'latency' ? await timesIn(run, run.slimmed.path) : undefined;
+  const within = run.timed && run.aim === 'latency' ? await timesIn(run, run.base) : undefined;
   const known = new Map(studied.map((one) => [one.name, one]));
   const sites = new Map(found.sites.map((site) => [site.node, site]));
   const declined = new Map(found.declined.map(({ node, code }) => [node, code]));

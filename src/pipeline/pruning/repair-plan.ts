@@ -65,10 +65,16 @@ export interface RepairedModels {
 const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
 /**
- * `readers`: only layers that sum over channels that went. `all`: every layer behind the first change. Products of the
+ * Which layers behind the first change are refitted. `readers`: those that sum over channels that went. `blocks`: those that stand for
+ * blocks. `all`: every one.
+ */
+export type RepairScope = 'readers' | 'blocks' | 'all';
+
+/**
+ * The layers of this scope, with what each has to give. Products of the
  * student get an Add for their bias (`dropIdleBias` takes it away if it is not used).
  */
-export function planRepair(models: RepairedModels, which: 'readers' | 'all'): RepairPlan {
+export function planRepair(models: RepairedModels, which: RepairScope): RepairPlan {
   const found = findLayers(models, which);
   const layers = found.layers.map(biased);
   const { levels, depths } = inLevels(models.student.graph, layers);
@@ -112,7 +118,7 @@ interface FoundLayers {
   readonly skipped: ReadonlyMap<Node, SkipCode>;
 }
 
-function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, which: 'readers' | 'all'): FoundLayers {
+function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, which: RepairScope): FoundLayers {
   const originals = valuesByName(teacher.graph);
   const chainAt = new Map(chains.map((chain) => [chain.nodes.at(-1), chain]));
   const inner = new Set(chains.flatMap(({ nodes }) => nodes.slice(0, -1)));
@@ -129,7 +135,8 @@ function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, whi
     const isChanged = hasLost || isNew || readsAny(node, changed) || readsOther(node, originals);
     if (!isChanged) continue;
     for (const value of node.outputs) if (value) changed.add(value);
-    if (!isLayer || inner.has(node) || (which === 'readers' && !hasLost)) continue;
+    const isAsked = { readers: hasLost, blocks: isNew, all: true }[which];
+    if (!isLayer || inner.has(node) || !isAsked) continue;
     const standsFor = isNew ? 'block' : 'layer';
     const own = { output, aim, facts: student.facts, standsFor, chain: chainAt.get(node) } as const;
     const found = describe(node, own, { facts: teacher.facts, kept });

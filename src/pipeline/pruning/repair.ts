@@ -13,7 +13,14 @@ import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
 import { bytesOf, openRepair } from './repair-layer.js';
 import type { RepairedLayer } from './repair-rows.js';
-import { inParts, planRepair, valuesBehind, type RepairLayer, type RepairPlan } from './repair-plan.js';
+import {
+  inParts,
+  planRepair,
+  valuesBehind,
+  type RepairLayer,
+  type RepairPlan,
+  type RepairScope,
+} from './repair-plan.js';
 import type { PlacedChain } from '../../passes/factorize/placed-chain.js';
 import { dropIdleBias } from '../../passes/linear-weights.js';
 import { targetSource, type Sampling, type TargetSource } from './repair-targets.js';
@@ -26,8 +33,8 @@ export interface RepairOptions {
   readonly positions?: number;
   /** The ridge, as a part of the mean diagonal; by default the best of some on rows held out. */
   readonly lambda?: number;
-  /** `readers`: only layers that sum over channels that went. Default `all`: every layer behind the first change. */
-  readonly layers?: 'readers' | 'all';
+  /** Layers that are refitted; default `all` behind the first change. */
+  readonly layers?: RepairScope;
   /** Chains of the model, each of which is refitted as one layer. Default: none; their last layers are refitted alone. */
   readonly chains?: readonly PlacedChain[];
   readonly seed?: number;

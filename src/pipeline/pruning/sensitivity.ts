@@ -140,11 +140,11 @@ export class Judge {
   }
 
   /** Noise over signal after a change of the model, which is as before afterwards. */
-  async errorAfter(change: () => void): Promise<number> {
+  async errorAfter(change: () => void | Promise<void>): Promise<number> {
     const { journal } = this.bench.decoded.model;
     const mark = journal.mark();
     try {
-      change();
+      await change();
       const error = await this.#reference.noise({ samples: this.#samples });
       return Number.isFinite(error) ? Math.min(error, MOST_ERROR) : MOST_ERROR;
     } finally {

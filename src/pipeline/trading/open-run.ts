@@ -9,22 +9,24 @@ import { randomSamples, splitForPruning, type PruneSamples } from '../pruning/sp
 import { refuseQuantized } from '../quantization/float-model.js';
 import { Scorer } from '../quantization/score-candidate.js';
 import { fedShapes } from '../quantization/split-samples.js';
-import { formatPass, refuseLast } from '../recipe.js';
+import type { ConfiguredPass } from '../configured-pass.js';
+import { formatPass } from '../recipe.js';
 import { openRunJournal } from '../run-journal.js';
 import { inputName } from '../run-request.js';
 import { slimStart } from '../slimmed-start.js';
 import { withRuntimeBeside } from '../with-runtime.js';
 import type { Workspace } from '../workspace.js';
 import { aimOf } from './budgets.js';
+import { finishSlimmed } from './last-passes.js';
 import type { TradeRequest, TradeRun } from './trade-run.js';
 
 /** What the kind of a run says of itself. */
 export interface TradeKind<Q extends TradeRequest> {
-  /** In messages: `factorize`. */
-  readonly verb: string;
   readonly repair: 'on' | 'off';
   /** All settings that decide what comes out, as plain data. */
   readonly settings: unknown;
+  /** Passes that go over whatever comes out, besides those of the recipe; where they do not make it faster they are left out. */
+  readonly last?: readonly ConfiguredPass[];
   /** The request where there is nothing but weights to go by. */
   readonly dataFree: (request: Q) => Q;
 }
@@ -67,14 +69,13 @@ async function openRun<Q extends TradeRequest>(
     throw new UsageError('conflict', 'a budget of time needs timing on this machine', {
       fix: 'leave --no-profile out, or give another budget',
     });
-  refuseLast(request.recipe, kind.verb);
   const original = await readOriginal(request, workspace);
   refuseQuantized(original.decoded.model, inputName(request.input));
   onStage?.('opening the data');
   const samples = await split({ request, host, workspace }, original);
   const shapes = new Map([...samples.first].map(([name, { dims }]) => [name, dims] as const));
-  const { slimmed, warnings } = await slimStart(request, original, shapes);
-  closing.push(() => slimmed.dispose());
+  const { slimmed: start, warnings } = await slimStart(request, original, shapes);
+  closing.push(() => start.dispose());
   const journal = await openRunJournal(request, { original, samples, settings: settingsOf(request, kind) });
   closing.push(() => journal.close());
   const scorer = (part: 'select' | 'report'): Scorer => {
@@ -83,6 +84,8 @@ async function openRun<Q extends TradeRequest>(
     return made;
   };
   const aim = aimOf(settings);
+  const opened = { request, host, workspace, shapes, slimmed: start, samples, journal, timed };
+  const { slimmed, last } = await finishSlimmed(opened, kind.last ?? []);
   const isRepaired = kind.repair === 'on' && !samples.dataFree;
   return {
     request: samples.dataFree ? kind.dataFree(request) : request,
@@ -91,7 +94,9 @@ async function openRun<Q extends TradeRequest>(
     samples,
     original,
     slimmed,
-    teacher: await openModel(slimmed.path, { keepOverridable }),
+    base: start.path,
+    last,
+    teacher: await openModel(start.path, { keepOverridable }),
     shapes,
     journal,
     recovery: isRepaired ? REFIT : NO_RECOVERY,

@@ -2,6 +2,7 @@
 // and a plan takes one of each.
 import type { DecodedModel } from '../../onnx/decode.js';
 import type { RuntimeHost } from '../../runtime/host.js';
+import type { ConfiguredPass } from '../configured-pass.js';
 import type { Original } from '../original.js';
 import type { Recovery } from '../pruning/recovery.js';
 import type { PruneSamples } from '../pruning/split-samples.js';
@@ -29,9 +30,13 @@ export interface TradeRun<Q extends TradeRequest = TradeRequest> {
   readonly workspace: Workspace;
   readonly samples: PruneSamples;
   readonly original: Original;
-  /** The original, slimmed: what is changed. */
+  /** The original, slimmed, as it would be published with nothing changed. */
   readonly slimmed: SlimOutcome;
-  /** The slimmed model, which stays as it is. */
+  /** The file that is changed: the slimmed model without what the last passes make of it. */
+  readonly base: string;
+  /** Passes that go over whatever comes out. */
+  readonly last: readonly ConfiguredPass[];
+  /** The model in `base`, which stays as it is. */
   readonly teacher: DecodedModel;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly journal: Journal;
