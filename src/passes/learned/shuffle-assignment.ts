@@ -26,7 +26,7 @@ export interface Assignment {
 }
 
 /** Starts besides the order as it is; every other one is random. */
-const STARTS = 12;
+const STARTS = 20;
 const MOST_ROUNDS = 60;
 /** Gains below this part of all energy are none. */
 const LEAST_GAIN = 1e-12;
