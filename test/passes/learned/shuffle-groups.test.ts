@@ -11,7 +11,7 @@ import { SHUFFLE_GROUPS } from '../../../src/passes/learned/shuffle-groups.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
 import { Tensor } from '../../../src/tensor/tensor.js';
 import { feedsFor, runModel } from '../run-model.js';
-import { CHAIN, CONCAT, EDGES, parsed, PARAMETERS, RESIDUAL, WINDOW, type Around } from './shuffle-models.js';
+import { CHAIN, CONCAT, EDGES, parsed, PARAMETERS, RESIDUAL, SELF, WINDOW, type Around } from './shuffle-models.js';
 
 const host = new RuntimeHost();
 afterAll(() => host.dispose());
@@ -188,6 +188,7 @@ describe('channels that change places', () => {
     ['folded-2', CONCAT],
     ['gathered-2', CONCAT],
     ['gathered-2', EDGES],
+    ['gathered-2', SELF],
   ] as const)('%s: are those of the original, case %#', async (form, around) => {
     const [original, changed] = [parsed(around), parsed(around)];
     const change = apply(changed, form);
@@ -328,6 +329,10 @@ describe('a convolution is left alone', () => {
     });
     expect(formsOf(model)).toEqual([]);
     expect(codesOf(model)).toMatchObject({ 'folded-2': 'fixed-order', 'gathered-2': 'graph-output' });
+  });
+
+  it('where what comes out is added to what goes in: no order suits both', () => {
+    expect(codesOf(parsed(SELF))).toMatchObject({ 'folded-2': 'fixed-order', 'folded-4': 'fixed-order' });
   });
 
   it('without a word where it has groups already', () => {

@@ -88,3 +88,13 @@ export const WINDOW: Around = {
   constants: `${PARAMETERS.replace('w = random(3)', 'w1x1 = random(3)')}, float[64,32,3,3] w = random(20), float[4,64,3,3] w8 = random(21)`,
   y: 'float[A,B,C,D] y, float[A,E,C,D] y2',
 };
+
+/** What goes in and what comes out are the same channels, added. */
+export const SELF: Around = {
+  body: `h = Conv (x, w0, b0)
+ [layer] a = Conv <pads = [1, 1, 1, 1]> (h, w32)
+ r = Relu (a)
+ z = Add (h, r)
+ y = Conv (z, w8)`,
+  constants: `${PARAMETERS}, float[32,32,3,3] w32 = random(6), float[8,32,1,1] w8 = random(7)`,
+};
