@@ -42,6 +42,13 @@ const FACTORIZE_FLAGS = [
   ...(['pruneJournal', 'layerLatencies'] as const),
 ] as const satisfies readonly FlagKey[];
 
+const DEEPEN_FLAGS = [
+  ...(['macs', 'params', 'size', 'latency', 'maxDropPruned'] as const),
+  ...(['rules', 'start', 'lrn', 'factorFor', 'noRepair'] as const),
+  ...(['data', 'labels', 'preprocess', 'fitSamples', 'limit'] as const),
+  'pruneJournal',
+] as const satisfies readonly FlagKey[];
+
 /** Flags that every command takes. */
 const COMMON_FLAGS: readonly FlagKey[] = ['json', 'color', 'debug'];
 
@@ -134,6 +141,28 @@ export const COMMANDS = {
         does: 'both, whether that is faster or not',
       },
       { command: 'mcompress factorize model.onnx --data images/ --energy 0.95', does: 'one rule for every layer' },
+    ],
+  },
+  deepen: {
+    name: 'deepen',
+    summary: 'replace whole blocks by cheaper layers that are fitted to them, where that is measured faster',
+    args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
+    flags: [
+      ...DEEPEN_FLAGS,
+      ...(['pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
+      ...(['deepened', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
+      ...(['noProfile', 'input', 'baseline', 'strict', 'threads', 'seed', 'verbose', 'quiet'] as const),
+    ],
+    examples: [
+      {
+        command: 'mcompress deepen model.onnx --data images/',
+        does: 'as much as pays within one point of accuracy; writes model.deepened.onnx and its report',
+      },
+      { command: 'mcompress deepen model.onnx --data images/ --latency 0.5x', does: 'twice as fast, or exit 1' },
+      {
+        command: 'mcompress deepen model.onnx --data images/ --rules slim-streamline --max-drop 2',
+        does: 'convolutions take in normalization and pooling, nothing else',
+      },
     ],
   },
   inspect: {
@@ -249,6 +278,7 @@ export const COMMANDS = {
           'quantize',
           'prune',
           'factorize',
+          'deepen',
           'recipe',
         ],
       },

@@ -34,7 +34,7 @@ export const FACTORIZING = {
     value: 'AIM',
     choices: ['auto', 'latency', 'macs', 'params', 'size'],
     default: 'auto: what the budget is of, else time',
-    help: 'what has to get smaller for a layer to stay factorized',
+    help: 'what has to get smaller for a change to stay',
   },
   metric: {
     name: 'metric',

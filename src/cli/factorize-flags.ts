@@ -8,8 +8,9 @@ import {
   type FactorizeSettings,
 } from '../pipeline/factorizing/settings.js';
 import type { DataRequest } from './data-flags.js';
-import { FLAGS, type FlagKey } from './flags.js';
+import type { FlagKey } from './flags.js';
 import type { FlagValues } from './parsed-flags.js';
+import { settingsFrom } from './setting-flags.js';
 
 /** Which flag sets what. */
 const SET_BY = {
@@ -29,9 +30,6 @@ const SET_BY = {
   samples: 'fitSamples',
 } as const satisfies { readonly [K in keyof FactorizeSettings]?: FlagKey };
 
-/** What says how much goes. */
-const MEASURES = ['macs', 'params', 'size', 'latency', 'ratio', 'energy'] as const;
-
 /** The loss that is allowed where nothing says how much is to go: points of classifiers, percent of other outputs. */
 const USUAL_DROP = 1;
 
@@ -43,32 +41,17 @@ export function factorizeSettings(
   flags: FlagValues,
   recipe: FactorizeSettings = DEFAULT_FACTORIZING,
 ): FactorizeSettings {
-  const given = Object.entries(SET_BY).flatMap(([key, flag]) => {
-    const text = flags[flag];
-    return text === undefined ? [] : [[key, readFlag(key as keyof typeof SET_BY, text)] as const];
+  const given = settingsFrom(flags, recipe, {
+    table: FACTORIZE_SETTINGS,
+    setBy: SET_BY,
+    measures: ['macs', 'params', 'size', 'latency', 'ratio', 'energy'],
+    lists: ['schemes'],
   });
-  // A measure on the command line takes the place of those in the recipe.
-  const isMeasure = given.some(([key]) => MEASURES.some((measure) => measure === key));
-  const base = isMeasure ? { ...recipe, ...Object.fromEntries(MEASURES.map((key) => [key, undefined])) } : recipe;
-  const settings: FactorizeSettings = {
-    ...base,
-    ...Object.fromEntries(given),
-    ...(flags.noRepair ? { repair: 'off' } : {}),
-  };
+  const settings: FactorizeSettings = flags.noRepair ? { ...given, repair: 'off' } : given;
   refuseTwoMeasures(settings, (what, fix) => {
     throw new UsageError('conflict', what, { fix });
   });
   return settings;
-}
-
-function readFlag(key: keyof typeof SET_BY, text: string): unknown {
-  const json = key === 'schemes' ? text.split(',').map((one) => one.trim()) : FACTORIZE_SETTINGS.fromText(key, text);
-  const found = FACTORIZE_SETTINGS.settingFrom(key, json);
-  if (found === undefined)
-    throw new UsageError('bad-value', `--${FLAGS[SET_BY[key]].name} cannot be ${JSON.stringify(text)}`, {
-      fix: `give ${FACTORIZE_SETTINGS.expectedOf(key)}`,
-    });
-  return found;
 }
 
 /** `settings`, with a loss that is allowed where nothing says how much is to go. @throws UsageError conflict, no-input */

@@ -31,7 +31,7 @@ export async function runFactorizing(
   ports: FactorizePorts = { factorize: factorizeFile },
 ): Promise<number> {
   const { args, flags } = input;
-  if (given.prune || given.quantize) throw twoRuns();
+  if (given.deepen || given.prune || given.quantize) throw twoRuns();
   const asked = dataRequest(flags, given);
   const settings = settledMeasure(factorizeSettings(flags, given.factorize), flags, asked);
   const recipe = { ...given, ...(asked?.preprocess ? { preprocess: asked.preprocess } : {}), factorize: settings };

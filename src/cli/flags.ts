@@ -2,6 +2,7 @@
 // records and from those of command-specs.ts.
 
 import { QUANTIZATION } from './int8-flag-table.js';
+import { DEEPENING } from './deepen-flag-table.js';
 import { FACTORIZING } from './factorize-flag-table.js';
 import { PRUNING } from './prune-flag-table.js';
 
@@ -320,6 +321,7 @@ export const FLAGS = {
   ...WHAT,
   ...QUANTIZATION,
   ...PRUNING,
+  ...DEEPENING,
   ...FACTORIZING,
   ...DATA,
   ...EVALUATION,

@@ -30,6 +30,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<CommandRun>>> = {
   eval: async () => (await import('./commands/eval.js')).runEval,
   quantize: async () => (await import('./commands/quantize.js')).runQuantize,
   prune: async () => (await import('./commands/prune.js')).runPrune,
+  deepen: async () => (await import('./commands/deepen.js')).runDeepen,
   factorize: async () => (await import('./commands/factorize.js')).runFactorize,
   calibrate: async () => (await import('./commands/calibrate.js')).runCalibrate,
   passes: async () => (await import('./commands/passes.js')).runPasses,

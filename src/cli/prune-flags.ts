@@ -73,7 +73,7 @@ function readFlag(key: keyof typeof SET_BY, text: string): unknown {
 
 /** Of a recipe or flags that ask for more than one of factorizing, pruning and quantizing. */
 export const twoRuns = (): UsageError =>
-  new UsageError('not-available', 'factorizing, pruning and quantizing are runs of their own', {
+  new UsageError('not-available', 'replacing blocks, pruning, factorizing and quantizing are runs of their own', {
     fix: 'one after the other, in this order: mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
   });
 

@@ -30,7 +30,7 @@ export async function runPruning(
   ports: PrunePorts = { prune: pruneFile },
 ): Promise<number> {
   const { args, flags } = input;
-  if (given.factorize || given.quantize) throw twoRuns();
+  if (given.deepen || given.factorize || given.quantize) throw twoRuns();
   const asked = dataRequest(flags, given);
   const settings = settledBudget(pruneSettings(flags, given.prune), flags, asked);
   const recipe = { ...given, ...(asked?.preprocess ? { preprocess: asked.preprocess } : {}), prune: settings };

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { UsageError } from '../base/errors.js';
 import { parsePass, parseRecipe, presetPasses, type Recipe } from '../pipeline/recipe.js';
+import { DEEPEN_SETTINGS, RULE_NAMES, type DeepenSettings } from '../pipeline/deepening/settings.js';
 import { FACTORIZE_SETTINGS, type FactorizeSettings } from '../pipeline/factorizing/settings.js';
 import { PRUNE_SETTINGS } from '../pipeline/pruning/settings.js';
 import { DEFAULT_SETTINGS } from '../pipeline/quantization/settings.js';
@@ -28,10 +29,9 @@ export async function recipeFromFlags(flags: FlagValues, announce: (text: string
 }
 
 /** Steps that are no passes, in the order in which they may stand behind all passes. */
-const STEPS = ['factorize-conv', 'factorize-dense', 'prune-filters', 'quantize'] as const;
-type StepName = (typeof STEPS)[number];
+const STEPS: readonly string[] = [...RULE_NAMES, 'factorize-conv', 'factorize-dense', 'prune-filters', 'quantize'];
 
-const stepName = (text: string): StepName | undefined => {
+const stepName = (text: string): string | undefined => {
   const name = text.replace(/:.*$/s, '');
   return STEPS.find((step) => step === name);
 };
@@ -41,8 +41,8 @@ function passRecipe(texts: readonly string[]): Recipe {
   const at = texts.findIndex((text) => stepName(text) !== undefined);
   const base = { freeze: {}, opset: undefined };
   if (at < 0) return { ...base, passes: texts.map(parsePass) };
-  const steps = new Map<StepName, string>();
-  let last: StepName | undefined;
+  const steps = new Map<string, string>();
+  let last: string | undefined;
   for (const text of texts.slice(at)) {
     const name = stepName(text);
     if (last !== undefined && (name === undefined || STEPS.indexOf(name) <= STEPS.indexOf(last)))
@@ -58,14 +58,29 @@ function passRecipe(texts: readonly string[]): Recipe {
       fix: 'options of quantization are flags: --target, --max-drop, ... (mcompress quantize --help)',
     });
   const prune = steps.get('prune-filters');
+  const deepen = deepeningOf(RULE_NAMES.flatMap((rule) => steps.get(rule) ?? []));
   const factorize = factorizingOf(steps.get('factorize-conv'), steps.get('factorize-dense'));
   return {
     ...base,
     passes: texts.slice(0, at).map(parsePass),
+    ...(deepen ? { deepen } : {}),
     ...(factorize ? { factorize } : {}),
     ...(prune === undefined ? {} : { prune: PRUNE_SETTINGS.parse(optionsOf(prune), failFor(prune)) }),
     ...(quantize === undefined ? {} : { quantize: DEFAULT_SETTINGS }),
   };
+}
+
+/** Options stand behind the first rule. */
+function deepeningOf(texts: readonly string[]): DeepenSettings | undefined {
+  const [first, ...others] = texts;
+  if (first === undefined) return undefined;
+  const stray = others.find((text) => optionsOf(text) !== '');
+  if (stray !== undefined)
+    throw new UsageError('conflict', `-p ${stray.replace(/:.*$/s, '')} has options of its own`, {
+      fix: 'one set of options holds for all rules: put them behind the first',
+    });
+  const rules = texts.map((text) => text.replace(/:.*$/s, ''));
+  return { ...DEEPEN_SETTINGS.parse(optionsOf(first), failFor(first)), rules };
 }
 
 /** Options stand behind the first of the two. */

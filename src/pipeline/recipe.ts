@@ -14,6 +14,7 @@ import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { PRESETS, type PresetName } from './presets.js';
+import { DEEPEN_SETTINGS, type DeepenSettings } from './deepening/settings.js';
 import { FACTORIZE_SETTINGS, type FactorizeSettings } from './factorizing/settings.js';
 import { PRUNE_SETTINGS, type PruneSettings } from './pruning/settings.js';
 import { readSettings, settingsDocument, settingsSchema, type QuantizeSettings } from './quantization/settings.js';
@@ -28,6 +29,8 @@ export interface Recipe {
   readonly passes: readonly ConfiguredPass[];
   /** How pictures become inputs of the model, for passes and verbs that take data. */
   readonly preprocess?: Preprocess;
+  /** Fitted layers in the place of blocks, behind the passes. */
+  readonly deepen?: DeepenSettings;
   /** Chains of smaller layers in the place of large ones, behind the passes. */
   readonly factorize?: FactorizeSettings;
   /** Removal of channels, behind the passes. */
@@ -46,6 +49,7 @@ export interface RecipeDocument {
   readonly freeze?: Readonly<Record<string, readonly number[]>>;
   readonly opset?: number;
   readonly preprocess?: string | PreprocessDocument;
+  readonly deepen?: Partial<DeepenSettings>;
   readonly factorize?: Partial<FactorizeSettings>;
   readonly prune?: Partial<PruneSettings>;
   readonly quantize?: Partial<QuantizeSettings>;
@@ -102,6 +106,7 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(Object.keys(recipe.freeze).length > 0 ? { freeze: recipe.freeze } : {}),
     ...(recipe.opset === undefined ? {} : { opset: recipe.opset }),
     ...(recipe.preprocess ? { preprocess: preprocessDocument(recipe.preprocess) } : {}),
+    ...(recipe.deepen ? { deepen: DEEPEN_SETTINGS.document(recipe.deepen) } : {}),
     ...(recipe.factorize ? { factorize: FACTORIZE_SETTINGS.document(recipe.factorize) } : {}),
     ...(recipe.prune ? { prune: PRUNE_SETTINGS.document(recipe.prune) } : {}),
     ...(recipe.quantize ? { quantize: settingsDocument(recipe.quantize) } : {}),
@@ -123,6 +128,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
     'freeze',
     'opset',
     'preprocess',
+    'deepen',
     'factorize',
     'prune',
     'quantize',
@@ -132,7 +138,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
     if (!known.includes(key))
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
-  const { version, preset, passes, freeze, opset, preprocess, factorize, prune, quantize } = json;
+  const { version, preset, passes, freeze, opset, preprocess, deepen, factorize, prune, quantize } = json;
   if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
@@ -156,6 +162,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
         ? presetPasses((preset ?? 'exact') as PresetName)
         : passes.map((step: unknown) => parseStep(step, bad)),
     ...(preprocess === undefined ? {} : { preprocess: parsePreprocessKey(preprocess, file) }),
+    ...(deepen === undefined ? {} : { deepen: DEEPEN_SETTINGS.read(deepen, fail) }),
     ...(factorize === undefined ? {} : { factorize: FACTORIZE_SETTINGS.read(factorize, fail) }),
     ...(prune === undefined ? {} : { prune: PRUNE_SETTINGS.read(prune, fail) }),
     ...(quantize === undefined ? {} : { quantize: readSettings(quantize, fail) }),
@@ -276,6 +283,7 @@ export function recipeSchema(): Record<string, unknown> {
       },
       opset: { type: 'integer', minimum: 1, description: 'Operator set to convert to' },
       preprocess: preprocessSchema(),
+      deepen: DEEPEN_SETTINGS.schema(),
       factorize: FACTORIZE_SETTINGS.schema(),
       prune: PRUNE_SETTINGS.schema(),
       quantize: settingsSchema(),

@@ -1,9 +1,8 @@
 // The report value of a factorization run, from what the pipeline hands back.
 import type { FactorizedLayer, FactorizeOutcome, FactorizeRequest } from '../pipeline/factorizing/outcome.js';
 import type { FactorizeSettings } from '../pipeline/factorizing/settings.js';
-import { countedBudgets } from '../pipeline/trading/budgets.js';
-import { lossFacts, lossLimit } from './build-eval-report.js';
-import { finite, sampledReport, type SampledSetting } from './build-sampled-report.js';
+import { lossFacts } from './build-eval-report.js';
+import { finite, sampledReport, tradeGates, type SampledSetting } from './build-sampled-report.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
 import { stayReason } from './factorize-words.js';
 
@@ -20,7 +19,7 @@ export function buildFactorizeReport(
     ...sampledReport(request, outcome, setting, outcome.comparison?.samples ?? 0),
     kind: 'factorize',
     kept: outcome.kept,
-    gates: gatesOf(settings, outcome),
+    gates: tradeGates(settings, outcome),
     method: {
       aim: outcome.aim,
       metric: outcome.dataFree ? 'plain' : metric,
@@ -39,19 +38,6 @@ const ruleOf = ({ ratio, energy }: FactorizeSettings): string | undefined => {
   if (ratio !== undefined) return `ratio ${ratio}`;
   return energy === undefined ? undefined : `energy ${energy}`;
 };
-
-function gatesOf(settings: FactorizeSettings, { budget, gate, loss }: FactorizeOutcome): FactorizeReport['gates'] {
-  const { latency } = settings;
-  const asked = [
-    ...countedBudgets(settings).map(([key, part]) => `--${key} ${part}`),
-    ...(latency === undefined ? [] : [`--latency ${latency}`]),
-  ].join(' ');
-  const limit = lossLimit(settings, loss);
-  return {
-    budget: budget && { asked, verdict: budget },
-    maxDrop: gate && limit !== undefined ? { limit, verdict: gate } : undefined,
-  };
-}
 
 function layerReport({
   name,

@@ -2,8 +2,11 @@
 import { recipeDocument } from '../pipeline/recipe.js';
 import type { SampledRunOutcome } from '../pipeline/run-outcome.js';
 import type { SampledRunRequest } from '../pipeline/run-request.js';
-import { lossFacts } from './build-eval-report.js';
+import type { TradeOutcome } from '../pipeline/trading/conclude.js';
+import { countedBudgets, type Budgets } from '../pipeline/trading/budgets.js';
+import { lossFacts, lossLimit } from './build-eval-report.js';
 import { fileFacts, operatorCounts, pairFigures } from './build-slim-report.js';
+import type { FactorizeReport } from './factorize-report.js';
 import type { PruneReport } from './prune-report.js';
 import type { RUN } from './run-facts.js';
 import type { SampleFacts } from './sample-options.js';
@@ -59,6 +62,23 @@ function speedOf(
   if (measure === 'off') return 'not-measured';
   if (!speedMeasured) return 'unmeasured-here';
   return measurement ? 'measured' : 'not-measured';
+}
+
+/** The gates of a run that has budgets. */
+export function tradeGates(
+  settings: Budgets,
+  { budget, gate, loss }: Pick<TradeOutcome, 'budget' | 'gate' | 'loss'>,
+): FactorizeReport['gates'] {
+  const { latency } = settings;
+  const asked = [
+    ...countedBudgets(settings).map(([key, part]) => `--${key} ${part}`),
+    ...(latency === undefined ? [] : [`--latency ${latency}`]),
+  ].join(' ');
+  const limit = lossLimit(settings, loss);
+  return {
+    budget: budget && { asked, verdict: budget },
+    maxDrop: gate && limit !== undefined ? { limit, verdict: gate } : undefined,
+  };
 }
 
 /** Reports hold numbers only: what is infinite or none is left out. */

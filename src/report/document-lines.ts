@@ -130,6 +130,7 @@ function blockLines(block: Block, { width, folded }: LineOptions): Line[] {
     case 'matrix':
     case 'depth':
     case 'curves':
+    case 'frontier':
       return [];
     default:
       return block satisfies never;

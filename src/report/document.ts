@@ -124,6 +124,24 @@ export interface CurvesBlock {
   }[];
 }
 
+/** Loss against time of several models: a picture. Other forms leave it out, beside a table. */
+export interface FrontierBlock {
+  readonly kind: 'frontier';
+  readonly caption: string;
+  readonly description: string;
+  /** What stands along the axes: a part of the original's, and a loss in its unit. */
+  readonly x: string;
+  readonly y: string;
+  readonly points: readonly {
+    readonly label: string;
+    readonly x: number;
+    readonly y: number;
+    readonly look: 'tried' | 'taken' | 'original';
+  }[];
+  /** The largest loss that is allowed. */
+  readonly limit: number | undefined;
+}
+
 export type Block =
   | TableBlock
   | BarsBlock
@@ -132,6 +150,7 @@ export type Block =
   | MatrixBlock
   | DepthBlock
   | CurvesBlock
+  | FrontierBlock
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
   | { readonly kind: 'text'; readonly text: string; readonly tone?: Tone }
   | { readonly kind: 'facts'; readonly facts: readonly (readonly [term: string, text: string])[] }

@@ -17,15 +17,8 @@ import {
 } from './document.js';
 import { lossValue, pairedSentence } from './eval-words.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
-import {
-  budgetText,
-  chainsText,
-  keptText,
-  methodText,
-  slowerText,
-  stayedLayers,
-  WEIGHTS_ONLY_TEXT,
-} from './factorize-words.js';
+import { chainsText, keptText, methodText, NOTHING_TEXT, stayedLayers, WEIGHTS_ONLY_TEXT } from './factorize-words.js';
+import { budgetText, slowerText } from './trade-words.js';
 import { smaller, type Answer } from './figures.js';
 import { change, figure, given, plural, share } from './format.js';
 import { figureSections, footerText, runTitle } from './run-blocks.js';
@@ -62,7 +55,13 @@ function lead(report: FactorizeReport): Block[] {
     ...said.map((text) => ({ kind: 'text', ...text }) as const),
     ...(accuracy.paired ? [{ kind: 'text', text: pairedSentence(accuracy.paired) } as const] : []),
     ...(budget
-      ? [{ kind: 'text', text: `${budget.asked} ${budget.verdict}: ${budgetText(report)}.`, tone } as const]
+      ? [
+          {
+            kind: 'text',
+            text: `${budget.asked} ${budget.verdict}: ${budgetText(report, NOTHING_TEXT)}.`,
+            tone,
+          } as const,
+        ]
       : []),
     ...maxDropBlocks(report),
     ...warningBlocks(warnings),

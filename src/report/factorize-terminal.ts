@@ -3,15 +3,8 @@ import { TONE_STYLES } from './document-lines.js';
 import { pairedSentence } from './eval-words.js';
 import { chainTable, layerTable, stayedTable, stepTable } from './factorize-document.js';
 import type { FactorizeReport } from './factorize-report.js';
-import {
-  budgetText,
-  chainsText,
-  keptText,
-  methodText,
-  slowerText,
-  stayedLayers,
-  WEIGHTS_ONLY_TEXT,
-} from './factorize-words.js';
+import { chainsText, keptText, methodText, NOTHING_TEXT, stayedLayers, WEIGHTS_ONLY_TEXT } from './factorize-words.js';
+import { budgetText, slowerText } from './trade-words.js';
 import { lossText, maxDropText } from './loss-words.js';
 import { span, type Line } from './span.js';
 import { detailBlocks, screenLines, type TerminalOptions } from './terminal.js';
@@ -32,7 +25,9 @@ function statements(report: FactorizeReport, verbosity: number): Line[] {
     chainLine(report, verbosity),
     ...said.map(({ text, tone }): Line => [span(text, TONE_STYLES[tone])]),
     ...(accuracy.paired ? [[span(pairedSentence(accuracy.paired))]] : []),
-    ...(budget ? [verdict(`${budget.asked} ${budget.verdict}: ${budgetText(report)}`, budget.verdict)] : []),
+    ...(budget
+      ? [verdict(`${budget.asked} ${budget.verdict}: ${budgetText(report, NOTHING_TEXT)}`, budget.verdict)]
+      : []),
     ...(maxDrop ? [verdict(`--max-drop ${maxDrop.verdict}: ${maxDropText(report)}`, maxDrop.verdict)] : []),
     [span(methodText(report), 'dim')],
     ...(samples.dataFree === 'yes' ? [[span(WEIGHTS_ONLY_TEXT, 'bad')]] : []),

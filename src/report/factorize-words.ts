@@ -2,8 +2,9 @@
 import type { StayReason } from '../pipeline/factorizing/outcome.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
 import type { Tone } from './figures.js';
-import { change, given, plural, share } from './format.js';
+import { plural } from './format.js';
 import { maxDropText } from './loss-words.js';
+import { budgetText } from './trade-words.js';
 
 /** Why a layer stayed whole, as a clause about it. */
 export const STAY_WORDS: Readonly<Record<StayReason, string>> = {
@@ -74,20 +75,10 @@ export function keptText({
   return { text: `Nothing was factorized: ${words}. What is written is the same model, slimmed.`, tone: 'warn' };
 }
 
-/** `SLOWER than the original by 4 %, which --macs 0.7x allows`; undefined where it is not slower. */
-export function slowerText({
-  figures: { latency },
-  method,
-}: FactorizeReport): { readonly text: string; readonly tone: Tone } | undefined {
-  if (latency?.verdict !== 'slower') return undefined;
-  const by = change(1, latency.ratio.value).replace('+', '');
-  return { text: `SLOWER than the original by ${by}, which a run for ${method.aim} allows.`, tone: 'bad' };
-}
-
 /** Which gate was missed; undefined when all were met. `strict`: a result that nothing could be said of is a miss, too. */
 export function missedText(report: FactorizeReport, mode: 'strict' | 'usual'): string | undefined {
   const { gates, accuracy, baseline, kept } = report;
-  if (gates.budget?.verdict === 'missed') return `${gates.budget.asked}: ${budgetText(report)}`;
+  if (gates.budget?.verdict === 'missed') return `${gates.budget.asked}: ${budgetText(report, NOTHING_TEXT)}`;
   if (gates.maxDrop?.verdict === 'missed') return `--max-drop: ${maxDropText(report)}`;
   if (baseline?.verdict === 'regressed') return `worse than ${baseline.name}`;
   if (mode === 'usual') return undefined;
@@ -95,23 +86,7 @@ export function missedText(report: FactorizeReport, mode: 'strict' | 'usual'): s
   return kept === 'original' ? '--strict: nothing was factorized' : undefined;
 }
 
-/** What was reached of the budgets. */
-export function budgetText({ kept, figures, gates: { budget } }: FactorizeReport): string {
-  const asked = budget?.asked ?? '';
-  if (kept === 'original') return 'nothing was factorized';
-  const part = (name: string, values: { readonly before: number; readonly after: number } | undefined): string[] =>
-    asked.includes(`--${name}`)
-      ? [values === undefined ? `${name} not known` : `${share(values.after, values.before)} of ${name} left`]
-      : [];
-  return [
-    ...part('macs', figures.macs),
-    ...part('params', figures.parameters),
-    ...part('size', figures.fileBytes),
-    ...(asked.includes('--latency')
-      ? [given(figures.latency, ({ ratio, after }) => `${ratio.value.toFixed(3)}x, ${after.p50Ms.toFixed(3)} ms`)]
-      : []),
-  ].join(', ');
-}
+export const NOTHING_TEXT = 'nothing was factorized';
 
 /** How layers became chains, in a few words. */
 export function methodText({ method, samples, kept }: FactorizeReport): string {

@@ -13,6 +13,7 @@ import type {
   TableBlock,
 } from './document.js';
 import { curvesHtml } from './curve-chart.js';
+import { frontierHtml } from './frontier-chart.js';
 import { depthChart } from './depth-chart.js';
 import { heatMapHtml } from './heat-map.js';
 import { STYLE } from './html-style.js';
@@ -154,6 +155,8 @@ function blockHtml(block: Block): string {
       return depthHtml(block);
     case 'curves':
       return curvesHtml(block);
+    case 'frontier':
+      return frontierHtml(block);
     default:
       return block satisfies never;
   }

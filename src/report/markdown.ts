@@ -97,6 +97,7 @@ function blockText(block: Block): string {
     case 'matrix':
     case 'depth':
     case 'curves':
+    case 'frontier':
       return '';
     default:
       return block satisfies never;

@@ -1,7 +1,10 @@
 // The steps of a recipe that are no passes, since they look at samples: what `mcompress passes` says of them.
+import { DEEPEN_SETTINGS } from '../pipeline/deepening/settings.js';
 import { FACTORIZE_SETTINGS } from '../pipeline/factorizing/settings.js';
 import { PRUNE_SETTINGS } from '../pipeline/pruning/settings.js';
 import type { Exactness, PassCategory, PassNeed } from '../passes/pass.js';
+import { BLOCK_RULES } from '../passes/learned/rules.js';
+import { BLOCK_WORDS } from './deepen-words.js';
 import { STAY_WORDS } from './factorize-words.js';
 import { KEEP_WORDS } from './prune-words.js';
 
@@ -42,7 +45,27 @@ The chain is fitted to the outputs of the layer on samples (\`metric\`), chosen 
 lose least within a budget, and refitted to what the original gives (docs/factorize.md). A layer stays factorized only where the
 model is measured faster with it, or smaller in what was asked for.`;
 
+const BLOCKS = `
+
+What stands for a block is fitted to its outputs on samples, timed within the whole model, and stays where it is measured faster; sets of
+such blocks are chosen so that together they lose least, and everything behind them is refitted (docs/deepen.md).`;
+
+const ruleSteps = (): RecipeStep[] =>
+  BLOCK_RULES.map(({ name, summary, forms, declines }) => ({
+    name,
+    category: 'learned',
+    exactness: 'lossy',
+    needs: ['data'],
+    summary,
+    details: `Forms:\n\n${Object.entries(forms)
+      .map(([form, words]) => `- \`${form}\`: ${words}`)
+      .join('\n')}${BLOCKS}`,
+    ...optionsOf(DEEPEN_SETTINGS, ['rules']),
+    declines: { ...declines, ...BLOCK_WORDS },
+  }));
+
 export const RECIPE_STEPS: readonly RecipeStep[] = [
+  ...ruleSteps(),
   {
     name: 'factorize-conv',
     category: 'factorize',

@@ -3,6 +3,7 @@ import { calibrateDocument } from './calibrate-document.js';
 import { compareDocument } from './compare-document.js';
 import type { Document } from './document.js';
 import { renderHtml } from './html.js';
+import { deepenDocument } from './deepen-document.js';
 import { evalDocument } from './eval-document.js';
 import { factorizeDocument } from './factorize-document.js';
 import { inspectDocument } from './inspect-document.js';
@@ -41,6 +42,8 @@ export function reportDocument(report: Report): Document {
       return quantizeDocument(report);
     case 'prune':
       return pruneDocument(report);
+    case 'deepen':
+      return deepenDocument(report);
     case 'factorize':
       return factorizeDocument(report);
     default:

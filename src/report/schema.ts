@@ -3,6 +3,7 @@ import { SLIM_BATCH, type SlimBatchReport } from './batch-report.js';
 import { CALIBRATE_REPORT, type CalibrateReport } from './calibrate-report.js';
 import { REPORT_VERSION } from './facts.js';
 import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
+import { DEEPEN_REPORT, type DeepenReport } from './deepen-report.js';
 import { EVAL_REPORT, type EvalReport } from './eval-report.js';
 import { FACTORIZE_REPORT, type FactorizeReport } from './factorize-report.js';
 import { INSPECT_REPORT, type InspectReport } from './inspect-report.js';
@@ -24,6 +25,7 @@ export interface ReportKinds {
   readonly quantize: QuantizeReport;
   readonly prune: PruneReport;
   readonly factorize: FactorizeReport;
+  readonly deepen: DeepenReport;
 }
 export type ReportKind = keyof ReportKinds;
 /** A document of any kind. */
@@ -42,6 +44,7 @@ export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> 
   quantize: QUANTIZE_REPORT,
   prune: PRUNE_REPORT,
   factorize: FACTORIZE_REPORT,
+  deepen: DEEPEN_REPORT,
 };
 
 /** JSON Schema of the documents of one kind. */

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FactorizeReport } from '../../src/report/factorize-report.js';
 import { factorizeLines } from '../../src/report/factorize-terminal.js';
-import { budgetText, keptText, missedText, slowerText, stayedLayers } from '../../src/report/factorize-words.js';
+import { keptText, missedText, NOTHING_TEXT, stayedLayers } from '../../src/report/factorize-words.js';
+import { budgetText, slowerText } from '../../src/report/trade-words.js';
 import { renderReportFile } from '../../src/report/render.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { guessedFactorize, missedFactorize, sampleFactorize } from './factorize-sample.js';
@@ -62,7 +63,7 @@ describe('words', () => {
     expect(missedText({ ...missed, gates: maxDrop ? { maxDrop } : {} }, 'usual')).toMatch(/^--max-drop: top-1 lost/);
     expect(missedText({ ...guessedFactorize(), gates: {} }, 'strict')).toBe('--strict: nothing was factorized');
     expect(missedText({ ...guessedFactorize(), gates: {} }, 'usual')).toBe(undefined);
-    expect(budgetText(guessedFactorize())).toBe('nothing was factorized');
+    expect(budgetText(guessedFactorize(), NOTHING_TEXT)).toBe('nothing was factorized');
   });
 
   it('say why layers stayed whole, the most frequent reason first', () => {

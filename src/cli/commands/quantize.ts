@@ -15,7 +15,7 @@ export const runQuantize: CommandRun = async ({ flags: given, ...rest }) => {
   const { quantized, ...flags } = given;
   const input: CommandInput = { ...rest, flags: quantized === undefined ? flags : { ...flags, output: quantized } };
   const recipe = await recipeFromFlags(flags, (text) => input.terminal.note(text));
-  if (recipe.factorize || recipe.prune) throw twoRuns();
+  if (recipe.deepen || recipe.factorize || recipe.prune) throw twoRuns();
   const form = otherForm(flags, recipe);
   if (form) return slimModels(input, { ...recipe, passes: [...recipe.passes, form.pass] }, form.ending);
   const { runInt8 } = await import('../int8-run.js');

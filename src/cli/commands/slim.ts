@@ -32,7 +32,7 @@ interface Batch {
 export const runSlim: CommandRun = async (input) => {
   const { flags, terminal } = input;
   const recipe = await recipeFromFlags(flags, (text) => terminal.note(text));
-  if (recipe.factorize || recipe.prune) return changeModel(input, recipe);
+  if (recipe.deepen || recipe.factorize || recipe.prune) return changeModel(input, recipe);
   if (!flags.int8 && !recipe.quantize) {
     refuseInt8Flags(flags, 'belongs to --int8');
     return slimModels(input, recipe, 'slim');
@@ -42,11 +42,11 @@ export const runSlim: CommandRun = async (input) => {
   return runInt8(input, recipe, 'slim');
 };
 
-/** A recipe that factorizes or prunes: what `slim` calls its flags, these have too. @throws UsageError not-available, conflict */
+/** A recipe that replaces blocks, factorizes or prunes: what `slim` calls its flags, these have too. @throws UsageError not-available, conflict */
 async function changeModel(input: CommandInput, recipe: Recipe): Promise<number> {
   const { flags } = input;
   if (flags.int8) throw twoRuns();
-  const step = recipe.factorize ? 'factorize-conv' : 'prune-filters';
+  const step = recipe.deepen ? 'slim-streamline' : recipe.factorize ? 'factorize-conv' : 'prune-filters';
   refuseFlags(flags, [...INT8_FORM, 'float', 'quantizeTarget'], 'belongs to --int8');
   refuseFlags(flags, ['verify', 'feed'], `has no meaning with -p ${step}: what is lost is measured on --data`);
   const { maxDropInt8: maxDropPruned, journal: pruneJournal, ...others } = flags;
@@ -55,6 +55,7 @@ async function changeModel(input: CommandInput, recipe: Recipe): Promise<number>
     ...(pruneJournal === undefined ? {} : { pruneJournal }),
   };
   const changed = { ...input, flags: { ...others, ...renamed } };
+  if (recipe.deepen) return (await import('../deepen-run.js')).runDeepening(changed, recipe, 'slim');
   if (recipe.factorize) return (await import('../factorize-run.js')).runFactorizing(changed, recipe, 'slim');
   return (await import('../prune-run.js')).runPruning(changed, recipe, 'slim');
 }

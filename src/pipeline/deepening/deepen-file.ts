@@ -15,7 +15,7 @@ import { kindTimes } from './kind-times.js';
 import { makeDeepened, type DeepenedModel } from './make-deepened.js';
 import type { DeepenOutcome, DeepenRequest } from './outcome.js';
 import { DEEPEN_SETTINGS, howMuch, type DeepenSettings } from './settings.js';
-import { studyBlocks } from './study.js';
+import { roughRatio, studyBlocks } from './study.js';
 
 /**
  * Replaces blocks of one model. Whatever comes out runs, is not slower than the original where that can be measured (unless something else
@@ -41,6 +41,7 @@ export function deepenFile(request: DeepenRequest): Promise<DeepenOutcome> {
       what: 'other blocks',
       count: (plan) => proposalsOf(plan).length,
       make: (plan) => makeDeepened(run, rules, plan),
+      timeOf: run.timed ? (path) => roughRatio(run, path) : undefined,
     };
     const chosen = await choose(trade, settings);
     const kept = await keepCandidate(run, chosen, (candidate) => Promise.resolve(candidate));

@@ -140,6 +140,15 @@ async function gainsOf(run: DeepenRun, { decoded }: QuantizationBench): Promise<
   return { saved: { macs: before.macs - after.macs, params, size: params * FLOAT_BYTES, latency }, ms };
 }
 
+/** Time of the model at `path` against the original, for pictures. @throws what timing throws */
+export async function roughRatio({ host, original, samples, request }: DeepenRun, path: string): Promise<number> {
+  const { threads, seed, signal } = request;
+  const options = { threads, seed, signal, budget: BUDGET, precision: PRECISION };
+  const timing = await compareLatency(host, original.path, path, samples.first, options);
+  await host.release();
+  return timing[timing.decidedBy].value;
+}
+
 /** The error of the layers that stand for the block, fitted; or those of random weights, which nothing is known of. */
 async function fit({ run, judge }: Study, { layers, kept }: AppliedBlocks): Promise<number | undefined> {
   const { settings, seed } = run.request;

@@ -48,7 +48,7 @@ export function candidateOf<O extends Priced, M extends MadeModel>(
 export function judgeCandidate<O extends Priced, M extends MadeModel>(
   run: TradeRun,
   { name, changes, file }: Candidate<O, M>,
-  latencyRatio: number | undefined,
+  latency: number | ((path: string) => Promise<number>) | undefined,
 ): Promise<TradeStep> {
   return run.journal.recall(`step ${name}`, async () => {
     const { path } = await file();
@@ -56,6 +56,7 @@ export function judgeCandidate<O extends Priced, M extends MadeModel>(
     const { loss } = await run.scorers.select.score(path);
     const { model } = await openModel(path, { keepOverridable: run.request.keepOverridable });
     const { cost } = figuresOf(model, assumedSizes(model, run.shapes, undefined));
+    const latencyRatio = typeof latency === 'function' ? await latency(path) : latency;
     return { name, changes, macs: cost.macs, parameters: cost.parameters, loss, latencyRatio };
   });
 }

@@ -116,7 +116,7 @@ export async function byDrop<O extends Priced, M extends MadeModel>(
   const frontier = rule === 'each' ? sensitivityFrontier<O> : lossFrontier<O>;
   const plans = frontier(priced, run.aim, SEARCH_POINTS);
   const candidates = plans.map((plan, at) => candidateOf(trade, `candidate ${at + 1} of ${plans.length}`, plan));
-  const judge = (one: Candidate<O, M>): Promise<TradeStep> => judgeCandidate(run, one, undefined);
+  const judge = (one: Candidate<O, M>): Promise<TradeStep> => judgeCandidate(run, one, trade.timeOf);
   const found = await searchDrop(run.request, { maxDrop, candidates, judge });
   return { ...found, onLoss: 'next', otherwise: plans.length === 0 ? 'worth' : 'loss' };
 }

@@ -63,6 +63,8 @@ export interface Trade<O extends Priced, M extends MadeModel> {
   readonly what: string;
   /** Chains, or blocks, that are changed by a plan. */
   count(plan: Plan<O>): number;
+  /** A rough time of a model against the original, for candidates of a search; undefined: they are not timed. */
+  readonly timeOf?: ((path: string) => Promise<number>) | undefined;
   /** The model with this plan, before the exact passes go over it. */
   make(plan: Plan<O>): Promise<M>;
 }
