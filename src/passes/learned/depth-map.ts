@@ -18,17 +18,18 @@ const MAX_WORK = 4e9;
 /** A segment up to one of its values: a convolution of its input, or the input itself. */
 type Part = ConvMap | 'input';
 
-/** What turns a layer into the map that is composed. */
-export type ReadMap = (map: ConvMap) => ConvMap;
+export interface DepthMapOptions {
+  /** `sizes`: without biases, which are composed at once. */
+  readonly read: 'sizes' | 'all';
+  /** Kernels that get wider than this on the way lose as many taps on both sides as are too many, where those lie in the padding. Default: none do. */
+  readonly within?: number;
+}
 
-/** Without the numbers: sizes are known at once, and nothing is multiplied. */
-export const sizesOnly: ReadMap = (map) => ({ ...map, bias: undefined });
-
-/** The segment as one convolution, or why it is none. Weights are composed when they are asked for, biases at once. */
+/** The segment as one convolution, or why it is none. Weights are composed when they are asked for. */
 export function depthMap(
   { input, output, steps }: DepthSegment,
   facts: Facts,
-  read: ReadMap,
+  { read, within = Infinity }: DepthMapOptions,
 ): ConvMap | Refusal<DepthMapRefusal> {
   const parts = new Map<Value, Part>([[input, 'input']]);
   const partOf = (value: Value): Part => {
@@ -43,14 +44,15 @@ export function depthMap(
     if (step.kind === 'sum') {
       const sum = summedParts(step.data.map(partOf), input, facts);
       if (isRefusal(sum)) return sum;
-      parts.set(step.output, sum);
+      parts.set(step.output, remembered(sum));
       continue;
     }
     const before = partOf(step.data);
-    const layer = own && read(own);
+    const layer = own && (read === 'all' ? own : { ...own, bias: undefined });
     work += layer && before !== 'input' ? compositionWork(before, layer) : 0;
     if (work > MAX_WORK) return refuse('too-large');
-    parts.set(step.output, !layer ? before : before === 'input' ? layer : compose(before, layer));
+    const after = layer && before !== 'input' ? remembered(narrowed(compose(before, layer), within)) : layer;
+    parts.set(step.output, after ?? before);
   }
   const map = partOf(output);
   return map === 'input' ? refuse('no-map') : map;
@@ -73,6 +75,18 @@ function summedParts(parts: readonly Part[], input: Value, facts: Facts): ConvMa
   );
 }
 
+/** A stream is read by the branch and by the sum: what it was composed to is worked out once. */
+function remembered(map: ConvMap): ConvMap {
+  let weights: Float64Array | undefined;
+  return { ...map, weights: () => (weights ??= map.weights()) };
+}
+
+/** With the same middle. */
+function narrowed(map: ConvMap, within: number): ConvMap {
+  const kernel = map.kernel.map((k) => k - 2 * Math.ceil(Math.max(0, k - within) / 2));
+  return middleOf(map, kernel) ?? map;
+}
+
 /** Taps left and right of (above and below) the middle `kernel` taps of a map that go, per axis. */
 function margins(map: ConvMap, kernel: readonly number[]): { readonly before: number[]; readonly after: number[] } {
   const gone = map.kernel.map((size, axis) => size - (kernel[axis] ?? size));
@@ -80,12 +94,12 @@ function margins(map: ConvMap, kernel: readonly number[]): { readonly before: nu
   return { before, after: gone.map((count, axis) => count - (before[axis] ?? 0)) };
 }
 
-/** The middle of a map: `size` taps per axis, or all of them where there are no more. Undefined where it begins inside of the data. */
-export function middleOf(map: ConvMap, size: number): ConvMap | undefined {
-  const kernel = map.kernel.map((k) => Math.min(k, size));
+/** The middle of a map: as many taps per axis, or all of them where there are no more. Undefined where it begins inside of the data. */
+export function middleOf(map: ConvMap, taps: readonly number[]): ConvMap | undefined {
+  const kernel = map.kernel.map((k, axis) => Math.min(k, taps[axis] ?? k));
   const { before, after } = margins(map, kernel);
-  const less = (pads: readonly number[], taps: readonly number[]): number[] =>
-    pads.map((pad, axis) => pad - (taps[axis] ?? 0) * (map.dilations[axis] ?? 1));
+  const less = (pads: readonly number[], gone: readonly number[]): number[] =>
+    pads.map((pad, axis) => pad - (gone[axis] ?? 0) * (map.dilations[axis] ?? 1));
   const [begins, ends] = [less(map.begins, before), less(map.ends, after)];
   if ([...begins, ...ends].some((pad) => pad < 0)) return undefined;
   return { ...map, kernel, begins, ends, weights: () => middleWeights(map, kernel, before) };

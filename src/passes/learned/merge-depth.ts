@@ -11,13 +11,16 @@ import { isRefusal, refuse, type Refusal } from '../plan.js';
 import { clippingOf } from '../value-range.js';
 import type { BlockDecline, BlockProposal, BlockRule, FoundBlocks } from './block-rule.js';
 import { dropBranch, residualBranches, type ResidualBranch } from './depth-branch.js';
-import { depthMap, middleOf, sizesOnly, type DepthMapRefusal } from './depth-map.js';
-import { depthSegments, MAX_CONVS, type DepthSegment, type SegmentRefusal } from './depth-segment.js';
+import { depthMap, middleOf, type DepthMapRefusal } from './depth-map.js';
+import { depthSegments, MAX_CONVS, type DepthSegment, type DepthStep, type SegmentRefusal } from './depth-segment.js';
 
 export type DepthRefusal = SegmentRefusal | DepthMapRefusal | 'not-float32' | 'unknown-size' | 'dearer' | 'cropped';
 
 /** Kernels that stand for a segment: wider ones have never paid. */
 const MAX_KERNEL = 7;
+
+/** Kernels are not composed wider than this: what is further out has little to say about the middle, and a fit follows. */
+const WITHIN = MAX_KERNEL + 2;
 
 /**
  * What a merged convolution may take of the multiply-accumulates that it replaces. Where all of them are dense, more have never paid
@@ -25,20 +28,28 @@ const MAX_KERNEL = 7;
  */
 const MAX_MACS = { dense: 1, depthwise: 2 } as const;
 
-const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+/** How wide the kernel is: as the widest of those that go, as all of them together, a single tap. */
+const WIDTHS = { own: '', whole: '-whole', point: '-point' } as const;
+type Width = keyof typeof WIDTHS;
+
+const COUNTS = Array.from({ length: MAX_CONVS - 1 }, (_, i) => i + 2);
 
 const FORMS: Readonly<Record<string, string>> = {
   drop: 'the branch of a residual sum goes',
   ...Object.fromEntries(
-    range(2, MAX_CONVS).flatMap((convs) =>
-      range(1, MAX_KERNEL).flatMap((kernel) => [
-        [`${convs}-to-${kernel}`, `${convs} convolutions become one that is ${kernel} wide`],
-        [
-          `${convs}-folded-to-${kernel}`,
-          `${convs} convolutions and the residual sums around them become one that is ${kernel} wide`,
-        ],
-      ]),
-    ),
+    COUNTS.flatMap((convs) => [
+      [`${convs}`, `${convs} convolutions become one, as wide as the widest of them`],
+      [`${convs}-whole`, `${convs} convolutions become one, as wide as all that they see`],
+      [
+        `${convs}-folded`,
+        `${convs} convolutions and the residual sums among them become one, as wide as the widest of them`,
+      ],
+      [
+        `${convs}-folded-whole`,
+        `${convs} convolutions and the residual sums among them become one, as wide as all that they see`,
+      ],
+      [`${convs}-folded-point`, `${convs} convolutions and the residual sums among them become a point convolution`],
+    ]),
   ),
 };
 
@@ -73,16 +84,16 @@ function find(graph: Graph, facts: Facts): FoundBlocks<DepthRefusal> {
     code,
   }));
   for (const segment of segments) {
-    const whole = depthMap(segment, facts, sizesOnly);
+    const whole = depthMap(segment, facts, { read: 'sizes', within: WITHIN });
     if (isRefusal(whole)) {
       declined.push({ block: firstOf(segment), form: undefined, code: whole.refused });
       continue;
     }
-    for (const size of sizesOf(segment, whole)) {
-      const refusal = refusalOf(segment, whole, size, facts);
-      const [block, form] = [firstOf(segment), formOf(segment, size)];
+    for (const [width, kernel] of kernelsOf(segment, whole)) {
+      const [block, form] = [firstOf(segment), formOf(segment, width)];
+      const refusal = refusalOf(segment, middleOf(whole, kernel), facts);
       if (refusal) declined.push({ block, form, code: refusal.refused });
-      else proposals.push(mergeProposal(segment, size, facts));
+      else proposals.push(mergeProposal(segment, { form, kernel }, facts));
     }
   }
   return { proposals: proposals.sort((a, b) => (places.get(a.block) ?? 0) - (places.get(b.block) ?? 0)), declined };
@@ -94,23 +105,30 @@ function firstOf({ convs, input }: DepthSegment): Node {
   return first;
 }
 
-const formOf = ({ convs, steps }: DepthSegment, size: number): string =>
-  `${convs.length}-${steps.some(({ kind }) => kind === 'sum') ? 'folded-' : ''}to-${size}`;
+const hasSum = (steps: readonly DepthStep[]): boolean => steps.some(({ kind }) => kind === 'sum');
 
-/** Widths of the kernels that may stand for it: a point, as wide as the widest that go, and all of it. */
-function sizesOf({ convs }: DepthSegment, { kernel }: ConvMap): number[] {
-  const widest = Math.max(...kernel);
-  const own = Math.max(...convs.flatMap((conv) => conv.inputs[1]?.constant?.dims.slice(2) ?? []));
-  return [...new Set([1, Math.min(own, widest), widest])].filter((size) => size <= MAX_KERNEL);
+const formOf = ({ convs, steps }: DepthSegment, width: Width): string =>
+  `${convs.length}${hasSum(steps) ? '-folded' : ''}${WIDTHS[width]}`;
+
+/**
+ * The kernels that may stand for a segment, by width. A point only where the stream of a residual sum carries what is around: elsewhere it
+ * has lost two to ten times as much. What is alike is there once.
+ */
+function kernelsOf({ convs, steps }: DepthSegment, { kernel }: ConvMap): ReadonlyMap<Width, readonly number[]> {
+  const own = kernel.map((k, axis) =>
+    Math.min(k, Math.max(...convs.map((conv) => conv.inputs[1]?.constant?.dims[axis + 2] ?? 1))),
+  );
+  const kernels: [Width, readonly number[]][] = [['own', own]];
+  if (kernel.some((k, axis) => k > (own[axis] ?? 1))) kernels.push(['whole', kernel]);
+  if (hasSum(steps) && own.some((k) => k > 1)) kernels.push(['point', kernel.map(() => 1)]);
+  return new Map(kernels.filter(([, sizes]) => sizes.every((size) => size <= MAX_KERNEL)));
 }
 
 function refusalOf(
   { convs, output }: DepthSegment,
-  whole: ConvMap,
-  size: number,
+  map: ConvMap | undefined,
   facts: Facts,
 ): Refusal<DepthRefusal> | undefined {
-  const map = middleOf(whole, size);
   const positions = facts.assumed(output);
   if (!map) return refuse('cropped');
   if (!positions) return refuse('unknown-size');
@@ -123,16 +141,21 @@ function refusalOf(
 
 const isDepthwise = (conv: Node): boolean => conv.int('group', 1) > 1 && conv.inputs[1]?.constant?.dims[1] === 1;
 
-const mergeProposal = (segment: DepthSegment, size: number, facts: Facts): BlockProposal => ({
-  form: formOf(segment, size),
+interface MergeForm {
+  readonly form: string;
+  readonly kernel: readonly number[];
+}
+
+const mergeProposal = (segment: DepthSegment, { form, kernel }: MergeForm, facts: Facts): BlockProposal => ({
+  form,
   block: firstOf(segment),
   nodes: segment.steps.map(({ node }) => node),
-  apply: () => ({ layers: [merge(segment, size, facts)], kept: new Map() }),
+  apply: () => ({ layers: [merge(segment, kernel, facts)], kept: new Map() }),
 });
 
-function merge(segment: DepthSegment, size: number, facts: Facts): Node {
-  const whole = depthMap(segment, facts, (map) => map);
-  const map = isRefusal(whole) ? undefined : middleOf(whole, size);
+function merge(segment: DepthSegment, taps: readonly number[], facts: Facts): Node {
+  const whole = depthMap(segment, facts, { read: 'all', within: WITHIN });
+  const map = isRefusal(whole) ? undefined : middleOf(whole, taps);
   invariant(map, `${firstOf(segment).label} can no longer be merged`);
   const { output, input } = segment;
   const last = output.producer;

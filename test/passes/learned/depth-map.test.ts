@@ -6,7 +6,7 @@ import { checkModel } from '../../../src/ir/check.js';
 import type { Model } from '../../../src/ir/model.js';
 import { convTensors, replaceWithConv, type ConvMap } from '../../../src/passes/conv-map.js';
 import { removeDead } from '../../../src/passes/edit.js';
-import { depthMap, middleOf, sizesOnly } from '../../../src/passes/learned/depth-map.js';
+import { depthMap, middleOf } from '../../../src/passes/learned/depth-map.js';
 import { depthSegments, type DepthSegment } from '../../../src/passes/learned/depth-segment.js';
 import { isRefusal } from '../../../src/passes/plan.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
@@ -27,7 +27,7 @@ function longest(model: Model): DepthSegment {
 }
 
 function mapOf(model: Model): ConvMap {
-  const map = depthMap(longest(model), createFacts(model), (layer) => layer);
+  const map = depthMap(longest(model), createFacts(model), { read: 'all' });
   if (isRefusal(map)) throw new Error(map.refused);
   return map;
 }
@@ -126,18 +126,36 @@ describe('the middle of a map', () => {
 
   it('keeps the taps in the middle, and as much less padding as taps go', () => {
     // 3 rows of 5, twice: of the rows all, of the columns 1 to 3. A column is 2 elements away from the next.
-    const middle = middleOf(ramp([3, 5]), 3);
+    const middle = middleOf(ramp([3, 5]), [3, 3]);
     expect(middle).toMatchObject({ kernel: [3, 3], begins: [2, 2], ends: [1, 1] });
     expect([...(middle?.weights() ?? [])]).toEqual([1, 2, 3, 6, 7, 8, 11, 12, 13, 16, 17, 18, 21, 22, 23, 26, 27, 28]);
   });
 
   it('keeps the earlier of two middles', () => {
-    expect([...(middleOf(ramp([1, 4]), 3)?.weights() ?? [])]).toEqual([0, 1, 2, 4, 5, 6]);
+    expect([...(middleOf(ramp([1, 4]), [3, 3])?.weights() ?? [])]).toEqual([0, 1, 2, 4, 5, 6]);
   });
 
   it('is none where it would begin inside of the data', () => {
     // Of 7 rows 2 go in front and 2 behind, where 1 is padded.
-    expect(middleOf(ramp([7, 1]), 3)).toBe(undefined);
+    expect(middleOf(ramp([7, 1]), [3, 3])).toBe(undefined);
+  });
+});
+
+describe('kernels that get too wide on the way', () => {
+  const chain = `h = ${CONV} (x, w, b)\n r = Relu (h)\n k = ${CONV} (r, v, c)\n r1 = Relu (k)\n l = ${CONV} (r1, w)\n y = Relu (l)`;
+
+  it('lose as much on both sides, and padding with it', () => {
+    // 3 and 3 are 5, of which 3 stay; with another 3 they are 5 again. Biases see all taps of their own layers, and stay as they were.
+    const model = parsed(chain);
+    const cut = depthMap(longest(model), createFacts(model), { read: 'all', within: 3 });
+    expect(cut).toMatchObject({ kernel: [3, 3], begins: [1, 1], ends: [1, 1] });
+    const whole = depthMap(longest(model), createFacts(model), { read: 'all' });
+    expect(whole).toMatchObject({ kernel: [7, 7], begins: [3, 3], ends: [3, 3], bias: isRefusal(cut) ? [] : cut.bias });
+  });
+
+  it('stay as they are where they would begin inside of the data', () => {
+    const model = parsed(chain.replaceAll('<pads = [1, 1, 1, 1]>', '<kernel_shape = [3, 3]>'));
+    expect(depthMap(longest(model), createFacts(model), { read: 'all', within: 3 })).toMatchObject({ kernel: [7, 7] });
   });
 });
 
@@ -155,7 +173,7 @@ describe('a segment that is no convolution', () => {
     ],
   ])('%s', (code, body) => {
     const model = parsed(body);
-    expect(depthMap(longest(model), createFacts(model), sizesOnly)).toMatchObject({ refused: code });
+    expect(depthMap(longest(model), createFacts(model), { read: 'sizes' })).toMatchObject({ refused: code });
   });
 });
 
