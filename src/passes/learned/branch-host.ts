@@ -6,7 +6,7 @@ import { dampedCholesky, solve } from '../../linalg/cholesky.js';
 import type { StoredLayer } from '../../fit/held-out-refit.js';
 import type { WindowLayer } from '../../fit/patch-geometry.js';
 import type { WindowGeometry } from '../conv-geometry.js';
-import type { Branch, BranchBlock, BranchLayer } from './branch-block.js';
+import type { Branch, BranchLayer } from './branch-block.js';
 
 /** Units in front of the host: those of a pointwise convolution of the block's input, or some of them. */
 export interface HostUnits {
@@ -16,7 +16,6 @@ export interface HostUnits {
 }
 
 export interface HostPlan {
-  readonly block: BranchBlock;
   /** Place of the first branch that is united. */
   readonly from: number;
   /** In the order of the Concat. */

@@ -5,10 +5,19 @@ import type { Branch, BranchBlock, BranchLayer } from './branch-block.js';
 import type { HostPlan, HostUnits } from './branch-host.js';
 
 /**
- * `unpooled`: the pool goes, and the convolution behind it reads what the pool read. `pool`: a neighbour of the pooling branch takes it
- * over. `large`: one branch takes over all that look at more than one position. `wide`: what is in front of it gets some units more.
+ * Which branches go. `unpooled`: only the pool, and the convolution behind it reads what the pool read. `pool`: the pooling branch, `both`:
+ * the pointwise ones too, each to a neighbour with a larger kernel. `large`: all that look at more than one position become one. `whole`:
+ * all become one.
  */
-export type BranchForm = 'unpooled' | 'pool' | 'pool-wide' | 'large' | 'large-wide' | 'whole';
+export type BranchCover = 'unpooled' | 'pool' | 'both' | 'large' | 'whole';
+
+export interface BranchForm {
+  readonly cover: BranchCover;
+  /** The part that stays of the units in front of the kernels. */
+  readonly share: number;
+  /** `pooled`: as many units of the convolutions behind pools that go as fill the last block of channels. */
+  readonly more: 'none' | 'pooled';
+}
 
 /**
  * `other-branch`: a branch does not come from what the others read, or others read within it. `long-branch`: it is more than a pointwise
@@ -20,12 +29,17 @@ export type BranchRefusal =
   'other-branch' | 'long-branch' | 'grouped' | 'strided' | 'size' | 'no-host' | 'mixed' | 'activations-differ';
 
 /** What would stand there; undefined where the form has nothing to begin with. */
-export function planBranches(block: BranchBlock, form: BranchForm): Planned<HostPlan, BranchRefusal> {
-  const run = runOf(block, form);
-  if (!run || isRefusal(run)) return run;
-  const plan = united(block, run);
-  if (!plan || isRefusal(plan)) return plan;
-  return form === 'pool-wide' || form === 'large-wide' ? widened(plan) : plan;
+export function planBranches(block: BranchBlock, form: BranchForm): Planned<readonly HostPlan[], BranchRefusal> {
+  const runs = runsOf(block, form.cover);
+  if (isRefusal(runs)) return runs;
+  const hosts: HostPlan[] = [];
+  for (const run of runs) {
+    const plan = united(block, run);
+    if (isRefusal(plan)) return plan;
+    const fitted = withUnits(plan, form);
+    if (fitted) hosts.push(fitted);
+  }
+  return hosts.length > 0 ? hosts : undefined;
 }
 
 /** Neighbours in a block: from one place to before another. */
@@ -34,34 +48,51 @@ interface Run {
   readonly to: number;
 }
 
-function runOf({ branches }: BranchBlock, form: BranchForm): Planned<Run, BranchRefusal> {
-  const pooling = branches.findIndex((branch) => branch?.pool);
-  if (form === 'whole') return { from: 0, to: branches.length };
-  if (form === 'unpooled') return pooling < 0 ? undefined : { from: pooling, to: pooling + 1 };
-  if (form === 'pool' || form === 'pool-wide') return pooling < 0 ? undefined : aroundPool(branches, pooling);
+type Branches = BranchBlock['branches'];
+
+function runsOf({ branches }: BranchBlock, cover: BranchCover): readonly Run[] | Refusal<BranchRefusal> {
+  const pooling = branches.flatMap((branch, at) => (branch?.pool ? [at] : []));
+  if (cover === 'whole') return [{ from: 0, to: branches.length }];
+  if (cover === 'unpooled') return pooling.map((at) => ({ from: at, to: at + 1 }));
+  if (cover === 'large') return largeRuns(branches);
+  const points = branches.flatMap((branch, at) => (branch && !isLarge(branch) ? [at] : []));
+  return pooling.length === 0 ? [] : taken(branches, cover === 'both' ? [...points, ...pooling] : pooling);
+}
+
+/** At least two kernels, and pools next to them. */
+function largeRuns(branches: Branches): Run[] {
   const from = branches.findIndex(isLarge);
+  if (from < 0) return [];
   const after = branches.findIndex((branch, at) => at > from && !isLarge(branch));
   const to = after < 0 ? branches.length : after;
-  const hosts = branches.slice(Math.max(0, from), to).filter((branch) => !branch?.pool);
-  return from < 0 || hosts.length < 2 ? undefined : { from, to };
+  const kernels = branches.slice(from, to).filter((branch) => !branch?.pool);
+  return kernels.length > 1 ? [{ from, to }] : [];
 }
 
 const isLarge = (branch: Branch | undefined): boolean =>
   branch !== undefined && (branch.pool !== undefined || !isPointKernel(branch.last.layer));
 
-/** With the neighbour whose kernel covers the pool; of two, the one that knows more. */
-function aroundPool(branches: BranchBlock['branches'], pooling: number): Run | Refusal<BranchRefusal> {
-  const pool = branches[pooling]?.pool?.window;
-  const covers = (branch: Branch | undefined): boolean =>
-    branch?.pool === undefined && !!pool?.kernel.every((k, axis) => k <= (branch?.last.layer.kernel[axis] ?? 0));
-  const hosts = [pooling - 1, pooling + 1].filter((at) => covers(branches[at]));
-  const inputs = (at: number): number => branches[at]?.last.layer.inputs ?? 0;
-  const [host] = hosts.toSorted((a, b) => inputs(b) - inputs(a));
-  return host === undefined ? refuse('no-host') : { from: Math.min(host, pooling), to: Math.max(host, pooling) + 1 };
+/** Each with the neighbour whose kernel covers it; of two, the one that knows more. */
+function taken(branches: Branches, going: readonly number[]): readonly Run[] | Refusal<BranchRefusal> {
+  const runs = new Map<number, Run>();
+  for (const at of going) {
+    const seen = branches[at]?.pool?.window ?? branches[at]?.last.layer;
+    const covers = (branch: Branch | undefined): boolean =>
+      isLarge(branch) &&
+      !branch?.pool &&
+      !!seen?.kernel.every((k, axis) => k <= (branch?.last.layer.kernel[axis] ?? 0));
+    const inputs = (place: number): number => branches[place]?.last.layer.inputs ?? 0;
+    const hosts = [at - 1, at + 1].filter((place) => covers(branches[place]));
+    const [host] = hosts.toSorted((a, b) => inputs(b) - inputs(a));
+    if (host === undefined) return refuse('no-host');
+    const { from, to } = runs.get(host) ?? { from: host, to: host + 1 };
+    runs.set(host, { from: Math.min(from, at), to: Math.max(to, at + 1) });
+  }
+  return [...runs.values()];
 }
 
 /** One branch in the place of some. */
-function united(block: BranchBlock, { from, to }: Run): Planned<HostPlan, BranchRefusal> {
+function united(block: BranchBlock, { from, to }: Run): HostPlan | Refusal<BranchRefusal> {
   const members: Branch[] = [];
   for (const branch of block.branches.slice(from, to)) {
     const refused = branch ? refusalOf(branch) : refuse('other-branch');
@@ -75,7 +106,7 @@ function united(block: BranchBlock, { from, to }: Run): Planned<HostPlan, Branch
   const { bounds } = host.last;
   const isAlike = members.every(({ last }) => last.bounds?.low === bounds?.low && last.bounds?.high === bounds?.high);
   if (!isAlike) return refuse('activations-differ');
-  return { block, from, members, host, units: host.layers.length > 1 ? unitsOf(members) : [] };
+  return { from, members, host, units: host.layers.length > 1 ? unitsOf(members) : [] };
 }
 
 function refusalOf({ pool, layers, last }: Branch): Refusal<BranchRefusal> | undefined {
@@ -104,25 +135,37 @@ const unitsOf = (members: readonly Branch[]): HostUnits[] =>
 
 const indices = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-/** Channels that the runtime computes together: a reducer that fills its last block costs little more. */
+/** Channels that the runtime computes together: a layer that fills its last block costs little more. */
 const BLOCK = 16;
 
-/** With units of the convolution behind the pool, as they would be without it: those with the largest weights. */
-function widened(plan: HostPlan): Planned<HostPlan, BranchRefusal> {
-  const layer = plan.members.find(({ pool }) => pool)?.last;
-  if (!layer || plan.units.length === 0) return undefined;
-  const own = plan.units.reduce((sum, { kept }) => sum + kept.length, 0);
-  const more = Math.min(layer.layer.outputs, BLOCK - (own % BLOCK));
-  return { ...plan, units: [...plan.units, { layer, kept: strongest(layer, more) }] };
+/** Undefined where the form has nothing to change. */
+function withUnits(plan: HostPlan, { share, more }: BranchForm): HostPlan | undefined {
+  const [pooled] = plan.members.flatMap(({ pool, last }) => (pool ? [last] : []));
+  if (share === 1 && more === 'none') return plan;
+  if (plan.units.length === 0 || (more === 'pooled' && !pooled)) return undefined;
+  const own = plan.units.map(({ layer }) => {
+    const reader = plan.members.find(({ layers: [first] }) => first === layer)?.last;
+    return { layer, kept: strongest(layer, Math.max(1, Math.round(share * layer.layer.outputs)), reader) };
+  });
+  if (more === 'none' || !pooled) return { ...plan, units: own };
+  const count = own.reduce((sum, { kept }) => sum + kept.length, 0);
+  const added = Math.min(pooled.layer.outputs, BLOCK - (count % BLOCK));
+  return { ...plan, units: [...own, { layer: pooled, kept: strongest(pooled, added) }] };
 }
 
-function strongest({ layer, stored }: BranchLayer, count: number): number[] {
-  const row = stored.weights.length / layer.outputs;
-  const energies = indices(layer.outputs).map((unit) =>
-    Array.from(stored.weights)
-      .slice(unit * row, (unit + 1) * row)
-      .reduce((sum, weight) => sum + weight * weight, 0),
-  );
-  const order = indices(layer.outputs).sort((a, b) => (energies[b] ?? 0) - (energies[a] ?? 0));
+/** Units with the largest weights, times those of what reads them. */
+function strongest({ layer, stored }: BranchLayer, count: number, reader?: BranchLayer): number[] {
+  const own = energies(stored.weights, (at) => Math.floor((at * layer.outputs) / stored.weights.length), layer.outputs);
+  const taps = reader ? reader.stored.weights.length / reader.layer.outputs / layer.outputs : 1;
+  const read = reader && energies(reader.stored.weights, (at) => Math.floor(at / taps) % layer.outputs, layer.outputs);
+  const score = (unit: number): number => (own[unit] ?? 0) * (read?.[unit] ?? 1);
+  const order = indices(layer.outputs).sort((a, b) => score(b) - score(a));
   return order.slice(0, count).sort((a, b) => a - b);
+}
+
+/** Sums of the squares of those weights that belong to a unit. */
+function energies(weights: ArrayLike<number>, unitOf: (at: number) => number, units: number): Float64Array {
+  const sums = new Float64Array(units);
+  for (let at = 0; at < weights.length; at++) sums[unitOf(at)] = (sums[unitOf(at)] ?? 0) + (weights[at] ?? 0) ** 2;
+  return sums;
 }

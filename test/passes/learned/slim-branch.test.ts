@@ -186,6 +186,31 @@ describe('one branch in the place of others', () => {
     expect(pooled?.inputs[1]?.constant?.toNumbers().slice(16, 24)).toEqual([6, 6, 6, 6, 7, 7, 7, 7]);
   });
 
+  // Energies of what makes a unit and of what reads it, multiplied: unit 1 of four is made with weights 9, but hardly read.
+  it('keeps half of the units where it says so, with the weights that they had', async () => {
+    const made = 'float[4,4,1,1] wr3 = {1, 1, 1, 1, 9, 9, 9, 9, 2, 2, 2, 2, 3, 3, 3, 3}';
+    const reads = Array.from({ length: 180 }, (_, i) => (Math.floor(i / 9) % 4 === 1 ? 0.001 : 1 + i / 256)).join(', ');
+    const weights = WEIGHTS.replace('float[4,4,1,1] wr3 = random(3)', made).replace(
+      'w3 = random(5)',
+      `w3 = {${reads}}`,
+    );
+    const model = parsed(INCEPTION, { weights });
+    const { change } = await applied(model, 'both-half');
+    expect(change.kept.get('r3')).toEqual([2, 3]);
+    expect(change.kept.get('r5')?.length).toBe(2);
+    expect(operators(model).filter((name) => name === 'Conv').length).toBe(4);
+    const [reducer, kernel, , five] = change.layers.map(({ inputs }) => inputs[1]?.constant);
+    expect(reducer?.toNumbers()).toEqual([2, 2, 2, 2, 3, 3, 3, 3]);
+    expect([kernel?.dims, five?.dims]).toEqual([
+      [8, 2, 3, 3],
+      [8, 2, 5, 5],
+    ]);
+    // Of the 3 + 5 outputs the last is the last of the 3x3 branch: units 2 and 3, nine taps each.
+    expect(kernel?.toNumbers().slice(-18)).toEqual(
+      Array.from({ length: 18 }, (_, i) => Math.fround(1 + (162 + i) / 256)),
+    );
+  });
+
   it('gives a smaller kernel exactly', async () => {
     const weights = WEIGHTS.replace('[2,3,5,5]', '[4,3,5,5]').replace('float[2] b5', 'float[4] b5');
     const model = parsed([THREE, FIVE, POOL, 'c = Concat <axis = 1> (o3, o5, op)', 'y = Sigmoid (c)'].join('\n '), {
