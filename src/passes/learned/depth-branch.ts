@@ -5,7 +5,8 @@ import { sameDims } from '../../ir/dim.js';
 import type { Graph } from '../../ir/graph.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
-import { graphOf, removeDead } from '../edit.js';
+import { Tensor } from '../../tensor/tensor.js';
+import { removeDead, setConstantInput } from '../edit.js';
 
 export interface ResidualBranch {
   readonly sum: Node;
@@ -21,7 +22,7 @@ export function residualBranches(graph: Graph, facts: Facts): ResidualBranch[] {
   const places = new Map(graph.nodes().map((node, place) => [node, place]));
   return graph.nodes().flatMap((sum) => {
     const [a, b] = sum.inputs;
-    const isSum = sum.opType === 'Add' && sum.domain === '' && sum.output?.isGraphOutput === false;
+    const isSum = sum.opType === 'Add' && sum.domain === '';
     if (!isSum || !a || !b || a === b || !sameDims(facts.of(a).shape, facts.of(b).shape)) return [];
     return [[a, b] as const, [b, a] as const].flatMap(([stream, branch]) => {
       const own = ownNodes(branch, stream, sum);
@@ -50,11 +51,12 @@ function ownNodes(value: Value, stream: Value, reader: Node): Node[] {
   return [...own];
 }
 
-/** The sum is its stream; what only the branch needed goes. */
-export function dropBranch({ sum, stream }: ResidualBranch): void {
-  const graph = graphOf(sum);
-  const { inputs, output } = sum;
-  if (output) graph.replaceUses(output, stream);
-  graph.removeNode(sum);
-  removeDead(inputs);
+/**
+ * The sum adds nothing; what only the branch needed goes. The sum stays for its name: by that the sums behind it are known to have something
+ * to make up for. Exact rules remove it.
+ */
+export function dropBranch({ sum, branch, stream }: ResidualBranch, facts: Facts): void {
+  const zero = Tensor.scalar(facts.of(stream).dtype ?? 'float32', 0);
+  setConstantInput(sum, sum.inputs.indexOf(branch), zero, 'zero');
+  removeDead([branch]);
 }

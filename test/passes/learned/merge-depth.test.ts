@@ -66,6 +66,7 @@ describe('what is offered', () => {
         '2-folded-point@l',
       ],
     ],
+    ['a sum that is an output', `h = ${CONV} (x, w)\n y = Add (x, h)`, ['drop@h']],
     [
       'a branch that is no chain, which can only go',
       `h = ${CONV} (x, w)\n g = GlobalAveragePool (h)\n e1 = Sigmoid (g)\n k = Mul (h, e1)\n s = Add (x, k)\n y = Relu (s)`,
@@ -88,7 +89,6 @@ describe('what is offered', () => {
       `h = ${CONV} (x, w)\n s = Add (x, h)\n y = Sigmoid (s)\n z = Sigmoid (h)`,
       'float[1,O,A,B] y, float[1,P,C,D] z',
     ],
-    ['a sum that is an output', `h = ${CONV} (x, w)\n y = Add (x, h)`, undefined],
     [
       'a sum of two branches',
       `h = ${CONV} (x, w)\n k = ${CONV} (x, v)\n q = Exp (h)\n o = Exp (k)\n s = Add (q, o)\n y = Relu (s)`,
@@ -196,7 +196,8 @@ describe('a proposal that is carried out', () => {
     const expected = await runModel(host, parsed(`q = Sigmoid (x)\n y = ${POINT} (q, p)`), feeds);
     expect(proposed(model, 'drop').apply().layers).toEqual([]);
     expect(checkModel(model)).toEqual([]);
-    expect(model.graph.nodes().map(({ opType }) => opType)).toEqual(['Sigmoid', 'Conv']);
+    expect(model.graph.nodes().map(({ opType }) => opType)).toEqual(['Sigmoid', 'Add', 'Conv']);
+    expect(model.graph.nodes()[1]?.output?.name).toBe('s');
     expect(difference(expected, await runModel(host, model, feeds), 0)).toBe(undefined);
   });
 
