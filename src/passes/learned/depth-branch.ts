@@ -17,13 +17,13 @@ export interface ResidualBranch {
   readonly nodes: readonly Node[];
 }
 
-/** The branches of sums of two values of one shape that begin with the other side of the sum. */
+/** The branches of sums of two float32 values of one shape that begin with the other side of the sum. */
 export function residualBranches(graph: Graph, facts: Facts): ResidualBranch[] {
   const places = new Map(graph.nodes().map((node, place) => [node, place]));
   return graph.nodes().flatMap((sum) => {
     const [a, b] = sum.inputs;
-    const isSum = sum.opType === 'Add' && sum.domain === '';
-    if (!isSum || !a || !b || a === b || !sameDims(facts.of(a).shape, facts.of(b).shape)) return [];
+    if (sum.opType !== 'Add' || sum.domain !== '' || !a || !b || a === b || facts.of(a).dtype !== 'float32') return [];
+    if (!sameDims(facts.of(a).shape, facts.of(b).shape)) return [];
     return [[a, b] as const, [b, a] as const].flatMap(([stream, branch]) => {
       const own = ownNodes(branch, stream, sum);
       const isBranch = own.some(({ opType }) => opType === 'Conv') && own.some(({ inputs }) => inputs.includes(stream));
@@ -55,8 +55,7 @@ function ownNodes(value: Value, stream: Value, reader: Node): Node[] {
  * The sum adds nothing; what only the branch needed goes. The sum stays for its name: by that the sums behind it are known to have something
  * to make up for. Exact rules remove it.
  */
-export function dropBranch({ sum, branch, stream }: ResidualBranch, facts: Facts): void {
-  const zero = Tensor.scalar(facts.of(stream).dtype ?? 'float32', 0);
-  setConstantInput(sum, sum.inputs.indexOf(branch), zero, 'zero');
+export function dropBranch({ sum, branch }: ResidualBranch): void {
+  setConstantInput(sum, sum.inputs.indexOf(branch), Tensor.scalar('float32', 0), 'zero');
   removeDead([branch]);
 }

@@ -77,7 +77,7 @@ export const MERGE_DEPTH: BlockRule<DepthRefusal> = {
 function find(graph: Graph, facts: Facts): FoundBlocks<DepthRefusal> {
   const places = new Map(graph.nodes().map((node, place) => [node, place]));
   const { segments, refusals } = depthSegments(graph, facts);
-  const proposals: BlockProposal[] = residualBranches(graph, facts).map((branch) => dropProposal(branch, facts));
+  const proposals: BlockProposal[] = residualBranches(graph, facts).map(dropProposal);
   const declined: BlockDecline<DepthRefusal>[] = [...refusals].map(([block, code]) => ({
     block,
     form: undefined,
@@ -184,14 +184,14 @@ function giveAway(output: Value): void {
   output.graph?.rename(output, output.graph.model.uniqueName(`${output.name}_merged`));
 }
 
-const dropProposal = (branch: ResidualBranch, facts: Facts): BlockProposal => {
+const dropProposal = (branch: ResidualBranch): BlockProposal => {
   const [block = branch.sum] = branch.nodes.filter(({ opType }) => opType === 'Conv');
   return {
     form: 'drop',
     block,
     nodes: [...branch.nodes, branch.sum],
     apply: () => {
-      dropBranch(branch, facts);
+      dropBranch(branch);
       return { layers: [], kept: new Map() };
     },
   };
