@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { UsageError, type UsageCode } from '../../src/base/errors.js';
 import { FLAGS } from '../../src/cli/flags.js';
+import { RULE_NAMES } from '../../src/pipeline/deepening/settings.js';
 import { DEFAULT_FACTORIZING, LAYERS, METRICS, RANK_RULES } from '../../src/pipeline/factorizing/settings.js';
 import { AIMS } from '../../src/pipeline/trading/budgets.js';
 import { parseReport } from '../../src/report/json.js';
@@ -135,7 +136,10 @@ describe('steps of a recipe', () => {
   });
 
   it('are explained with all their options and reasons', () => {
-    expect(RECIPE_STEPS.map(({ name }) => name)).toEqual(['factorize-conv', 'factorize-dense', 'prune-filters']);
+    expect(RECIPE_STEPS.map(({ name }) => name)).toEqual([
+      ...RULE_NAMES,
+      ...['factorize-conv', 'factorize-dense', 'prune-filters'],
+    ]);
     for (const { options, expected, declines, details } of RECIPE_STEPS) {
       expect(Object.keys(expected)).toEqual(Object.keys(options));
       for (const schema of Object.values(options)) expect(schema['description']).toMatch(/\w+ \w+/);

@@ -1,6 +1,7 @@
 // The made-up reports of every kind, for what is to hold of all of them.
 import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
+import { missedDeepen, sampleDeepen } from './deepen-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { guessedFactorize, missedFactorize, sampleFactorize } from './factorize-sample.js';
 import { sampleCompare, sampleInspect, sampleProfile } from './other-samples.js';
@@ -29,4 +30,6 @@ export const ALL_SAMPLES: readonly (readonly [name: string, report: Report])[] =
   ['factorize', sampleFactorize()],
   ['factorize that missed gates', missedFactorize()],
   ['factorize without data', guessedFactorize()],
+  ['deepen', sampleDeepen()],
+  ['deepen that missed gates', missedDeepen()],
 ];
