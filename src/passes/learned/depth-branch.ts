@@ -10,14 +10,14 @@ import { removeDead, setConstantInput } from '../edit.js';
 
 export interface ResidualBranch {
   readonly sum: Node;
-  /** What the branch begins with, and what the sum adds it to. */
+  /** What the branch begins with, or what is left of that where maps get smaller; the sum adds the branch to it. */
   readonly stream: Value;
   readonly branch: Value;
   /** What computes nothing else, in the order of execution: a convolution is among them. */
   readonly nodes: readonly Node[];
 }
 
-/** The branches of sums of two float32 values of one shape that begin with the other side of the sum. */
+/** The branches of sums of two float32 values of one shape that begin where the other side of the sum does. */
 export function residualBranches(graph: Graph, facts: Facts): ResidualBranch[] {
   const places = new Map(graph.nodes().map((node, place) => [node, place]));
   return graph.nodes().flatMap((sum) => {
@@ -25,12 +25,29 @@ export function residualBranches(graph: Graph, facts: Facts): ResidualBranch[] {
     if (sum.opType !== 'Add' || sum.domain !== '' || !a || !b || a === b || facts.of(a).dtype !== 'float32') return [];
     if (!sameDims(facts.of(a).shape, facts.of(b).shape)) return [];
     return [[a, b] as const, [b, a] as const].flatMap(([stream, branch]) => {
+      const sources = sourcesOf(stream);
       const own = ownNodes(branch, stream, sum);
-      const isBranch = own.some(({ opType }) => opType === 'Conv') && own.some(({ inputs }) => inputs.includes(stream));
+      const isBranch =
+        own.some(({ opType }) => opType === 'Conv') &&
+        own.some(({ inputs }) => sources.some((source) => inputs.includes(source)));
       const nodes = own.sort((one, other) => (places.get(one) ?? 0) - (places.get(other) ?? 0));
       return isBranch ? [{ sum, stream, branch, nodes }] : [];
     });
   });
+}
+
+/** A block that gives fewer positions or more channels crops, pools or pads its stream. */
+const FITS_STREAM: ReadonlySet<string> = new Set(['AveragePool', 'MaxPool', 'Pad', 'Slice']);
+
+function sourcesOf(stream: Value): Value[] {
+  const sources = [stream];
+  for (let node = stream.producer; node && node.domain === '' && FITS_STREAM.has(node.opType);) {
+    const [source] = node.inputs;
+    if (!source) break;
+    sources.push(source);
+    node = source.producer;
+  }
+  return sources;
 }
 
 /** Nodes behind `stream` that compute nothing but `value`, which `reader` reads. */

@@ -68,12 +68,18 @@ describe('what is offered', () => {
     ],
     ['a sum that is an output', `h = ${CONV} (x, w)\n y = Add (x, h)`, ['drop@h']],
     [
+      'a block that crops its stream',
+      `h = Conv (x, w, b)\n n = Exp (h)\n u = Slice (x, one, end, axes)\n s = Add (n, u)\n y = Relu (s)`,
+      ['drop@h'],
+    ],
+    [
       'a branch that is no chain, which can only go',
       `h = ${CONV} (x, w)\n g = GlobalAveragePool (h)\n e1 = Sigmoid (g)\n k = Mul (h, e1)\n s = Add (x, k)\n y = Relu (s)`,
       ['drop@h'],
     ],
   ])('%s', (_, body, forms) => {
-    expect(named(found(parsed(body)).proposals)).toEqual(forms);
+    const more = ', int64[2] one = {1, 1}, int64[2] end = {-1, -1}, int64[2] axes = {2, 3}';
+    expect(named(found(parsed(body, { more })).proposals)).toEqual(forms);
   });
 
   it.each([
