@@ -1,5 +1,6 @@
 // Is a convolution in groups ever faster than a dense one, and what does it cost to move channels around it? Four copies of a layer,
-// each between depthwise 1x1 convolutions, read one value; what the model takes without them is taken off. On ONNX Runtime, interleaved, 1 thread.
+// each between depthwise 1x1 convolutions, read one value; what the model takes without them is taken off.
+// On ONNX Runtime, interleaved, 1 thread.
 // Usage: npm run bench -- shuffle-groups [NAME...]. Columns by groups: time of the layer in groups over that of the dense one, alone
 // (`2`), with a Gather of the input channels in front (`2+gather`), with a regular shuffle behind (`2+shuffle`).
 import { encodeModel, parseModel, Tensor } from '../dist/index.js';
