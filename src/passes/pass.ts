@@ -36,7 +36,7 @@ interface PassHead<O extends OptionTable, D extends DeclineTable, S extends Stat
   readonly details: string;
   /** Passes that must not come after this one in a recipe. */
   readonly conflicts?: readonly string[];
-  /** `last`: what comes after it would take parts of what it writes for layers; runs over samples refuse it. */
+  /** `last`: what comes after it would take parts of what it writes for layers. Runs over samples put it at their end, or refuse it. */
   readonly place?: 'last';
   /** `size`: it makes models smaller and not faster, and stays where it makes them slower. */
   readonly objective?: 'size';

@@ -31,7 +31,8 @@ square roots: \`s^0.75 = sqrt(s) sqrt(sqrt(s))\`. Other powers keep \`Pow\`. The
 what comes and subtracts what goes: where inputs are very large, the outputs of the two differ visibly.
 
 The model gets more nodes, and other tools no longer see a normalization: the pass is not part of the preset \`exact\`, and belongs
-behind all that looks at layers; \`prune\`, \`factorize\` and \`quantize\` refuse it in their recipes. On alexnet-lrn-cifar10 the
+behind all that looks at layers. \`deepen\` runs it at its end by itself, where that is faster, and \`factorize\` where its recipe
+has it; \`prune\` and \`quantize\` refuse it in their recipes. On alexnet-lrn-cifar10 the
 whole model runs 2.9 times as fast, on googlenet-lrn-cifar10 1.7 times (docs/benchmarks.md).`,
   // The kernel of LRN keeps a running sum of squares, which loses digits where large and small ones are neighbours: up to 3e-5 of its
   // scale, where this here loses 2e-7 (both against float64), and layers behind it make more of it.
