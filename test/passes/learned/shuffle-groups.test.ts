@@ -263,7 +263,7 @@ describe('channels that change places', () => {
     );
     for (const one of [flat, grouped]) {
       const model = parsed(one);
-      expect(formsOf(model)).toEqual(['folded-2']);
+      expect(formsOf(model)).toContain('folded-2');
       expect([...apply(model, 'folded-2').kept.keys()]).toEqual(['h']);
     }
   });
