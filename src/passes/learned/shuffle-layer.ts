@@ -12,7 +12,7 @@ import type { TensorLayer } from '../tensor-layer.js';
 import { clippingOf } from '../value-range.js';
 import type { BlockChange } from './block-rule.js';
 import { assignGroups, type Exchanges } from './shuffle-assignment.js';
-import { carryOutMoves, movesOf, placesIn } from './shuffle-order.js';
+import { carryOutMoves, movesOf, passes, placesIn, type OpenGroups } from './shuffle-order.js';
 
 /** One side of a layer. */
 export interface LayerSide {
@@ -21,22 +21,23 @@ export interface LayerSide {
   readonly size: number;
   /** Groups whose units can change places, and with them their channels here. */
   readonly movable: readonly ChannelGroup[];
-  /** `free`: every channel with every other. `part`: some with some. `fixed`: none. */
-  readonly freedom: 'free' | 'part' | 'fixed';
+  /** `free`: every channel with every other. `part`: some with some. `held`: none, as another layer in groups has them so. `fixed`: none. */
+  readonly freedom: 'free' | 'part' | 'held' | 'fixed';
   /** Whether a Gather puts the channels in order, which then moves nothing outside of the layer. */
   readonly gathered: boolean;
 }
 
 export type LayerSides = Readonly<Record<'inputs' | 'outputs', LayerSide>>;
 
-/** `movable`: from `movableGroups`. */
-export function sidesOf({ data, output, layout }: TensorLayer, movable: readonly ChannelGroup[]): LayerSides {
-  const at = (value: Value): readonly ChannelGroup[] => movable.filter((group) => placesIn(group, value));
+export function sidesOf({ data, output, layout }: TensorLayer, { movable, held }: OpenGroups): LayerSides {
+  const at = (value: Value, groups: readonly ChannelGroup[]): ChannelGroup[] =>
+    groups.filter((group) => group.width > 1 && passes(group, value));
   // What goes in and what comes out are the same channels around a residual sum: no order suits both.
-  const both = new Set(at(data).filter((group) => at(output).includes(group)));
+  const both = new Set(at(data, movable).filter((group) => passes(group, output)));
   const side = (value: Value, size: number): LayerSide => {
-    const groups = at(value).filter((group) => !both.has(group) && group.width > 1);
-    const freedom = groups.length === 0 ? 'fixed' : groups[0]?.width === size ? 'free' : 'part';
+    const groups = at(value, movable).filter((group) => !both.has(group));
+    const among = groups[0]?.width === size ? 'free' : 'part';
+    const freedom = groups.length > 0 ? among : at(value, held).length > 0 ? 'held' : 'fixed';
     return { value, size, movable: groups, freedom, gathered: false };
   };
   return { inputs: side(data, layout.inputs), outputs: side(output, layout.outputs) };
@@ -59,14 +60,16 @@ const OUT_OF_BLOCKS = {
 /** A Gather of the inputs takes this by O T, one of the outputs this by C T. */
 const GATHER = { 'in-blocks': 30, 'out-of-blocks': 7 };
 
-/** About how long the layer takes in groups, as a part of what it takes now. */
-export function expectedTime({ layout }: TensorLayer, sides: LayerSides, groups: number): number {
+/**
+ * About how long the layer takes in groups, as a part of what it takes now. With a Gather on both sides where there may be one: a side that
+ * is free may be so no longer once other layers have groups.
+ */
+export function expectedTime({ layout }: TensorLayer, groups: number, order: 'folded' | 'gathered'): number {
   const { inputs, outputs, kernel } = layout;
   const isWhole = [inputs, outputs].every((size) => size % (groups * BLOCK) === 0);
   const leaving = isWhole ? 0 : OUT_OF_BLOCKS[kernel === 1 ? 'point' : 'window'](inputs, outputs);
   const gather = GATHER[isWhole ? 'in-blocks' : 'out-of-blocks'] / kernel;
-  const moving = (sides.inputs.gathered ? gather / outputs : 0) + (sides.outputs.gathered ? gather / inputs : 0);
-  return 1 / groups + leaving + moving;
+  return 1 / groups + leaving + (order === 'gathered' ? gather / inputs + gather / outputs : 0);
 }
 
 /** The value behind the layer and the activations that run with it; undefined where its order cannot be mended, as the graph returns it. */
@@ -103,10 +106,7 @@ export function planGroups(
 
 function exchangesOf({ value, size, movable, gathered }: LayerSide): Exchanges {
   if (gathered) return [Array.from({ length: size }, (_, place) => place)];
-  return movable.flatMap((group) => {
-    const places = placesIn(group, value);
-    return places ? [places] : [];
-  });
+  return movable.map((group) => placesIn(group, value));
 }
 
 function energyOf({ weights, layout: { outputs, inputs, kernel } }: TensorLayer): Matrix {

@@ -10,25 +10,37 @@ import { slicedAlong } from '../channel-lane.js';
 /** By value and axis: of each place, the one whose contents go there. */
 export type Moves = ReadonlyMap<Value, ReadonlyMap<number, readonly number[]>>;
 
-/**
- * The groups of the main graph that can be put in another order. Values that nodes compute must have the units along axis 1: the order of
- * others cannot be told to those who compare them with the original.
- */
-export function movableGroups(graph: Graph, facts: Facts): readonly ChannelGroup[] {
-  if (graph !== graph.model.graph) return [];
-  return findChannelGroups(graph.model, facts).filter(
-    ({ frozen, members }) =>
-      !frozen &&
-      members.every(
-        ({ value, axis, indices }) =>
-          indices.every(({ length }) => length === 1) && (value.producer ? axis === 1 : value.constant !== undefined),
-      ),
-  );
+export interface OpenGroups {
+  /** Those that can be put in another order. */
+  readonly movable: readonly ChannelGroup[];
+  /** Those that a layer in groups or a Flatten holds in an order, as units lie at several indices of an axis there. */
+  readonly held: readonly ChannelGroup[];
 }
 
-/** Index of a unit of the group along axis 1 of a value, by unit; undefined where the group does not pass there. */
-export function placesIn({ members }: ChannelGroup, value: Value): readonly number[] | undefined {
-  return members.find((member) => member.value === value && member.axis === 1)?.indices.map(([index = 0]) => index);
+/**
+ * The groups of the main graph that nothing freezes. Values that nodes compute must have the units along axis 1: the order of others cannot
+ * be told to those who compare them with the original.
+ */
+export function openGroups(graph: Graph, facts: Facts): OpenGroups {
+  const groups = graph === graph.model.graph ? findChannelGroups(graph.model, facts) : [];
+  const open = groups.filter(
+    ({ frozen, members }) =>
+      !frozen && members.every(({ value, axis }) => (value.producer ? axis === 1 : value.constant !== undefined)),
+  );
+  const isMovable = ({ members }: ChannelGroup): boolean =>
+    members.every(({ indices }) => indices.every(({ length }) => length === 1));
+  return { movable: open.filter(isMovable), held: open.filter((group) => !isMovable(group)) };
+}
+
+/** Whether units of the group lie along axis 1 of a value. */
+export function passes({ members }: ChannelGroup, value: Value): boolean {
+  return members.some((member) => member.value === value && member.axis === 1);
+}
+
+/** Index along axis 1 of a value of each unit of a movable group that passes there. */
+export function placesIn({ members }: ChannelGroup, value: Value): readonly number[] {
+  const member = members.find((one) => one.value === value && one.axis === 1);
+  return member?.indices.map(([index = 0]) => index) ?? [];
 }
 
 /** What moves where a group is put in the order that `order` gives its places in `value`. */
@@ -38,7 +50,7 @@ export function movesOf(
 ): Moves {
   const moves = new Map<Value, Map<number, number[]>>();
   for (const [group, { value: at, order }] of orders) {
-    const places = placesIn(group, at) ?? [];
+    const places = placesIn(group, at);
     const unitAt = new Map(places.map((place, unit) => [place, unit]));
     const sources = places.map((place, unit) => unitAt.get(order[place] ?? place) ?? unit);
     if (sources.every((source, unit) => source === unit)) continue;

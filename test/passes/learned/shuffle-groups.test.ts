@@ -291,7 +291,7 @@ describe('a convolution is left alone', () => {
     ['its bias is computed', { all: 'bias-not-constant' }, plain('bc = Relu (b)\n [layer] a = Conv (h, w, bc)', '')],
     [
       'a group would be too small',
-      { 'folded-2': 'uneven', 'folded-4': 'uneven', 'folded-8': 'uneven' },
+      { 'folded-2': 'uneven', 'folded-4': 'uneven' },
       plain('[layer] a = Conv (x, w8)', ', float[64,6,1,1] w8 = random(9)', {
         x: 'float[2,6,5,6] x',
         body: '[layer] a = Conv (x, w8)\n y = Conv (a, w9)',
@@ -299,7 +299,7 @@ describe('a convolution is left alone', () => {
     ],
     [
       'moving between blocks takes more than is saved',
-      { 'folded-2': 'no-gain', 'folded-4': 'no-gain', 'folded-8': 'uneven' },
+      { 'folded-2': 'no-gain', 'folded-4': 'no-gain' },
       plain(
         'k = Conv (h, w16)\n [layer] a = Conv (k, w64)',
         ', float[16,32,1,1] w16 = random(9), float[64,16,1,1] w64 = random(10)',
@@ -346,5 +346,20 @@ it('offers nothing but forms that it names, and declines with codes that it expl
     const { proposals, declined } = found(parsed(around));
     for (const { form } of proposals) expect(SHUFFLE_GROUPS.forms).toHaveProperty(form);
     for (const { code } of declined) expect(SHUFFLE_GROUPS.declines).toHaveProperty(code);
+  }
+});
+
+it('still offers what it offered once other layers have groups', () => {
+  const nameOf = ({ form, block }: { readonly form: string; readonly block: Node }): string => `${form} ${block.label}`;
+  for (const around of [CHAIN, RESIDUAL, CONCAT, EDGES, WINDOW]) {
+    const names = found(parsed(around)).proposals.map(nameOf);
+    for (const first of names) {
+      const model = parsed(around);
+      const proposal = found(model).proposals.find((one) => nameOf(one) === first);
+      proposal?.apply();
+      const left = new Set(found(model).proposals.map(nameOf));
+      const others = names.filter((name) => !name.endsWith(` ${proposal?.block.label}`));
+      expect(others.filter((name) => !left.has(name))).toEqual([]);
+    }
   }
 });
