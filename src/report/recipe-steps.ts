@@ -57,9 +57,9 @@ const ruleSteps = (): RecipeStep[] =>
     exactness: 'lossy',
     needs: ['data'],
     summary,
-    details: `Forms:\n\n${Object.entries(forms)
-      .map(([form, words]) => `- \`${form}\`: ${words}`)
-      .join('\n')}${BLOCKS}`,
+    details: `${Object.entries(forms)
+      .map(([form, words]) => `\`${form}\`: ${words}.`)
+      .join('\n\n')}${BLOCKS}`,
     ...optionsOf(DEEPEN_SETTINGS, ['rules']),
     declines: { ...declines, ...BLOCK_WORDS },
   }));

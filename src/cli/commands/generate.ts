@@ -14,7 +14,7 @@ import { cliPage } from '../generate/cli-page.js';
 import { completionScript, SHELLS } from '../generate/completion.js';
 import { manPage } from '../generate/man-page.js';
 import { passExample } from '../generate/pass-example.js';
-import { passList, passPage } from '../generate/pass-page.js';
+import { passList, passPage, stepPage } from '../generate/pass-page.js';
 import { STDIO } from '../input-files.js';
 import type { CommandRun } from '../program.js';
 import { replaceFile } from '../replace-file.js';
@@ -76,7 +76,8 @@ async function docs(signal: AbortSignal): Promise<GeneratedFile[]> {
     return [
       { path: 'cli.md', text: cliPage() },
       { path: 'operators.md', text: operatorsPage() },
-      { path: 'passes/README.md', text: passList(ALL_PASSES) },
+      { path: 'passes/README.md', text: passList([...ALL_PASSES, ...RECIPE_STEPS]) },
+      ...RECIPE_STEPS.map((step) => ({ path: `passes/${step.name}.md`, text: stepPage(step) })),
       ...pages,
     ];
   } catch (error) {

@@ -1,6 +1,8 @@
-// docs/passes/<pass>.md, from the declaration of a pass, with an example that was run, and the list of all.
+// docs/passes/<pass>.md, from the declaration of a pass, with an example that was run, or of a step that looks at samples; and the list
+// of all.
 import { describeValues } from '../../base/option.js';
 import type { AnyPass } from '../../passes/pass.js';
+import type { RecipeStep } from '../../report/recipe-steps.js';
 import { PROGRAM } from '../help.js';
 import type { PassExample } from './pass-example.js';
 
@@ -31,8 +33,25 @@ export function passPage(pass: AnyPass, example: PassExample | undefined): strin
   ].join('\n\n')}\n`;
 }
 
-/** The list of all passes, by category in the order in which they run. */
-export function passList(passes: readonly AnyPass[]): string {
+/** The page of a step of a recipe that is a run over samples, as Markdown. */
+export function stepPage(step: RecipeStep): string {
+  const options = Object.entries(step.options).map(([name, { description }]) => [
+    `\`${name}\``,
+    `${String(description)} (${step.expected[name] ?? ''})`,
+  ]);
+  return `${[
+    `# ${step.name}`,
+    `${capital(step.summary)}.`,
+    `${EXACTNESS[step.exactness]} It needs ${step.needs.join(' and ')}.`,
+    `\`\`\`sh\n${PROGRAM} slim model.onnx -p ${step.name} --data images/\n\`\`\``,
+    paragraphs(step.details),
+    ...section('Options', ['option', 'what it does'], options),
+    ...section('Left alone, and why', ['code', 'reason'], pairs(step.declines)),
+  ].join('\n\n')}\n`;
+}
+
+/** The list of all passes and steps, by category in the order in which they run. */
+export function passList(passes: readonly Pick<RecipeStep, 'name' | 'category' | 'summary' | 'exactness'>[]): string {
   const categories = [...new Set(passes.map(({ category }) => category))];
   const sections = categories.map((category) => {
     const rows = passes
