@@ -27,7 +27,7 @@ export interface HostPlan {
 }
 
 /** The last convolution of the host as it is to be, with what is the best guess without data. */
-export function hostLayer(plan: HostPlan): { readonly layer: WindowLayer; readonly stored: StoredLayer } {
+export function hostWeights(plan: HostPlan): StoredLayer {
   const own = plan.host.last.layer;
   const [outputs, inputs] = [widthOf(plan.members), plan.units.length > 0 ? unitCount(plan) : own.inputs];
   const layer: WindowLayer = { ...own, outputs, inputs };
@@ -40,7 +40,7 @@ export function hostLayer(plan: HostPlan): { readonly layer: WindowLayer; readon
     else fromWindow(plan, member, into);
     first += member.last.layer.outputs;
   }
-  return { layer, stored: { weights, bias } };
+  return { weights, bias };
 }
 
 const widthOf = (members: readonly Branch[]): number => members.reduce((sum, { last }) => sum + last.layer.outputs, 0);

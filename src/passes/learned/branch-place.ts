@@ -7,37 +7,26 @@ import { Tensor } from '../../tensor/tensor.js';
 import { graphOf, removeDead, removeNode, replaceNode } from '../edit.js';
 import type { BlockChange } from './block-rule.js';
 import type { BranchBlock, BranchLayer } from './branch-block.js';
-import { hostLayer, type HostPlan, type HostUnits } from './branch-host.js';
+import { hostWeights, type HostPlan, type HostUnits } from './branch-host.js';
 
-/** Hosts that share no branch. What is behind the block keeps its name. */
-export function placeHosts({ concat, input, stacks }: BranchBlock, hosts: readonly HostPlan[]): BlockChange {
-  const made = hosts.map(hostLayer);
-  const members = hosts.flatMap((host) => host.members);
+/** What is behind the block keeps its name. */
+export function placeHost({ concat, input, stacks }: BranchBlock, plan: HostPlan): BlockChange {
+  const { from, members, host } = plan;
+  const stored = hostWeights(plan);
   for (const [split, parts] of stacks)
     if (members.some(({ layers }) => layers.some((layer) => layer.split === split))) unstack(split, parts);
   const kept = new Map<string, readonly number[]>();
-  const layers: Node[] = [];
-  const results = [...concat.inputs];
-  for (const [at, plan] of hosts.entries()) {
-    const { from, host, units } = plan;
-    layers.push(...units.flatMap((one) => placeUnits(one, input, kept) ?? []));
-    const isAlone = plan.members.length === concat.inputs.length;
-    const last = addLayer(host.last, {
-      input: units.length === 0 ? input : joined(plan, concat),
-      stored: made[at]?.stored ?? host.last.stored,
-      before: concat,
-      output: (isAlone ? concat.output : undefined) ?? `${host.last.output.name}_united`,
-    });
-    layers.push(last.node);
-    results.fill(undefined, from, from + plan.members.length);
-    results[from] = last.result;
-  }
-  const gone = concat.inputs;
-  const inputs = results.filter((value) => value !== undefined);
-  if (inputs.length > 1) replaceNode(concat, { opType: 'Concat', inputs, attributes: concat.attributes });
-  else removeNode(concat);
+  const units = plan.units.flatMap((one) => placeUnits(one, input, kept) ?? []);
+  const isAlone = members.length === concat.inputs.length;
+  const output = (isAlone ? concat.output : undefined) ?? `${host.last.output.name}_united`;
+  const read = plan.units.length === 0 ? input : joined(plan, concat);
+  const last = addLayer(host.last, { input: read, stored, before: concat, output });
+  const gone = concat.inputs.slice(from, from + members.length);
+  const inputs = [...concat.inputs.slice(0, from), last.result, ...concat.inputs.slice(from + members.length)];
+  if (isAlone) removeNode(concat);
+  else replaceNode(concat, { opType: 'Concat', inputs, attributes: concat.attributes });
   removeDead(gone);
-  return { layers, kept };
+  return { layers: [...units, last.node], kept };
 }
 
 /** What the host reads. */

@@ -5,7 +5,7 @@ import { isRefusal } from '../plan.js';
 import type { BlockDecline, BlockProposal, BlockRule, FoundBlocks } from './block-rule.js';
 import { branchBlock, type BranchBlock } from './branch-block.js';
 import type { HostPlan } from './branch-host.js';
-import { placeHosts } from './branch-place.js';
+import { placeHost } from './branch-place.js';
 import { planBranches, type BranchForm, type BranchRefusal } from './branch-plan.js';
 
 interface NamedForm extends BranchForm {
@@ -13,39 +13,13 @@ interface NamedForm extends BranchForm {
 }
 
 const FORMS: Readonly<Record<string, NamedForm>> = {
-  unpooled: {
-    ...{ cover: 'unpooled', share: 1, more: 'none' },
-    what: 'the pool of the pooling branch goes, its 1x1 convolution stays',
+  unpooled: { cover: 'unpooled', share: 1, what: 'the pool of the pooling branch goes, its 1x1 convolution stays' },
+  'large-75': {
+    ...{ cover: 'large', share: 0.75 },
+    what: 'one branch gives what all with larger kernels and pools gave, with three quarters of the units in front',
   },
-  pool: {
-    ...{ cover: 'pool', share: 1, more: 'none' },
-    what: 'the pooling branch goes, and the neighbour with the larger kernel gives its outputs',
-  },
-  'pool-wide': {
-    ...{ cover: 'pool', share: 1, more: 'pooled' },
-    what: 'as `pool`; what is in front of the larger kernel gets some units of the branch that goes',
-  },
-  large: {
-    ...{ cover: 'large', share: 1, more: 'none' },
-    what: 'one branch gives the outputs of all that look at more than one position, the pooling branch among them',
-  },
-  'large-wide': {
-    ...{ cover: 'large', share: 1, more: 'pooled' },
-    what: 'as `large`; what is in front of its kernel gets some units of the pooling branch',
-  },
-  'large-thin': {
-    ...{ cover: 'large', share: 0.75, more: 'pooled' },
-    what: 'as `large-wide`; of the units in front of the kernels only three quarters stay',
-  },
-  'both-half': {
-    ...{ cover: 'both', share: 0.5, more: 'none' },
-    what: 'pooling branch and 1x1 branch go, each to a neighbour with a larger kernel and half of the units in front of it',
-  },
-  whole: { ...{ cover: 'whole', share: 1, more: 'none' }, what: 'one branch gives the outputs of all' },
-  'whole-half': {
-    ...{ cover: 'whole', share: 0.5, more: 'none' },
-    what: 'as `whole`, with half of the units in front of its kernel',
-  },
+  'large-50': { cover: 'large', share: 0.5, what: 'as `large-75`, with half of the units' },
+  'whole-50': { cover: 'whole', share: 0.5, what: 'one branch gives what all gave, with half of the units in front' },
 };
 
 export const SLIM_BRANCH: BlockRule<BranchRefusal> = {
@@ -58,8 +32,8 @@ export const SLIM_BRANCH: BlockRule<BranchRefusal> = {
     grouped: 'a convolution has groups',
     strided: 'a convolution or the pool skips positions',
     size: 'the padding changes the size of the map',
-    'no-host': 'no branch next to those that go has a kernel that covers them',
-    mixed: 'of the larger kernels some read a 1x1 convolution, and others what the block reads',
+    'no-host': 'no branch has a kernel as large as what the pools see',
+    'no-reducer': 'no 1x1 convolution stands in front of a larger kernel, which would only get more work',
     'activations-differ': 'the branches end in different activations',
   },
   find: (graph, facts) => found(graph.nodes(), facts),
@@ -75,15 +49,14 @@ function found(nodes: readonly Node[], facts: Facts): FoundBlocks<BranchRefusal>
       const plan = planBranches(block, how);
       if (!plan) continue;
       if (isRefusal(plan)) declined.push({ block: node, form, code: plan.refused });
-      else proposals.push({ form, block: node, nodes: nodesOf(block, plan), apply: () => placeHosts(block, plan) });
+      else proposals.push({ form, block: node, nodes: nodesOf(block, plan), apply: () => placeHost(block, plan) });
     }
   }
   return { proposals, declined };
 }
 
 /** All that goes or changes: the convolutions that are stacked with those of the branches too. */
-function nodesOf({ concat, stacks }: BranchBlock, hosts: readonly HostPlan[]): Node[] {
-  const members = hosts.flatMap((host) => host.members);
+function nodesOf({ concat, stacks }: BranchBlock, { members }: HostPlan): Node[] {
   const own = members.flatMap(({ layers }) => layers);
   const others = own.flatMap(({ split }) => (split && stacks.get(split)) ?? []);
   const nodes = [...own, ...others].flatMap(({ conv, activation, split }) => [conv, activation, split]);

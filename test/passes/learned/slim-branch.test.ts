@@ -5,8 +5,12 @@ import { createFacts } from '../../../src/analysis/inference.js';
 import { checkModel } from '../../../src/ir/check.js';
 import type { Model } from '../../../src/ir/model.js';
 import { parseModel } from '../../../src/ir/text/parse.js';
-import type { BlockChange, BlockProposal, FoundBlocks } from '../../../src/passes/learned/block-rule.js';
+import type { BlockChange, FoundBlocks } from '../../../src/passes/learned/block-rule.js';
+import { branchBlock } from '../../../src/passes/learned/branch-block.js';
+import { placeHost } from '../../../src/passes/learned/branch-place.js';
+import { planBranches, type BranchForm } from '../../../src/passes/learned/branch-plan.js';
 import { SLIM_BRANCH } from '../../../src/passes/learned/slim-branch.js';
+import { isRefusal } from '../../../src/passes/plan.js';
 import { RuntimeHost } from '../../../src/runtime/host.js';
 import { feedsFor, runModel } from '../run-model.js';
 
@@ -38,10 +42,15 @@ ${body}
 
 const find = (model: Model): FoundBlocks => SLIM_BRANCH.find(model.graph, createFacts(model));
 
-function proposal(model: Model, form: string): BlockProposal {
-  const found = find(model).proposals.find((one) => one.form === form);
-  if (!found) throw new Error(`no ${form}`);
-  return found;
+const formsOf = (model: Model): string[] => find(model).proposals.map(({ form }) => form);
+
+/** A form with all units in front of the kernels, which the rule offers none of: with them, what can be exact is. */
+function applyWith(model: Model, form: BranchForm): BlockChange {
+  const facts = createFacts(model);
+  const [block] = model.graph.nodes().flatMap((node) => branchBlock(node, facts) ?? []);
+  const plan = block && planBranches(block, form);
+  if (!plan || isRefusal(plan)) throw new Error(`no plan: ${plan?.refused}`);
+  return placeHost(block, plan);
 }
 
 const codes = (model: Model): string[] => find(model).declined.map(({ form, code }) => `${form}: ${code}`);
@@ -54,10 +63,10 @@ interface Applied {
 }
 
 /** Carries the proposal out, and compares what the block gives (channel by channel, of `name`) with what it gave. */
-async function applied(model: Model, form: string, name = 'y'): Promise<Applied> {
+async function applied(model: Model, form: BranchForm, name = 'y'): Promise<Applied> {
   const feeds = feedsFor(model, 1);
   const before = (await runModel(host, model, feeds)).get(name);
-  const change = proposal(model, form).apply();
+  const change = applyWith(model, form);
   expect(checkModel(model)).toEqual([]);
   const after = (await runModel(host, model, feeds)).get(name);
   expect(after?.dims).toEqual(before?.dims);
@@ -79,8 +88,10 @@ describe('a block', () => {
     const { proposals, declined } = find(parsed(INCEPTION));
     expect(proposals.map(({ form }) => form)).toEqual(Object.keys(SLIM_BRANCH.forms));
     expect(declined).toEqual([]);
-    const nodes = proposals.find(({ form }) => form === 'pool')?.nodes.map(({ output }) => output?.name);
-    expect(nodes?.toSorted()).toEqual(['c', 'h5', 'hp', 'hr5', 'o5', 'op', 'p', 'r5']);
+    const nodes = proposals.find(({ form }) => form === 'large-75')?.nodes.map(({ output }) => output?.name);
+    expect(nodes?.toSorted().join()).toBe('c,h3,h5,hp,hr3,hr5,o3,o5,op,p,r3,r5');
+    const pooling = proposals.find(({ form }) => form === 'unpooled')?.nodes.map(({ output }) => output?.name);
+    expect(pooling?.toSorted().join()).toBe('c,hp,op,p');
   });
 
   it.each([
@@ -95,36 +106,36 @@ describe('a block', () => {
     [
       'others read within it',
       INCEPTION.replace('Sigmoid (c)', 'Concat <axis = 1> (c, r5)'),
-      ['pool: no-host', 'whole: other-branch'],
+      ['whole-50: other-branch'],
     ],
-    ['ends in what is no clip', INCEPTION.replace('op = Relu', 'op = LeakyRelu'), ['whole: other-branch']],
+    ['ends in what is no clip', INCEPTION.replace('op = Relu', 'op = LeakyRelu'), ['whole-50: other-branch']],
     [
       'ends in another activation',
       INCEPTION.replace('o5 = Relu (h5)', 'o5 = Clip (h5, low, high)'),
-      ['pool: activations-differ'],
+      ['large-50: activations-differ'],
     ],
     [
       'pools more than once',
       INCEPTION.replace('\n hp', `\n q = ${AVERAGE} (p)\n hp`).replace('(p, wp', '(q, wp'),
-      ['whole: other-branch'],
+      ['whole-50: other-branch'],
     ],
     [
       'has groups',
       INCEPTION.replace('(x, wr5, br5)', '(x, g5, bg)')
         .replace('hr5 = Conv', 'hr5 = Conv <group = 2>')
         .replace('(r5, w5', '(r5, w55'),
-      ['pool: grouped'],
+      ['large-75: grouped'],
     ],
     [
       'is dilated',
       INCEPTION.replace('[2, 2, 2, 2]', '[4, 4, 4, 4], dilations = [2, 2]'),
-      ['pool: strided', 'large: strided'],
+      ['large-75: strided', 'whole-50: strided'],
     ],
-    ['moves the map', INCEPTION.replace('[2, 2, 2, 2]', '[1, 1, 1, 1]'), ['pool: size']],
+    ['moves the map', INCEPTION.replace('[2, 2, 2, 2]', '[1, 1, 1, 1]'), ['large-75: size']],
     [
-      'has no large kernel next to it',
-      INCEPTION.replace('(o1, o3, o5, op)', '(op, o1, o3, o5)'),
-      ['pool: no-host', 'pool-wide: no-host'],
+      'pools more than any kernel sees',
+      INCEPTION.replace('[3, 3], pads = [1, 1, 1, 1]> (x)', '[7, 7], pads = [3, 3, 3, 3]> (x)'),
+      ['large-75: no-host'],
     ],
     [
       'is longer',
@@ -132,9 +143,13 @@ describe('a block', () => {
         '(r5, w5',
         '(m, w5',
       ),
-      ['pool: long-branch'],
+      ['large-75: long-branch'],
     ],
-    ['has no reducer, others do', INCEPTION.replace('(r5, w5', '(x, w5d'), ['large: mixed', 'whole: mixed']],
+    [
+      'has no reducer, others do',
+      INCEPTION.replace('(r5, w5', '(x, w5d'),
+      ['large-75: no-reducer', 'whole-50: no-reducer'],
+    ],
   ])('is left alone where a branch %s', (_, body, expected) => {
     const weights = `${WEIGHTS}, float low = {0}, float high = {6}, float[4,2,1,1] g5 = random(21), float[4] bg = random(22),
  float[2,4,5,5] w55 = random(25), float[3,3,3,3] wm = random(23), float[2,4,5,5] w5d = random(24)`;
@@ -143,47 +158,55 @@ describe('a block', () => {
 
   it('is left alone where the graph returns what lies within a branch', () => {
     const model = parsed(INCEPTION, { y: 'float[N,O,A,B] y, float[N,2,A,B] h5' });
-    expect(codes(model)).toEqual(expect.arrayContaining(['pool: no-host', 'whole: other-branch']));
-    expect(find(model).proposals.map(({ form }) => form)).toEqual(['unpooled']);
+    expect(codes(model)).toEqual(['whole-50: other-branch']);
+    expect(formsOf(model)).toEqual(['unpooled']);
+  });
+
+  it('has no form for a fire module, whose 3x3 kernel would only get more work', () => {
+    const weights = 'float[6,4,1,1] w1 = random(1), float[6] b1 = random(2), float[5,4,3,3] w3 = random(3)';
+    const fire = `${ONE}\n h3 = Conv <pads = [1, 1, 1, 1]> (x, w3)\n o3 = Relu (h3)\n y = Concat <axis = 1> (o1, o3)`;
+    const model = parsed(fire, { weights });
+    expect(formsOf(model)).toEqual([]);
+    expect(codes(model)).toEqual(['whole-50: no-reducer']);
   });
 });
 
 describe('one branch in the place of others', () => {
-  // Of 3 + 5 + 2 + 6 channels those of the branch that takes over, and of branches that are not touched, are what they were.
+  // Of 3 + 5 + 2 + 6 channels those of the branch that takes over, and of branches that are not touched, are what they were. Units of
+  // the 1x1 branch are passed on; those of the 5x5 kernel and the pool are cut to the middle.
   it.each([
-    ['unpooled', [...times(10, true), ...times(6, false)], 'Conv'],
-    ['pool', [...times(10, true), ...times(6, false)], 'Conv'],
-    ['pool-wide', [...times(10, true), ...times(6, false)], 'Conv'],
-    ['large', [...times(8, true), ...times(8, false)], 'Conv'],
-    ['whole', [...times(3, false), ...times(5, true), ...times(8, false)], 'Conv'],
-  ])('%s: keeps what it gave', async (form, expected) => {
+    ['unpooled', [...times(10, true), ...times(6, false)]],
+    ['large', [...times(8, true), ...times(8, false)]],
+    ['whole', [...times(8, true), ...times(8, false)]],
+  ] as const)('%s: keeps what it gave', async (cover, expected) => {
     const model = parsed(INCEPTION);
-    const { off } = await applied(model, form);
+    const { off } = await applied(model, { cover, share: 1 });
     expect(exact(off)).toEqual(expected);
     expect(operators(model)).not.toContain('MaxPool');
+    expect(operators(model).filter((name) => name === 'Concat').length).toBe(cover === 'large' ? 2 : 1);
   });
 
   it('keeps all names that the fit looks for, and says what is left', async () => {
     const model = parsed(INCEPTION);
-    const { change } = await applied(model, 'pool-wide');
+    const { change } = await applied(model, { cover: 'large', share: 1 });
     const names = new Set(model.graph.nodes().map(({ output }) => output?.name));
-    for (const name of ['o1', 'o3', 'r5', 'op', 'c']) expect(names).toContain(name);
+    for (const name of ['o1', 'r3', 'r5', 'op', 'c']) expect(names).toContain(name);
     expect([...change.kept.keys()]).toEqual([]);
-    // The whole of the pooling branch fits into a block of 16 channels.
+    // The whole of the pooling branch fits into a block of 16 channels: 4 + 3 + 6.
     expect(change.layers.map(({ inputs }) => inputs[1]?.constant?.dims)).toEqual([
       [6, 4, 1, 1],
-      [8, 9, 5, 5],
+      [13, 13, 3, 3],
     ]);
   });
 
-  it('keeps the units with the largest weights where not all fit', async () => {
+  it('adds the units with the largest weights where not all fit', async () => {
     const weights = WEIGHTS.replace('float[6,4,1,1] wp = random(11), float[6] bp = random(12)', WIDE);
     const model = parsed(INCEPTION, { weights });
-    const { change } = await applied(model, 'pool-wide');
-    // Three own units and thirteen more; unit 4 is the weakest of 14.
-    expect([...change.kept]).toEqual([['op', [0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13]]]);
+    const { change } = await applied(model, { cover: 'large', share: 1 });
+    // Seven own units and nine more; unit 4 is the weakest of 14, and of the others the first are.
+    expect([...change.kept]).toEqual([['op', [5, 6, 7, 8, 9, 10, 11, 12, 13]]]);
     const pooled = model.graph.nodes().find(({ output }) => output?.name === 'op')?.inputs[0]?.producer;
-    expect(pooled?.inputs[1]?.constant?.toNumbers().slice(16, 24)).toEqual([6, 6, 6, 6, 7, 7, 7, 7]);
+    expect(pooled?.inputs[1]?.constant?.toNumbers().slice(0, 8)).toEqual([6, 6, 6, 6, 7, 7, 7, 7]);
   });
 
   // Energies of what makes a unit and of what reads it, multiplied: unit 1 of four is made with weights 9, but hardly read.
@@ -195,18 +218,14 @@ describe('one branch in the place of others', () => {
       `w3 = {${reads}}`,
     );
     const model = parsed(INCEPTION, { weights });
-    const { change } = await applied(model, 'both-half');
+    const { change } = await applied(model, { cover: 'large', share: 0.5 });
     expect(change.kept.get('r3')).toEqual([2, 3]);
     expect(change.kept.get('r5')?.length).toBe(2);
-    expect(operators(model).filter((name) => name === 'Conv').length).toBe(4);
-    const [reducer, kernel, , five] = change.layers.map(({ inputs }) => inputs[1]?.constant);
+    const [reducer, , , kernel] = change.layers.map(({ inputs }) => inputs[1]?.constant);
     expect(reducer?.toNumbers()).toEqual([2, 2, 2, 2, 3, 3, 3, 3]);
-    expect([kernel?.dims, five?.dims]).toEqual([
-      [8, 2, 3, 3],
-      [8, 2, 5, 5],
-    ]);
-    // Of the 3 + 5 outputs the last is the last of the 3x3 branch: units 2 and 3, nine taps each.
-    expect(kernel?.toNumbers().slice(-18)).toEqual(
+    expect(kernel?.dims).toEqual([13, 10, 3, 3]);
+    // Of five outputs the last: units 2 and 3, nine taps each.
+    expect(kernel?.toNumbers().slice(4 * 90, 4 * 90 + 18)).toEqual(
       Array.from({ length: 18 }, (_, i) => Math.fround(1 + (162 + i) / 256)),
     );
   });
@@ -216,20 +235,13 @@ describe('one branch in the place of others', () => {
     const model = parsed([THREE, FIVE, POOL, 'c = Concat <axis = 1> (o3, o5, op)', 'y = Sigmoid (c)'].join('\n '), {
       weights,
     });
-    const { change, off } = await applied(model, 'large');
+    const { change, off } = await applied(model, { cover: 'large', share: 1 });
     // The 3x3 convolution takes 5 4 9 = 180 multiplications per position, the 5x5 one 4 3 25 = 300.
-    expect(change.layers.map(({ inputs }) => inputs[1]?.constant?.dims)).toEqual([[15, 7, 5, 5]]);
+    expect(change.layers.map(({ inputs }) => inputs[1]?.constant?.dims)).toEqual([
+      [6, 4, 1, 1],
+      [15, 13, 5, 5],
+    ]);
     expect(exact(off)).toEqual([...times(9, true), ...times(6, false)]);
-  });
-
-  it('is exact for a fire module', async () => {
-    const weights = 'float[6,4,1,1] w1 = random(1), float[6] b1 = random(2), float[5,4,3,3] w3 = random(3)';
-    const fire = 'h1 = Conv (x, w1, b1)\n o1 = Relu (h1)\n h3 = Conv <pads = [1, 1, 1, 1]> (x, w3)\n o3 = Relu (h3)';
-    const model = parsed(`${fire}\n y = Concat <axis = 1> (o1, o3)`, { weights });
-    const { off, change } = await applied(model, 'whole');
-    expect(exact(off)).toEqual(times(11, true));
-    expect(operators(model)).toEqual(['Conv', 'Relu']);
-    expect(change.kept.size).toBe(0);
   });
 
   // A mean and a product are linear: with enough units in front of the kernel nothing is lost.
@@ -241,8 +253,9 @@ describe('one branch in the place of others', () => {
     const model = parsed(body, { weights });
     const feeds = feedsFor(model, 1);
     const before = (await runModel(host, model, feeds)).get('y');
-    proposal(model, 'whole').apply();
-    expect(operators(model)).toEqual(['Conv', 'Conv']);
+    applyWith(model, { cover: 'whole', share: 1 });
+    // Six units are wanted of the 1x1 branch and five passed on: the last is a sum of all.
+    expect(operators(model)).toEqual(['Conv', 'Conv', 'Conv', 'Concat', 'Conv']);
     const after = (await runModel(host, model, feeds)).get('y');
     const [a, b] = [before?.toFloat64() ?? [], after?.toFloat64() ?? []];
     const [, channels = 0, height = 0, width = 0] = before?.dims ?? [];
@@ -262,10 +275,22 @@ describe('one branch in the place of others', () => {
     const stacked = 'hs = Conv (x, ws, bs)\n rs = Relu (hs)\n r3, r5 = Split <axis = 1> (rs, sizes)';
     const rest = [THREE, FIVE].map((branch) => branch.split('\n').slice(2).join('\n'));
     const model = parsed([ONE, stacked, ...rest, POOL, BEHIND].join('\n '), { weights });
-    const { nodes } = proposal(model, 'pool-wide');
+    const { nodes = [] } = find(model).proposals.find(({ form }) => form === 'large-50') ?? {};
     expect(nodes.map(({ opType }) => opType)).toContain('Split');
-    const { off } = await applied(model, 'pool-wide');
-    expect(exact(off)).toEqual([...times(10, true), ...times(6, false)]);
+    const { off } = await applied(model, { cover: 'large', share: 1 });
+    expect(exact(off)).toEqual([...times(8, true), ...times(8, false)]);
     expect(operators(model)).not.toContain('Split');
+  });
+
+  it.each(Object.keys(SLIM_BRANCH.forms))('%s can be carried out as the rule offers it', async (form) => {
+    const model = parsed(INCEPTION);
+    const feeds = feedsFor(model, 1);
+    const before = (await runModel(host, model, feeds)).get('y');
+    const change = find(model)
+      .proposals.find((one) => one.form === form)
+      ?.apply();
+    expect(checkModel(model)).toEqual([]);
+    expect((await runModel(host, model, feeds)).get('y')?.dims).toEqual(before?.dims);
+    expect(change?.layers.every(({ graph }) => graph === model.graph)).toBe(true);
   });
 });
