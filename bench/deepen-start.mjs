@@ -35,8 +35,8 @@ const SEED = 0;
 
 /** How new layers begin. */
 const STARTS = {
-  fitted: async ({ bench, teacher, kept }) => {
-    await repairLayers(bench, teacher, kept, { layers: 'blocks', seed: SEED, onStage: () => undefined });
+  fitted: async ({ bench, teacher, layers, kept }) => {
+    await repairLayers(bench, teacher, kept, { layers: new Set(layers), seed: SEED, onStage: () => undefined });
   },
   kept: async () => undefined,
   xavier: async ({ bench, layers }) => xavierWeights(layers, benchFacts(bench), SEED),

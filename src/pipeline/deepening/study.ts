@@ -158,7 +158,7 @@ async function fit({ run, judge }: Study, { layers, kept }: AppliedBlocks): Prom
   }
   if (run.recovery.name === 'none') return undefined;
   const labels = new Set(layers.map(({ label }) => label));
-  const quiet = { samples: FITTED, layers: 'blocks', seed, onStage: () => undefined } as const;
+  const quiet = { samples: FITTED, layers: new Set(layers), seed, onStage: () => undefined };
   const repaired = await repairLayers(judge.rest, run.teacher, kept, quiet);
   const errors = repaired.layers.flatMap(({ name, errorAfter }) => (labels.has(name) ? (errorAfter ?? []) : []));
   return errors.length > 0 ? Math.max(...errors) : undefined;

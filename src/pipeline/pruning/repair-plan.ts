@@ -64,11 +64,8 @@ export interface RepairedModels {
 
 const LAYER_TYPES: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul']);
 
-/**
- * Which layers behind the first change are refitted. `readers`: those that sum over channels that went. `blocks`: those that stand for
- * blocks. `all`: every one.
- */
-export type RepairScope = 'readers' | 'blocks' | 'all';
+/** Which layers behind the first change are refitted. `readers`: those that sum over channels that went. `all`: every one. Or these. */
+export type RepairScope = 'readers' | 'all' | ReadonlySet<Node>;
 
 /**
  * The layers of this scope, with what each has to give. Products of the
@@ -135,7 +132,7 @@ function findLayers({ student, teacher, kept, chains = [] }: RepairedModels, whi
     const isChanged = hasLost || isNew || readsAny(node, changed) || readsOther(node, originals);
     if (!isChanged) continue;
     for (const value of node.outputs) if (value) changed.add(value);
-    const isAsked = { readers: hasLost, blocks: isNew, all: true }[which];
+    const isAsked = typeof which === 'string' ? which === 'all' || hasLost : which.has(node);
     if (!isLayer || inner.has(node) || !isAsked) continue;
     const standsFor = isNew ? 'block' : 'layer';
     const own = { output, aim, facts: student.facts, standsFor, chain: chainAt.get(node) } as const;

@@ -204,6 +204,14 @@ describe('layers behind the first change', () => {
     expect((await names('all')).map((name) => name.split(' ')[0])).toEqual(['Conv', 'Conv', 'Conv', 'MatMul']);
   });
 
+  it('are left alone but for those that are asked for', async () => {
+    const { bench, teacher, kept } = plantedBench(RESIDUAL, { host, workspace, samples: 32 });
+    const nodes = bench.decoded.model.graph.nodes().filter(({ opType }) => opType === 'Conv');
+    const last = nodes.at(-1);
+    const { layers } = await repairLayers(bench, teacher, kept, { layers: new Set(last ? [last] : []) });
+    expect(layers.map(({ name, result }) => [name, result])).toEqual([[last?.label, 'refitted']]);
+  });
+
   it('give the same however little memory there is, and in every run', async () => {
     const repaired = async (cacheBytes?: number): Promise<number[]> => {
       const { bench, teacher, kept } = plantedBench(RESIDUAL, { host, workspace, samples: 16 });
