@@ -80,13 +80,12 @@ interface PlacedTap {
   readonly share: number;
 }
 
-/** Where the weights of a branch go: behind a mean to all that it looks at; behind a maximum to the middle. */
+/** Where the weights of a branch go: behind a mean to all that it looks at, as far as the host sees it; behind a maximum to the middle. */
 function placedTaps(host: WindowLayer, { pool, last }: Branch): PlacedTap[] {
   const isMean = pool?.node.opType === 'AveragePool';
   const places = placesIn(host, isMean ? pool.window : last.layer);
-  return places.flatMap((place, tap) =>
-    place === undefined ? [] : [{ tap: isMean ? 0 : tap, place, share: isMean ? 1 / places.length : 1 }],
-  );
+  const seen = places.flatMap((place, tap) => (place === undefined ? [] : [{ tap, place, share: 1 }]));
+  return isMean ? seen.map(({ place }) => ({ tap: 0, place, share: 1 / seen.length })) : seen;
 }
 
 /** Which input of the host is which unit of the layer. */

@@ -270,6 +270,18 @@ describe('one branch in the place of others', () => {
     expect(worst).toBeLessThan(1e-4);
   });
 
+  it.each([POOL, POOL.replace(/MaxPool.*> \(x\)/, `${AVERAGE} (x)`)])(
+    'keeps the weights where only a pool goes',
+    (pool) => {
+      const model = parsed([ONE, THREE, FIVE, pool, BEHIND].join('\n '));
+      const before = model.graph.nodes().find(({ output }) => output?.name === 'hp')?.inputs[1]?.constant;
+      const { layers } = applyWith(model, { cover: 'unpooled', share: 1 });
+      expect(layers.map(({ inputs }) => [inputs[0]?.name, inputs[1]?.constant?.toNumbers()])).toEqual([
+        ['x', before?.toNumbers()],
+      ]);
+    },
+  );
+
   it('takes apart what is stacked', async () => {
     const weights = `${WEIGHTS}, int64[2] sizes = {4, 3}, float[7,4,1,1] ws = random(31), float[7] bs = random(32)`;
     const stacked = 'hs = Conv (x, ws, bs)\n rs = Relu (hs)\n r3, r5 = Split <axis = 1> (rs, sizes)';
