@@ -9,8 +9,8 @@ export interface BlockChange {
   /** Layers with weights that are new or changed, in the order of the data. */
   readonly layers: readonly Node[];
   /**
-   * Values that keep their name and have fewer channels (axis 1) than before: which of them are left, ascending. Everything else that keeps
-   * its name keeps its meaning and its shape.
+   * Values that keep their name and whose channels (axis 1) are fewer than before, or in another order: which of those before each one is.
+   * Everything else that keeps its name keeps its meaning and its shape.
    */
   readonly kept: ReadonlyMap<string, readonly number[]>;
 }

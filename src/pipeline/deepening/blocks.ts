@@ -1,5 +1,4 @@
 // The proposals of all rules for a model, by names that hold in every copy of it; and how some of them are carried out.
-import { InternalError } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { BlockDecline, BlockProposal, BlockRule } from '../../passes/learned/block-rule.js';
 import { BLOCK_RULES } from '../../passes/learned/rules.js';
@@ -46,6 +45,8 @@ export interface AppliedBlocks {
   /** Layers that are new or changed. */
   readonly layers: readonly Node[];
   readonly kept: KeptChannels;
+  /** Proposals that are no longer there after those before them: nodes without names are called by values, which may go. */
+  readonly missed: readonly string[];
 }
 
 /** Carries proposals out, one after the other, each found again in what those before it have left. */
@@ -55,14 +56,21 @@ export function applyProposals(
   names: readonly string[],
 ): AppliedBlocks {
   const layers: Node[] = [];
+  const missed: string[] = [];
   const kept = new Map<string, ReadonlyMap<number, readonly number[]>>();
   for (const name of names) {
     const wanted = rules.filter((rule) => name.startsWith(`${rule.name} `));
     const found = findProposals(bench, wanted).proposals.find((one) => one.name === name);
-    if (!found) throw new InternalError('unexpected', `${name} could be done, and no longer can`);
+    if (!found) {
+      missed.push(name);
+      continue;
+    }
     const change = found.proposal.apply();
     layers.push(...change.layers);
-    for (const [value, left] of change.kept) kept.set(value, new Map([[1, left]]));
+    for (const [value, left] of change.kept) {
+      const before = kept.get(value)?.get(1);
+      kept.set(value, new Map([[1, before ? left.map((at) => before[at] ?? at) : left]]));
+    }
   }
-  return { layers: layers.filter(({ graph }) => graph !== undefined), kept };
+  return { layers: layers.filter(({ graph }) => graph !== undefined), kept, missed };
 }

@@ -27,7 +27,8 @@ export async function makeDeepened(
   const { settings, seed, onStage } = request;
   onStage?.('replacing blocks');
   const bench = await openBench(run, run.base);
-  const { layers, kept } = applyProposals(bench, rules, proposalsOf(plan));
+  const { layers, kept, missed } = applyProposals(bench, rules, proposalsOf(plan));
+  for (const name of missed) run.warnings.push(`${name} could not be done beside the others, and was left out`);
   const isRandom = settings.start === 'xavier';
   if (isRandom) xavierWeights(layers, benchFacts(bench), seed);
   onStage?.('repairing');

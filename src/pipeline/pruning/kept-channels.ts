@@ -8,8 +8,8 @@ import type { Removals } from '../../passes/prune/remove-units-cuts.js';
 import { removeUnits, type RemovalOutcome } from '../../passes/prune/remove-units.js';
 
 /**
- * By name of a value and axis (not negative): the indices in the original of those that are left, ascending. What has lost
- * nothing is not in it. Weights are left out: only values that nodes compute are listed.
+ * By name of a value and axis (not negative): the indices in the original of those that are left, in the order that they have now. What
+ * has lost nothing and keeps its order is not in it. Weights are left out: only values that nodes compute are listed.
  */
 export type KeptChannels = ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>;
 
