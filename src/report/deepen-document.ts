@@ -26,6 +26,7 @@ import { budgetText, slowerText } from './trade-words.js';
 
 function answers(report: DeepenReport): Answer[] {
   const taken = takenBlocks(report).length;
+  const kinds = kindsText(report);
   return [
     smaller(report),
     speedAnswer(report, 'timing was left out'),
@@ -33,7 +34,7 @@ function answers(report: DeepenReport): Answer[] {
     {
       question: 'Blocks replaced',
       value: taken === 0 ? 'none' : String(taken),
-      detail: [blocksText(report), ...(kindsText(report) ?? [])].flat().join('; '),
+      detail: kinds === undefined ? blocksText(report) : `${blocksText(report)}; ${kinds}`,
       tone: taken === 0 ? 'warn' : 'good',
     },
   ];

@@ -20,15 +20,18 @@ export function frontierHtml({ caption, description, x, y, points, limit }: Fron
   const low = Math.min(0, ...points.map((one) => one.y));
   const toX = (value: number): number => FRAME.left + (value / wide) * (FRAME.right - FRAME.left);
   const toY = (value: number): number => FRAME.bottom - ((value - low) / (high - low)) * (FRAME.bottom - FRAME.top);
-  const line = (level: number, style: string): string =>
-    `<line class="${style}" x1="${FRAME.left}%" x2="${FRAME.right}%" y1="${at(toY(level))}" y2="${at(toY(level))}"/>`;
+  const line = (level: number, style: string, dash = ''): string =>
+    `<line class="${style}"${dash} x1="${FRAME.left}%" x2="${FRAME.right}%" y1="${at(toY(level))}" y2="${at(toY(level))}"/>`;
   const rows = levels(low, high).map(
     (level) => `${line(level, 's-grid')}<text x="0" y="${at(toY(level) + 4)}">${at(level)}</text>`,
   );
   const columns = levels(0, wide).map(
     (level) => `<text x="${at(toX(level))}%" y="${FRAME.bottom + 18}" text-anchor="middle">${at(level)}x</text>`,
   );
-  const allowed = limit === undefined ? '' : `<g><title>allowed: ${at(limit)}</title>${line(limit, 's-bad')}</g>`;
+  const allowed =
+    limit === undefined
+      ? ''
+      : `<g><title>allowed: ${at(limit)}</title>${line(limit, 's-axis', ' stroke-dasharray="6 4"')}</g>`;
   const dots = points.map(({ label, look, ...point }) => {
     const place = `cx="${at(toX(point.x))}%" cy="${at(toY(point.y))}"`;
     const ring = look === 'taken' ? `<circle class="s-axis" fill="none" stroke-width="2" ${place} r="8"/>` : '';
