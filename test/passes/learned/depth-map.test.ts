@@ -106,6 +106,13 @@ describe('a segment as one convolution', () => {
       expect(await error(chain), `seed ${seed}: ${chain.body}`).toBe(undefined);
     }
   });
+
+  it('is exact for random residual blocks', async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const blocks = randomBlocks(createRng(`blocks/${seed}`));
+      expect(await error(blocks), `seed ${seed}: ${blocks.body}`).toBe(undefined);
+    }
+  });
 });
 
 describe('the middle of a map', () => {
@@ -203,4 +210,33 @@ function randomChain(rng: Rng): LinearCase {
   const body = [...lines, `y = Relu (h${convs - 1})`].join('\n');
   const written = { height: 18, width: 17, more: `, ${weights.join(', ')}` };
   return { body, written, stride };
+}
+
+/** Up to three residual blocks of two convolutions that keep the size of the map, grouped or not, the stream on either side of the sum. */
+function randomBlocks(rng: Rng): LinearCase {
+  const lines: string[] = [];
+  const weights: string[] = [];
+  const conv = (name: string, from: string): void => {
+    const [group, size] = [rng.pick([1, 2, 4]), rng.pick([1, 3])];
+    const pad = (size - 1) / 2;
+    weights.push(`float[4,${4 / group},${size},${size}] w${name} = random(${rng.int(1, 99)})`);
+    weights.push(`float[4] b${name} = random(${rng.int(1, 99)})`);
+    lines.push(
+      `${name} = Conv <group = ${group}, pads = [${pad}, ${pad}, ${pad}, ${pad}]> (${from}, w${name}, b${name})`,
+    );
+  };
+  const blocks = rng.int(1, 3);
+  let stream = 'x';
+  for (let i = 0; i < blocks; i++) {
+    conv(`h${i}`, stream);
+    lines.push(`r${i} = ${rng.pick(ACTIVATIONS).replace('?', `h${i}`)}`);
+    conv(`k${i}`, `r${i}`);
+    lines.push(`s${i} = Add (${rng.pick([`${stream}, k${i}`, `k${i}, ${stream}`])})`);
+    stream = `s${i}`;
+    if (i === blocks - 1 || rng.int(0, 1) > 0) continue;
+    lines.push(`r${i + 10} = Relu (${stream})`);
+    stream = `r${i + 10}`;
+  }
+  const written = { more: `, ${weights.join(', ')}` };
+  return { body: [...lines, `y = Sigmoid (s${blocks - 1})`].join('\n'), written, stride: 1 };
 }
