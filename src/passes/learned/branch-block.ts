@@ -132,7 +132,7 @@ function partOf(output: Value, facts: Facts): Part | undefined {
   const widths = split.outputs.map((value) => Number(value && facts.of(value).shape?.[1]));
   const at = split.outputs.indexOf(output);
   const [first, width] = [widths.slice(0, at).reduce((sum, size) => sum + size, 0), widths[at] ?? Number.NaN];
-  return Number.isInteger(first + width) ? { split, whole, first, width } : undefined;
+  return widths.every(Number.isInteger) ? { split, whole, first, width } : undefined;
 }
 
 /** `count` outputs of a layer from `first` on. */
