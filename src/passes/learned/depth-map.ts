@@ -21,7 +21,9 @@ type Part = ConvMap | 'input';
 export interface DepthMapOptions {
   /** `sizes`: without biases, which are composed at once. */
   readonly read: 'sizes' | 'all';
-  /** Kernels that get wider than this on the way lose as many taps on both sides as are too many, where those lie in the padding. Default: none do. */
+  /**
+   * Kernels that get wider than this on the way lose on both sides what is too much, where that lies in the padding. Default: none do.
+   */
   readonly within?: number;
 }
 

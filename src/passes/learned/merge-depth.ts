@@ -16,21 +16,12 @@ import { depthSegments, MAX_CONVS, type DepthSegment, type DepthStep, type Segme
 
 export type DepthRefusal = SegmentRefusal | DepthMapRefusal | 'not-float32' | 'unknown-size' | 'dearer' | 'cropped';
 
-/** Kernels that stand for a segment: wider ones have never paid. */
-const MAX_KERNEL = 7;
-
-/** Kernels are not composed wider than this: what is further out has little to say about the middle, and a fit follows. */
-const WITHIN = MAX_KERNEL + 2;
-
-/**
- * What a merged convolution may take of the multiply-accumulates that it replaces. Where all of them are dense, more have never paid
- * (ResNet-20: 5x5 for two of 3x3, 1.39 times as many, takes 1.8 times as long); a depthwise one waits for memory, and so may pay with more.
- */
-const MAX_MACS = { dense: 1, depthwise: 2 } as const;
-
-/** How wide the kernel is: as the widest of those that go, as all of them together, a single tap. */
-const WIDTHS = { own: '', whole: '-whole', point: '-point' } as const;
+/** How wide the kernel is: as the widest of those that go, or a single tap. All that they see together would be no faster than they are. */
+const WIDTHS = { own: '', point: '-point' } as const;
 type Width = keyof typeof WIDTHS;
+
+/** Taps that a kernel on the way is wider than the one wanted: what is further out has little to say about the middle, and a fit follows. */
+const MARGIN = 6;
 
 const COUNTS = Array.from({ length: MAX_CONVS - 1 }, (_, i) => i + 2);
 
@@ -39,14 +30,9 @@ const FORMS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     COUNTS.flatMap((convs) => [
       [`${convs}`, `${convs} convolutions become one, as wide as the widest of them`],
-      [`${convs}-whole`, `${convs} convolutions become one, as wide as all that they see`],
       [
         `${convs}-folded`,
         `${convs} convolutions and the residual sums among them become one, as wide as the widest of them`,
-      ],
-      [
-        `${convs}-folded-whole`,
-        `${convs} convolutions and the residual sums among them become one, as wide as all that they see`,
       ],
       [`${convs}-folded-point`, `${convs} convolutions and the residual sums among them become a point convolution`],
     ]),
@@ -68,7 +54,7 @@ export const MERGE_DEPTH: BlockRule<DepthRefusal> = {
     'too-large': 'composing the kernels would take too long',
     'not-float32': 'the weights are not float32',
     'unknown-size': 'the sizes of the maps are not known',
-    dearer: 'one convolution would take too many multiply-accumulates',
+    dearer: 'one convolution would take more multiply-accumulates',
     cropped: 'the middle of the kernel begins inside of the map',
   },
   find,
@@ -84,12 +70,13 @@ function find(graph: Graph, facts: Facts): FoundBlocks<DepthRefusal> {
     code,
   }));
   for (const segment of segments) {
-    const whole = depthMap(segment, facts, { read: 'sizes', within: WITHIN });
+    const own = widthsOf(segment);
+    const whole = depthMap(segment, facts, { read: 'sizes', within: Math.max(...own) + MARGIN });
     if (isRefusal(whole)) {
       declined.push({ block: firstOf(segment), form: undefined, code: whole.refused });
       continue;
     }
-    for (const [width, kernel] of kernelsOf(segment, whole)) {
+    for (const [width, kernel] of kernelsOf(segment)) {
       const [block, form] = [firstOf(segment), formOf(segment, width)];
       const refusal = refusalOf(segment, middleOf(whole, kernel), facts);
       if (refusal) declined.push({ block, form, code: refusal.refused });
@@ -110,18 +97,20 @@ const hasSum = (steps: readonly DepthStep[]): boolean => steps.some(({ kind }) =
 const formOf = ({ convs, steps }: DepthSegment, width: Width): string =>
   `${convs.length}${hasSum(steps) ? '-folded' : ''}${WIDTHS[width]}`;
 
+/** The widest kernel of its convolutions, per axis. */
+function widthsOf({ convs }: DepthSegment): number[] {
+  const kernels = convs.map((conv) => conv.inputs[1]?.constant?.dims.slice(2) ?? []);
+  return (kernels[0] ?? []).map((_, axis) => Math.max(...kernels.map((kernel) => kernel[axis] ?? 1)));
+}
+
 /**
- * The kernels that may stand for a segment, by width. A point only where the stream of a residual sum carries what is around: elsewhere its
- * error was 1.5 to 9 times as large. What is alike is there once.
+ * The kernels that may stand for a segment. A point only where the stream of a residual sum carries what is around: elsewhere its error was
+ * 1.5 to 9 times as large.
  */
-function kernelsOf({ convs, steps }: DepthSegment, { kernel }: ConvMap): ReadonlyMap<Width, readonly number[]> {
-  const own = kernel.map((k, axis) =>
-    Math.min(k, Math.max(...convs.map((conv) => conv.inputs[1]?.constant?.dims[axis + 2] ?? 1))),
-  );
-  const kernels: [Width, readonly number[]][] = [['own', own]];
-  if (kernel.some((k, axis) => k > (own[axis] ?? 1))) kernels.push(['whole', kernel]);
-  if (hasSum(steps) && own.some((k) => k > 1)) kernels.push(['point', kernel.map(() => 1)]);
-  return new Map(kernels.filter(([, sizes]) => sizes.every((size) => size <= MAX_KERNEL)));
+function kernelsOf(segment: DepthSegment): ReadonlyMap<Width, readonly number[]> {
+  const own = widthsOf(segment);
+  const hasPoint = hasSum(segment.steps) && own.some((k) => k > 1);
+  return new Map<Width, readonly number[]>([['own', own], ...(hasPoint ? [['point', own.map(() => 1)] as const] : [])]);
 }
 
 function refusalOf(
@@ -135,11 +124,8 @@ function refusalOf(
   if (map.dtype !== 'float32') return refuse('not-float32');
   const before = convs.reduce((sum, conv) => sum + facts.macs(conv), 0);
   const macs = (macsPerPosition(map) * elementCount(positions)) / map.outputs;
-  const limit = MAX_MACS[convs.some(isDepthwise) ? 'depthwise' : 'dense'];
-  return macs > limit * before ? refuse('dearer', { macs, before }) : undefined;
+  return macs > before ? refuse('dearer', { macs, before }) : undefined;
 }
-
-const isDepthwise = (conv: Node): boolean => conv.int('group', 1) > 1 && conv.inputs[1]?.constant?.dims[1] === 1;
 
 interface MergeForm {
   readonly form: string;
@@ -154,7 +140,7 @@ const mergeProposal = (segment: DepthSegment, { form, kernel }: MergeForm, facts
 });
 
 function merge(segment: DepthSegment, taps: readonly number[], facts: Facts): Node {
-  const whole = depthMap(segment, facts, { read: 'all', within: WITHIN });
+  const whole = depthMap(segment, facts, { read: 'all', within: Math.max(...widthsOf(segment)) + MARGIN });
   const map = isRefusal(whole) ? undefined : middleOf(whole, taps);
   invariant(map, `${firstOf(segment).label} can no longer be merged`);
   const { output, input } = segment;

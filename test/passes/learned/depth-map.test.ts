@@ -92,7 +92,8 @@ describe('a segment as one convolution', () => {
     ],
     [
       'of dilations',
-      `h = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w, b)\n r = Relu (h)\n k = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (r, v)\n y = Relu (k)`,
+      `h = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (x, w, b)\n r = Relu (h)
+       k = Conv <dilations = [2, 2], pads = [2, 2, 2, 2]> (r, v)\n y = Relu (k)`,
       1,
       {},
     ],
@@ -176,7 +177,8 @@ describe('a segment that is no convolution', () => {
     [
       'sizes',
       `h = Conv <strides = [2, 2], pads = [1, 1, 1, 1]> (x, w)\n k = Conv <strides = [1, 1], pads = [0, 0, 0, 0]> (x, p)
-       l = Conv <strides = [3, 3], pads = [1, 1, 1, 1]> (h, w)\n m = Conv <strides = [6, 6], pads = [2, 2, 2, 2]> (k, v)\n s = Add (l, m)\n y = Relu (s)`,
+       l = Conv <strides = [3, 3], pads = [1, 1, 1, 1]> (h, w)\n m = Conv <strides = [6, 6], pads = [2, 2, 2, 2]> (k, v)
+       s = Add (l, m)\n y = Relu (s)`,
     ],
   ])('%s', (code, body) => {
     const model = parsed(body);

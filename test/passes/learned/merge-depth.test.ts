@@ -48,9 +48,9 @@ describe('what is offered', () => {
       ['2@h', '3@h'],
     ],
     [
-      'depthwise layers, as wide as they see',
+      'depthwise layers, as wide as each',
       `h = ${DEPTHWISE} (x, d)\n r = Relu (h)\n k = ${DEPTHWISE} (r, e)\n y = Sigmoid (k)`,
-      ['2@h', '2-whole@h'],
+      ['2@h'],
     ],
     [
       'two blocks: each, both, and the second with what is in front of it left alone',
@@ -110,7 +110,8 @@ describe('what is offered', () => {
   });
 
   it('is called by form and first convolution', () => {
-    const body = `${BLOCK.replaceAll('y', 'z')}\n l = ${CONV} (z, w)\n t = Relu (l)\n m = ${CONV} (t, v)\n u = Add (z, m)\n o = ${CONV} (u, w)\n y = Relu (o)`;
+    const more = `l = ${CONV} (z, w)\n t = Relu (l)\n m = ${CONV} (t, v)\n u = Add (z, m)\n o = ${CONV} (u, w)\n y = Relu (o)`;
+    const body = `${BLOCK.replaceAll('y', 'z')}\n ${more}`;
     const names = named(found(parsed(body)).proposals);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(MERGE_DEPTH.forms).toHaveProperty(name.split('@')[0] ?? '');
@@ -127,7 +128,7 @@ describe('what is left alone', () => {
       {},
       undefined,
     ],
-    ['dearer', CHAIN, {}, '2-whole'],
+    ['dearer', `h = ${POINT} (x, p)\n r = Relu (h)\n k = ${DEPTHWISE} (r, d)\n y = Sigmoid (k)`, {}, '2'],
     ['cropped', 'h = Conv (x, w)\n r = Relu (h)\n k = Conv (r, v)\n y = Relu (k)', {}, '2'],
   ])('%s', (code, body, written, form) => {
     const { declined } = found(parsed(body, written));
@@ -164,18 +165,25 @@ describe('a proposal that is carried out', () => {
   });
 
   it('takes the middle of the kernel otherwise', () => {
-    const weights = (form: string, body: string): number[] => {
-      const model = parsed(body);
-      const [layer] = proposed(model, form).apply().layers;
-      expect(checkModel(model)).toEqual([]);
-      return layer?.inputs[1]?.constant?.toNumbers() ?? [];
-    };
-    const chain = `h = ${DEPTHWISE} (x, d)\n r = Relu (h)\n k = ${DEPTHWISE} (r, e)\n y = Sigmoid (k)`;
-    const [five, three] = ['2-whole', '2'].map((form) => weights(form, chain));
-    expect(five?.length).toBe(100);
-    expect(three).toEqual(
-      five?.filter((_, i) => [1, 2, 3].includes(i % 5) && [1, 2, 3].includes(Math.floor(i / 5) % 5)),
-    );
+    const model = parsed(`h = ${DEPTHWISE} (x, d)\n r = Relu (h)\n k = ${DEPTHWISE} (r, e)\n y = Sigmoid (k)`);
+    const numbers = (name: string): number[] =>
+      [...model.graph.initializers].find((value) => value.name === name)?.constant?.toNumbers() ?? [];
+    const [d, e] = [numbers('d'), numbers('e')];
+    const [layer] = proposed(model, '2').apply().layers;
+    expect(checkModel(model)).toEqual([]);
+    expect(layer?.ints('pads')).toEqual([1, 1, 1, 1]);
+    const weights = layer?.inputs[1]?.constant?.toNumbers() ?? [];
+    expect(weights.length).toBe(36);
+    for (const [i, weight] of weights.entries()) {
+      // One more than in the middle of 3 taps is the middle of 5.
+      const [channel, row, column] = [Math.floor(i / 9), (Math.floor(i / 3) % 3) + 1, (i % 3) + 1];
+      let sum = 0;
+      for (let a = 0; a < 9; a++) {
+        const [y, x] = [row - Math.floor(a / 3), column - (a % 3)];
+        if (y >= 0 && y < 3 && x >= 0 && x < 3) sum += (e[channel * 9 + a] ?? 0) * (d[channel * 9 + y * 3 + x] ?? 0);
+      }
+      expect(weight).toBeCloseTo(sum, 5);
+    }
   });
 
   it('keeps the name behind a Relu, and gives what is in front of it another: there it is fitted', () => {
