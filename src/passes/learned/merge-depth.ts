@@ -12,7 +12,7 @@ import { clippingOf } from '../value-range.js';
 import type { BlockDecline, BlockProposal, BlockRule, FoundBlocks } from './block-rule.js';
 import { dropBranch, residualBranches, type ResidualBranch } from './depth-branch.js';
 import { depthMap, middleOf, type DepthMapRefusal } from './depth-map.js';
-import { depthSegments, MAX_CONVS, type DepthSegment, type DepthStep, type SegmentRefusal } from './depth-segment.js';
+import { depthSegments, MAX_CONVS, type DepthSegment, type SegmentRefusal } from './depth-segment.js';
 
 export type DepthRefusal = SegmentRefusal | DepthMapRefusal | 'not-float32' | 'unknown-size' | 'dearer' | 'cropped';
 
@@ -92,10 +92,10 @@ function firstOf({ convs, input }: DepthSegment): Node {
   return first;
 }
 
-const hasSum = (steps: readonly DepthStep[]): boolean => steps.some(({ kind }) => kind === 'sum');
+const sumsIn = ({ steps }: DepthSegment): number => steps.filter(({ kind }) => kind === 'sum').length;
 
-const formOf = ({ convs, steps }: DepthSegment, width: Width): string =>
-  `${convs.length}${hasSum(steps) ? '-folded' : ''}${WIDTHS[width]}`;
+const formOf = (segment: DepthSegment, width: Width): string =>
+  `${segment.convs.length}${sumsIn(segment) > 0 ? '-folded' : ''}${WIDTHS[width]}`;
 
 /** The widest kernel of its convolutions, per axis. */
 function widthsOf({ convs }: DepthSegment): number[] {
@@ -104,12 +104,12 @@ function widthsOf({ convs }: DepthSegment): number[] {
 }
 
 /**
- * The kernels that may stand for a segment. A point only where the stream of a residual sum carries what is around: elsewhere its error was
- * 1.5 to 9 times as large.
+ * The kernels that may stand for a segment. A point only for one residual block: where no stream carries what is around its error was 1.5 to
+ * 9 times as large, and several blocks lose less with a wide kernel for one more of them.
  */
 function kernelsOf(segment: DepthSegment): ReadonlyMap<Width, readonly number[]> {
   const own = widthsOf(segment);
-  const hasPoint = hasSum(segment.steps) && own.some((k) => k > 1);
+  const hasPoint = sumsIn(segment) === 1 && own.some((k) => k > 1);
   return new Map<Width, readonly number[]>([['own', own], ...(hasPoint ? [['point', own.map(() => 1)] as const] : [])]);
 }
 

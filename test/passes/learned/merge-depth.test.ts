@@ -55,16 +55,7 @@ describe('what is offered', () => {
     [
       'two blocks: each, both, and the second with what is in front of it left alone',
       `${BLOCK.replaceAll('y', 'z')}\n l = ${CONV} (z, w)\n t = Relu (l)\n m = ${CONV} (t, v)\n u = Add (z, m)\n y = Relu (u)`,
-      [
-        'drop@h',
-        '2-folded@h',
-        '2-folded-point@h',
-        '4-folded@h',
-        '4-folded-point@h',
-        'drop@l',
-        '2-folded@l',
-        '2-folded-point@l',
-      ],
+      ['drop@h', '2-folded@h', '2-folded-point@h', '4-folded@h', 'drop@l', '2-folded@l', '2-folded-point@l'],
     ],
     ['a sum that is an output', `h = ${CONV} (x, w)\n y = Add (x, h)`, ['drop@h']],
     [
