@@ -14,7 +14,7 @@ export const BLOCK_WORDS: Readonly<Record<BlockReason, string>> = {
   fails: 'the runtime does not run it',
   worth: 'others lose less by what they save',
   met: 'the budget is met without',
-  'no-gain': 'within the model it saves nothing',
+  'no-gain': 'beside the others it saves nothing, and the block was put back',
   slower: 'the model with what was chosen was not measured faster',
   loss: 'nothing keeps the loss within what is allowed',
 };

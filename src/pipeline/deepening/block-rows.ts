@@ -10,6 +10,8 @@ import type { StudiedProposal } from './study.js';
 export interface BlockFates {
   readonly made: DeepenedModel | undefined;
   readonly plan: BlockPlan;
+  /** Proposals that did not pay beside the others. */
+  readonly putBack: readonly string[];
   /** Why proposals that could be chosen were not. */
   readonly otherwise: TradeReason;
   readonly models: { readonly before: Model; readonly after: Model };
@@ -19,7 +21,7 @@ export interface BlockFates {
 /** One row per proposal, in the order of the rules. */
 export function blockRows(
   proposals: readonly StudiedProposal[],
-  { made, plan, otherwise, models, times }: BlockFates,
+  { made, plan, putBack, otherwise, models, times }: BlockFates,
 ): DeepenedBlock[] {
   const taken = new Set(proposalsOf(plan));
   return proposals.map(({ name, priced, reason, ...about }) => {
@@ -33,7 +35,7 @@ export function blockRows(
       ...about,
       refitError: isTaken ? made?.errors.get(about.block) : undefined,
       us,
-      reason: isTaken ? undefined : (reason ?? otherwise),
+      reason: isTaken ? undefined : (reason ?? (putBack.includes(name) ? 'no-gain' : otherwise)),
     };
   });
 }

@@ -10,8 +10,9 @@ import type { Trade } from '../trading/trade-run.js';
 import { formatPass } from '../recipe.js';
 import { rulesNamed } from './blocks.js';
 import { blockRows } from './block-rows.js';
-import { blockSites, proposalsOf, type BlockOption } from './components.js';
+import { blockSites, proposalsOf, type BlockOption, type BlockPlan } from './components.js';
 import { kindTimes } from './kind-times.js';
+import { withoutIdleBlocks } from './keep-paying.js';
 import { makeDeepened, type DeepenedModel } from './make-deepened.js';
 import type { DeepenOutcome, DeepenRequest } from './outcome.js';
 import { DEEPEN_SETTINGS, howMuch, type DeepenSettings } from './settings.js';
@@ -44,13 +45,22 @@ export function deepenFile(request: DeepenRequest): Promise<DeepenOutcome> {
       timeOf: run.timed ? (path) => roughRatio(run, path) : undefined,
     };
     const chosen = await choose(trade, settings);
-    const kept = await keepCandidate(run, chosen, (candidate) => Promise.resolve(candidate));
+    const putBack = new Map<BlockPlan, readonly string[]>();
+    const kept = await keepCandidate(run, chosen, async (candidate) => {
+      const paying = await withoutIdleBlocks(run, rules, { trade, candidate });
+      const left = new Set(proposalsOf(paying.plan));
+      putBack.set(
+        paying.plan,
+        proposalsOf(candidate.plan).filter((name) => !left.has(name)),
+      );
+      return paying;
+    });
     const outcome = await concludeTrade(run, kept);
     const { times } = outcome;
     const models = { before: run.original.decoded.model, after: kept.decoded.model };
     return {
       ...outcome,
-      blocks: blockRows(studied.proposals, { ...kept, models, times }),
+      blocks: blockRows(studied.proposals, { ...kept, models, times, putBack: putBack.get(kept.plan) ?? [] }),
       declined: studied.declined,
       aim: run.aim,
       steps: chosen.steps,

@@ -9,7 +9,7 @@ import { benchFacts } from '../quantization/bench.js';
 import type { MadeModel } from '../trading/trade-run.js';
 import { applyProposals } from './blocks.js';
 import { proposalsOf, type BlockPlan } from './components.js';
-import type { DeepenRun } from './study.js';
+import type { DeepenRun } from './deepen-run.js';
 import { xavierWeights } from './xavier.js';
 
 export interface DeepenedModel extends MadeModel {

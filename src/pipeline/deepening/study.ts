@@ -1,26 +1,20 @@
 // What each proposal would do, alone: it is put in place, timed within the whole model, fitted to what the block gave, and the outputs of
 // the model are compared with those of the original. What does not pay is not fitted.
-import { mkdtemp } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { AppError, InterruptError } from '../../base/errors.js';
 import { openModel } from '../../onnx/open.js';
-import { writeModel } from '../../onnx/write.js';
 import type { BlockRule } from '../../passes/learned/block-rule.js';
-import { compareLatency } from '../../runtime/latency.js';
 import { assumedSizes, figuresOf } from '../model-facts.js';
 import { openBench } from '../pruning/prune-run.js';
 import { repairLayers } from '../pruning/repair.js';
 import { Judge } from '../pruning/sensitivity.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
-import { tidied } from '../slimmed-start.js';
 import type { Costs } from '../trading/costs.js';
-import type { TradeRun } from '../trading/trade-run.js';
 import { applyProposals, findProposals, type AppliedBlocks, type NamedProposal } from './blocks.js';
 import type { PricedProposal } from './components.js';
-import type { BeforeAfter, BlockReason, DeclinedBlock, DeepenedBlock, DeepenRequest } from './outcome.js';
+import type { DeepenRun } from './deepen-run.js';
+import type { BeforeAfter, BlockReason, DeclinedBlock, DeepenedBlock } from './outcome.js';
+import { publishable, timesOf } from './rough-times.js';
 import { xavierWeights } from './xavier.js';
-
-export type DeepenRun = TradeRun<DeepenRequest>;
 
 /** One proposal, looked at. Plain data. */
 export interface StudiedProposal extends Pick<
@@ -40,34 +34,33 @@ export interface StudiedBlocks {
 
 /** Samples that a fit of one block alone sees. */
 const FITTED = 400;
-/** Milliseconds of one timing, and how narrow it has to be. */
-const BUDGET = 1600;
-const PRECISION = 0.01;
 /** Ratios from here on are no gain. */
 const CLEAR = 0.995;
 
-/** All proposals of the rules for the model of the run. */
-export function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): Promise<StudiedBlocks> {
-  return run.journal.recall('the blocks', async () => {
-    const bench = await openBench(run, run.base);
-    const { proposals, declined } = findProposals(bench, rules);
-    const judge = proposals.length > 0 ? await Judge.gather(bench, {}) : undefined;
-    const studied: StudiedProposal[] = [];
-    for (const one of proposals) {
-      run.request.onStage?.(`looking at blocks, ${studied.length + 1} of ${proposals.length}`);
-      if (judge) studied.push(await studyProposal({ run, bench, judge, rules }, one));
-    }
-    return {
-      proposals: studied,
-      declined: declined.map(({ rule, form, block, code }) => ({
-        rule: rule.name,
-        form,
-        block: block.label,
-        code,
-        message: rule.declines[code] ?? code,
-      })),
-    };
-  });
+/** All proposals of the rules for the model of the run; each is noted in the journal by itself. */
+export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): Promise<StudiedBlocks> {
+  const bench = await openBench(run, run.base);
+  const { proposals, declined } = findProposals(bench, rules);
+  let gathered: Promise<Judge> | undefined;
+  const judge = (): Promise<Judge> => (gathered ??= Judge.gather(bench, {}));
+  const studied: StudiedProposal[] = [];
+  for (const one of proposals) {
+    run.request.onStage?.(`looking at blocks, ${studied.length + 1} of ${proposals.length}`);
+    const found = await run.journal.recall(`block ${one.name}`, async () =>
+      studyProposal({ run, bench, judge: await judge(), rules }, one),
+    );
+    studied.push(found);
+  }
+  return {
+    proposals: studied,
+    declined: declined.map(({ rule, form, block, code }) => ({
+      rule: rule.name,
+      form,
+      block: block.label,
+      code,
+      message: rule.declines[code] ?? code,
+    })),
+  };
 }
 
 interface Study {
@@ -119,35 +112,22 @@ const isGain = ({ aim }: DeepenRun, { saved, ms }: Gains): boolean =>
 const FLOAT_BYTES = 4;
 
 /** The model as it stands against the slimmed one, both as they would be published. */
-async function gainsOf(run: DeepenRun, { decoded }: QuantizationBench): Promise<Gains> {
-  const { host, workspace, slimmed, samples, request, shapes, timed } = run;
-  const { threads, seed, signal, keepOverridable } = request;
-  const plain = join(await mkdtemp(workspace.path('proposal-')), basename(run.base));
-  await writeModel(decoded.document, decoded.model, plain);
-  const path = await tidied({ ...run, request: { ...request, onStage: () => undefined }, verify: 'off' }, plain, plain);
-  const { model } = await openModel(path, { keepOverridable });
+async function gainsOf(run: DeepenRun, bench: QuantizationBench): Promise<Gains> {
+  const { workspace, slimmed, request, shapes, timed } = run;
+  const path = await publishable(run, bench);
+  const { model } = await openModel(path, { keepOverridable: request.keepOverridable });
   const [before, after] = [slimmed.after.figures.cost, figuresOf(model, assumedSizes(model, shapes, undefined)).cost];
   const params = before.parameters - after.parameters;
-  const options = { threads, seed, signal, budget: BUDGET, precision: PRECISION };
-  const timing = timed ? await compareLatency(host, slimmed.path, path, samples.first, options) : undefined;
-  await host.release();
-  const ms = timing && {
-    before: timing.before.wall.p50,
-    after: timing.before.wall.p50 * timing[timing.decidedBy].value,
-  };
-  for (const file of new Set([plain, path])) await workspace.remove(file);
+  const timing = timed ? await timesOf(run, { before: slimmed.path, after: path }) : undefined;
+  const ms = timing && { before: timing.ms, after: timing.ms * timing.ratio };
+  await workspace.remove(path);
   const latency = ms && 1000 * (ms.before - ms.after);
   return { saved: { macs: before.macs - after.macs, params, size: params * FLOAT_BYTES, latency }, ms };
 }
 
 /** Time of the model at `path` against the original, for pictures. @throws what timing throws */
-export async function roughRatio({ host, original, samples, request }: DeepenRun, path: string): Promise<number> {
-  const { threads, seed, signal } = request;
-  const options = { threads, seed, signal, budget: BUDGET, precision: PRECISION };
-  const timing = await compareLatency(host, original.path, path, samples.first, options);
-  await host.release();
-  return timing[timing.decidedBy].value;
-}
+export const roughRatio = async (run: DeepenRun, path: string): Promise<number> =>
+  (await timesOf(run, { before: run.original.path, after: path })).ratio;
 
 /** The error of the layers that stand for the block, fitted; or those of random weights, which nothing is known of. */
 async function fit({ run, judge }: Study, { layers, kept }: AppliedBlocks): Promise<number | undefined> {
