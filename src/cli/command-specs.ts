@@ -160,7 +160,7 @@ export const COMMANDS = {
       },
       { command: 'mcompress deepen model.onnx --data images/ --latency 0.5x', does: 'twice as fast, or exit 1' },
       {
-        command: 'mcompress deepen model.onnx --data images/ --rules slim-streamline --max-drop 2',
+        command: 'mcompress deepen model.onnx --data images/ --rules slim-streamline',
         does: 'convolutions take in normalization and pooling, nothing else',
       },
     ],

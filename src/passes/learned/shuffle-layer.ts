@@ -29,6 +29,7 @@ export interface LayerSide {
 
 export type LayerSides = Readonly<Record<'inputs' | 'outputs', LayerSide>>;
 
+/** What the channels on both sides of a layer may do: where they change places together with all that reads or makes them. */
 export function sidesOf({ data, output, layout }: TensorLayer, { movable, held }: OpenGroups): LayerSides {
   const at = (value: Value, groups: readonly ChannelGroup[]): ChannelGroup[] =>
     groups.filter((group) => group.width > 1 && passes(group, value));
