@@ -9,7 +9,7 @@ import { tidied } from '../slimmed-start.js';
 import type { DeepenRun } from './deepen-run.js';
 
 /** Milliseconds of one timing, and how narrow it has to be. */
-const BUDGET = 1600;
+const BUDGET = 1200;
 const PRECISION = 0.01;
 
 /** A file of the model as it stands, after the passes that go over what comes out, unchecked. @throws as `slim` */

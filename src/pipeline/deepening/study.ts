@@ -33,7 +33,7 @@ export interface StudiedBlocks {
 }
 
 /** Samples that a fit of one block alone sees. */
-const FITTED = 400;
+const FITTED = 256;
 /** Ratios from here on are no gain. */
 const CLEAR = 0.995;
 
