@@ -8,7 +8,7 @@ const BLOCK = object(
   {
     rule: words('Rule'),
     form: words('What stands for the block, in a word of the rule'),
-    block: words('First layer of the block'),
+    block: words('Node that the block is called by: its first layer, or the Concat of branches'),
     operators: list(words('Operator'), 'Nodes that go or change, in their order'),
     code: maybe(words('Code of the reason why it was not taken; absent where it was')),
     message: maybe(words('The reason')),
@@ -89,7 +89,7 @@ export const DEEPEN_REPORT = object(
         {
           rule: words('Rule'),
           form: maybe(words('What it would have been')),
-          block: words('First layer of the block'),
+          block: words('Node that the block is called by: its first layer, or the Concat of branches'),
           code: words('Code of the reason'),
           message: words('The reason'),
         },

@@ -19,7 +19,7 @@ export interface BlockChange {
 export interface BlockProposal {
   /** What stands for the block, in one word of the rule: `normless`. With rule and block it names the proposal. */
   readonly form: string;
-  /** The first layer of the block. */
+  /** The node that the block is called by: its first layer, or the Concat of branches. */
   readonly block: Node;
   /** Nodes that go or change. Proposals that share one exclude each other. */
   readonly nodes: readonly Node[];

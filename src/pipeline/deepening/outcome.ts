@@ -25,7 +25,7 @@ export interface BeforeAfter {
 export interface DeepenedBlock {
   readonly rule: string;
   readonly form: string;
-  /** The first layer. */
+  /** The node that the block is called by: its first layer, or the Concat of branches. */
   readonly block: string;
   /** Operators of the nodes that go or change, in their order. */
   readonly operators: readonly string[];
