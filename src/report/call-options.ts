@@ -1,7 +1,9 @@
 // What calls of the library that write a model have in common: options, as parts of a request and as flags, and the end of a call.
 import { basename } from 'node:path';
+import { UsageError } from '../base/errors.js';
 import { bestPath } from '../pipeline/best-path.js';
 import type { RunRequest, SampledRunRequest } from '../pipeline/run-request.js';
+import type { SettingTable } from '../pipeline/setting-table.js';
 import type { SlimRequest } from '../pipeline/slim.js';
 import { valuedWords } from './command-line.js';
 import type { FileFacts } from './facts.js';
@@ -86,4 +88,17 @@ export async function publishResult<R extends { readonly output?: FileFacts | un
   await outcome.publish(written);
   const named = report.output && { ...report.output, name: basename(written) };
   return { output: written, report: { ...report, output: named } };
+}
+
+/** Settings of a call, checked as those of a recipe are; lists that are empty are not given. @throws UsageError bad-value */
+export function checkedSettings<T extends object>(table: SettingTable<T>, settings: T, lists: readonly (keyof T)[]): T {
+  const isEmpty = (key: string): boolean => {
+    const list = lists.find((one) => one === key);
+    const value = list === undefined ? undefined : settings[list];
+    return Array.isArray(value) && value.length === 0;
+  };
+  const given = Object.entries(settings).filter(([key, value]) => value !== undefined && !isEmpty(key));
+  return table.read(Object.fromEntries(given), (what, fix) => {
+    throw new UsageError('bad-value', what, { fix });
+  });
 }

@@ -1,11 +1,11 @@
 // Learned slimming as a call of the library: one model in, one with blocks replaced out, with the report as a value.
-import { UsageError } from '../base/errors.js';
 import { deepenFile as deepen } from '../pipeline/deepening/deepen-file.js';
 import type { DeepenRequest } from '../pipeline/deepening/outcome.js';
 import { DEEPEN_SETTINGS, DEFAULT_DEEPENING, howMuch, type DeepenSettings } from '../pipeline/deepening/settings.js';
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { buildDeepenReport } from './build-deepen-report.js';
 import {
+  checkedSettings,
   optionWords,
   publishResult,
   sampledCallRequest,
@@ -80,11 +80,6 @@ function requestOf(input: string, output: string, options: DeepenFileOptions) {
 
 /** Settings as they are, checked, with a loss that is allowed where nothing says how much is to go. */
 function settled(settings: DeepenSettings): DeepenSettings {
-  const given = Object.entries(settings).filter(
-    ([key, value]) => value !== undefined && !(key === 'rules' && settings.rules.length === 0),
-  );
-  const read = DEEPEN_SETTINGS.read(Object.fromEntries(given), (what, fix) => {
-    throw new UsageError('bad-value', what, { fix });
-  });
+  const read = checkedSettings(DEEPEN_SETTINGS, settings, ['rules']);
   return howMuch(read) === undefined ? { ...read, maxDrop: USUAL_DROP } : read;
 }

@@ -1,5 +1,4 @@
 // Factorization as a call of the library: one model in, one with chains in the place of layers out, with the report as a value.
-import { UsageError } from '../base/errors.js';
 import { factorizeFile as factorize } from '../pipeline/factorizing/factorize-file.js';
 import type { FactorizeRequest } from '../pipeline/factorizing/outcome.js';
 import {
@@ -11,6 +10,7 @@ import {
 import { parseRecipe, RECIPE_VERSION, type RecipeDocument } from '../pipeline/recipe.js';
 import { buildFactorizeReport } from './build-factorize-report.js';
 import {
+  checkedSettings,
   optionWords,
   publishResult,
   sampledCallRequest,
@@ -86,11 +86,6 @@ function requestOf(input: string, output: string, options: FactorizeFileOptions)
 
 /** Settings as they are, checked, with a loss that is allowed where nothing says how much is to go. */
 function settled(settings: FactorizeSettings, samples: FactorizeFileOptions['samples']): FactorizeSettings {
-  const given = Object.entries(settings).filter(
-    ([key, value]) => value !== undefined && !(key === 'schemes' && settings.schemes.length === 0),
-  );
-  const read = FACTORIZE_SETTINGS.read(Object.fromEntries(given), (what, fix) => {
-    throw new UsageError('bad-value', what, { fix });
-  });
+  const read = checkedSettings(FACTORIZE_SETTINGS, settings, ['schemes']);
   return howMuch(read) === undefined && samples !== 'none' ? { ...read, maxDrop: USUAL_DROP } : read;
 }

@@ -1,9 +1,9 @@
 // The report of `factorize`: what became smaller and faster, what was lost, which layers became which chains, and why the others
 // stayed whole.
-import { LOSS, PAIRED, PROPORTION } from './eval-report.js';
-import { FIGURES, FILE, REPORT_VERSION } from './facts.js';
-import { GATE, MAX_DROP, RUN, SPEED } from './run-facts.js';
+import { REPORT_VERSION } from './facts.js';
+import { RUN } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
+import { STEP_FIELDS, TRADE } from './trade-facts.js';
 
 const POINT = object(
   {
@@ -56,14 +56,7 @@ const LAYER = object(
 );
 
 const STEP = object(
-  {
-    name: words('What was tried'),
-    chains: whole('Layers that were chains in it', { min: 0 }),
-    macs: real('Multiplications of one run', { min: 0 }),
-    parameters: whole('Parameters'),
-    loss: LOSS,
-    latencyRatio: maybe(real('Time against the original: below 1 is faster; absent where not timed', { min: 0 })),
-  },
+  { name: words('What was tried'), chains: whole('Layers that were chains in it', { min: 0 }), ...STEP_FIELDS },
   'A model on the way, judged on the samples for selection',
 );
 
@@ -71,27 +64,8 @@ export const FACTORIZE_REPORT = object(
   {
     version: exactly(REPORT_VERSION, 'Version of this format'),
     kind: exactly('factorize', 'Kind of document'),
-    input: FILE,
-    output: maybe(FILE),
+    ...TRADE,
     kept: choice(['factorized', 'original'], 'original: no layer became a chain, or what came out may not stand'),
-    figures: FIGURES,
-    speed: SPEED,
-    accuracy: object(
-      {
-        scored: whole('Samples that both models answered; none of them decided anything'),
-        loss: maybe(LOSS),
-        paired: maybe(PAIRED),
-        agreement: maybe(PROPORTION),
-      },
-      'What was lost against the original',
-    ),
-    gates: object(
-      {
-        budget: maybe(object({ asked: words('The budgets'), verdict: GATE }, 'How much was to go')),
-        maxDrop: MAX_DROP,
-      },
-      'Gates that were asked for',
-    ),
     method: object(
       {
         aim: choice(['latency', 'macs', 'params', 'size'], 'What had to get smaller'),

@@ -1,9 +1,10 @@
 // The report of `prune`: what became smaller and faster, what was lost, what left each group of channels and why nothing
 // left the others.
-import { ACCURACY, LOSS, PAIRED, PROPORTION } from './eval-report.js';
+import { ACCURACY } from './eval-report.js';
 import { FIGURES, FILE, REPORT_VERSION } from './facts.js';
 import { GATE, MAX_DROP, RUN, SPEED } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
+import { REPORTED_ACCURACY, STEP_FIELDS } from './trade-facts.js';
 
 const GROUP = object(
   {
@@ -31,14 +32,7 @@ const GROUP = object(
 );
 
 const STEP = object(
-  {
-    name: words('What was tried'),
-    units: whole('Channels that were left, of those that could leave'),
-    macs: real('Multiplications of one run', { min: 0 }),
-    parameters: whole('Parameters'),
-    loss: LOSS,
-    latencyRatio: maybe(real('Time against the original: below 1 is faster; absent where not timed', { min: 0 })),
-  },
+  { name: words('What was tried'), units: whole('Channels that were left, of those that could leave'), ...STEP_FIELDS },
   'A model on the way, judged on the samples for selection',
 );
 
@@ -67,15 +61,7 @@ export const PRUNE_REPORT = object(
     figures: FIGURES,
     speed: SPEED,
     units: object({ before: whole('Channels that could leave'), after: whole('Channels left of them') }, 'Channels'),
-    accuracy: object(
-      {
-        scored: whole('Samples that both models answered; none of them decided anything'),
-        loss: maybe(LOSS),
-        paired: maybe(PAIRED),
-        agreement: maybe(PROPORTION),
-      },
-      'What was lost against the original',
-    ),
+    accuracy: REPORTED_ACCURACY,
     gates: object(
       {
         budget: maybe(object({ asked: words('The budget'), verdict: GATE }, 'How much was to leave')),

@@ -30,7 +30,7 @@ g (float[1,3,8,8] x) => (float[1,4,8,8] y)
   return {
     decoded: { document: undefined, model } as unknown as QuantizationBench['decoded'],
     ...{ host, workspace, samples: 0, shapes: new Map(), signal: new AbortController().signal },
-    feeds: async function* () {
+    async *feeds() {
       // None.
     },
   };

@@ -48,15 +48,12 @@ describe('blocks to choose among', () => {
       for (const wanted of [1, 12, 25, 40, 60]) {
         const sets = allSets(open).filter((set) => savedBy(set) >= wanted);
         const choice = chooseWithin(sites, [{ cost: 'latency', most: whole - wanted }]);
-        if (sets.length === 0) {
-          expect(choice.kind).toBe('infeasible');
-          continue;
-        }
-        if (choice.kind !== 'found') throw new Error('there is a set');
-        const chosen = proposalsOf(choice.plan).flatMap((name) => byName.get(name) ?? []);
+        expect(choice.kind).toBe(sets.length === 0 ? 'infeasible' : 'found');
+        const plan = choice.kind === 'found' ? choice.plan : [];
+        const chosen = proposalsOf(plan).flatMap((name) => byName.get(name) ?? []);
         const nodes = chosen.flatMap((one) => one.nodes);
         expect(new Set(nodes).size).toBe(nodes.length);
-        expect(savedBy(chosen)).toBeGreaterThanOrEqual(wanted - 1e-9);
+        expect(savedBy(chosen)).toBeGreaterThanOrEqual(sets.length === 0 ? 0 : wanted - 1e-9);
         // The knapsack has a resolution.
         expect(lossOf(chosen)).toBeLessThanOrEqual(Math.min(...sets.map(lossOf)) * 1.05 + 1e-9);
       }

@@ -1,52 +1,23 @@
 // Requests to replace blocks, and runs of them: what the tests of learned slimming share.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseModel } from '../../../src/ir/text/parse.js';
 import { encodeModel } from '../../../src/onnx/encode.js';
 import { deepenFile } from '../../../src/pipeline/deepening/deepen-file.js';
-import type { DeepenOutcome, DeepenRequest } from '../../../src/pipeline/deepening/outcome.js';
+import type { DeepenRequest } from '../../../src/pipeline/deepening/outcome.js';
 import { DEFAULT_DEEPENING, type DeepenSettings } from '../../../src/pipeline/deepening/settings.js';
-import { presetPasses } from '../../../src/pipeline/recipe.js';
-import { digits } from '../pruning/run.js';
+import { runAndPublish, usualRequest } from '../usual-request.js';
 
 type Changes = Partial<Omit<DeepenRequest, 'settings'>> & { readonly settings?: Partial<DeepenSettings> };
 
 /** A request that measures nothing. */
-export function deepenRequest(
+export const deepenRequest = (
   path: string,
   output: string,
   { settings = {}, ...changes }: Changes = {},
-): DeepenRequest {
-  return {
-    input: { path },
-    output,
-    recipe: { freeze: {}, opset: undefined, passes: presetPasses('exact') },
-    settings: { ...DEFAULT_DEEPENING, ...settings },
-    openData: digits,
-    journal: undefined,
-    measure: 'off',
-    seed: 0,
-    threads: 1,
-    keepOverridable: false,
-    externalData: 'auto',
-    signal: new AbortController().signal,
-    ...changes,
-  };
-}
+): DeepenRequest => ({ ...usualRequest(path, output), settings: { ...DEFAULT_DEEPENING, ...settings }, ...changes });
 
-/** Runs and publishes. */
-export async function finished(
-  request: DeepenRequest,
-): Promise<{ readonly outcome: DeepenOutcome; readonly bytes: Buffer }> {
-  const outcome = await deepenFile(request);
-  try {
-    const to = request.output ?? '';
-    await outcome.publish(to);
-    return { outcome, bytes: readFileSync(to) };
-  } finally {
-    await outcome.dispose();
-  }
-}
+export const finished = (request: DeepenRequest) => runAndPublish(deepenFile, request);
 
 /** A net for digits with two normalizations and random weights; its file lies in `folder`. */
 export function writeLrnNet(folder: string): string {
