@@ -24,21 +24,27 @@ export function blockRows(
   { made, plan, putBack, otherwise, models, times }: BlockFates,
 ): DeepenedBlock[] {
   const taken = new Set(proposalsOf(plan));
-  return proposals.map(({ name, priced, reason, ...about }) => {
+  return proposals.map(({ name, priced, reason, layers, ...about }) => {
     const isTaken = taken.has(name);
     const nodes = priced?.nodes ?? [];
     const us: BeforeAfter | undefined =
       times && isTaken
-        ? { before: timeOf(models.before, times.before, nodes), after: timeOf(models.after, times.after, nodes) }
+        ? {
+            before: timeOf(models.before, times.before, nodes),
+            after: timeOf(models.after, times.after, [...nodes, ...layers]),
+          }
         : undefined;
     return {
       ...about,
-      refitError: isTaken ? made?.errors.get(about.block) : undefined,
+      refitError: isTaken ? worstOf(layers.flatMap((label) => made?.errors.get(label) ?? [])) : undefined,
       us,
       reason: isTaken ? undefined : (reason ?? (putBack.includes(name) ? 'no-gain' : otherwise)),
     };
   });
 }
+
+const worstOf = (errors: readonly number[]): number | undefined =>
+  errors.length > 0 ? Math.max(...errors) : undefined;
 
 /** Microseconds of the nodes of these names that are there. */
 function timeOf(model: Model, { of }: LayerTimes, names: readonly string[]): number {

@@ -22,6 +22,8 @@ export interface StudiedProposal extends Pick<
   'rule' | 'form' | 'block' | 'operators' | 'ms' | 'macs' | 'error' | 'loss'
 > {
   readonly name: string;
+  /** Labels of the layers that are new or changed with it. */
+  readonly layers: readonly string[];
   /** Why it is not to be chosen. */
   readonly reason: BlockReason | undefined;
   readonly priced: PricedProposal | undefined;
@@ -80,10 +82,12 @@ async function studyProposal(study: Study, { name, rule, proposal }: NamedPropos
   const { cost } = run.slimmed.after.figures;
   let gains: Gains | undefined;
   let error: number | undefined;
+  let layers: readonly string[] = [];
   let failure: BlockReason | undefined;
   const loss = await judge.errorAfter(async () => {
     try {
       const applied = applyProposals(bench, rules, [name]);
+      layers = applied.layers.map(({ label }) => label);
       gains = await gainsOf(run, bench);
       if (isGain(run, gains)) error = await fit(study, applied);
     } catch (problem) {
@@ -92,7 +96,7 @@ async function studyProposal(study: Study, { name, rule, proposal }: NamedPropos
     }
   });
   const macs = { before: cost.macs, after: cost.macs - (gains?.saved.macs ?? 0) };
-  const found = { ...about, ms: gains?.ms, macs, error };
+  const found = { ...about, layers, ms: gains?.ms, macs, error };
   const why =
     failure ?? (gains && isGain(run, gains) ? undefined : run.aim === 'latency' ? 'slower-block' : 'no-saving');
   if (why ?? !gains) return { ...found, loss: undefined, reason: why, priced: undefined };

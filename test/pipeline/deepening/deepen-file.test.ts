@@ -40,7 +40,10 @@ describe('a budget', { timeout: 300_000 }, () => {
     expect(outcome.loss?.value).toBeLessThan(8);
     for (const { macs, reason } of outcome.blocks)
       expect([reason === 'no-saving', macs.after < macs.before]).toContain(reason === 'no-saving');
-    for (const { error } of taken(outcome)) expect(error).toBeGreaterThan(0);
+    for (const { error, refitError } of taken(outcome)) {
+      expect(error).toBeGreaterThan(0);
+      expect(refitError).toBeGreaterThan(0);
+    }
   });
 
   it('out of reach is refused with what can be had', async () => {
