@@ -73,35 +73,47 @@ interface Study {
 }
 
 async function studyProposal(study: Study, { name, rule, proposal }: NamedProposal): Promise<StudiedProposal> {
-  const { run, bench, judge, rules } = study;
+  const { run } = study;
   const nodes = proposal.nodes.map(({ label }) => label);
   const about = {
     ...{ name, rule: rule.name, form: proposal.form, block: proposal.block.label },
     operators: proposal.nodes.map(({ opType }) => opType),
   };
   const { cost } = run.slimmed.after.figures;
-  let gains: Gains | undefined;
-  let error: number | undefined;
-  let layers: readonly string[] = [];
-  let failure: BlockReason | undefined;
-  const loss = await judge.errorAfter(async () => {
-    try {
-      const applied = applyProposals(bench, rules, [name]);
-      layers = applied.layers.map(({ label }) => label);
-      gains = await gainsOf(run, bench);
-      if (isGain(run, gains)) error = await fit(study, applied);
-    } catch (problem) {
-      if (!(problem instanceof AppError) || problem instanceof InterruptError) throw problem;
-      failure = 'fails';
-    }
-  });
+  const found = await tried(study, name);
+  const { gains, loss, error, layers } = found;
   const macs = { before: cost.macs, after: cost.macs - (gains?.saved.macs ?? 0) };
-  const found = { ...about, layers, ms: gains?.ms, macs, error };
-  const why =
-    failure ?? (gains && isGain(run, gains) ? undefined : run.aim === 'latency' ? 'slower-block' : 'no-saving');
-  if (why ?? !gains) return { ...found, loss: undefined, reason: why, priced: undefined };
-  if (!Number.isFinite(loss)) return { ...found, loss: undefined, reason: 'not-finite', priced: undefined };
-  return { ...found, loss, reason: undefined, priced: { name, nodes, loss, saved: gains.saved } };
+  const seen = { ...about, layers, ms: gains?.ms, macs, error, loss };
+  if (found.reason || !gains || loss === undefined) return { ...seen, reason: found.reason, priced: undefined };
+  return { ...seen, reason: undefined, priced: { name, nodes, loss, saved: gains.saved } };
+}
+
+interface Tried {
+  readonly layers: readonly string[];
+  readonly gains?: Gains;
+  readonly error?: number | undefined;
+  readonly loss?: number;
+  readonly reason?: BlockReason;
+}
+
+/** The proposal in place, as far as it is worth a look; the model is as before afterwards. */
+async function tried(study: Study, name: string): Promise<Tried> {
+  const { run, bench, judge, rules } = study;
+  const { journal } = bench.decoded.model;
+  const mark = journal.mark();
+  let layers: readonly string[] = [];
+  try {
+    const applied = applyProposals(bench, rules, [name]);
+    layers = applied.layers.map(({ label }) => label);
+    const gains = await gainsOf(run, bench);
+    if (!isGain(run, gains)) return { layers, gains, reason: run.aim === 'latency' ? 'slower-block' : 'no-saving' };
+    return { layers, gains, error: await fit(study, applied), loss: await judge.error() };
+  } catch (problem) {
+    if (!(problem instanceof AppError) || problem instanceof InterruptError) throw problem;
+    return { layers, reason: 'fails' };
+  } finally {
+    journal.seek(mark);
+  }
 }
 
 /** What the model has less with a proposal. */

@@ -134,19 +134,24 @@ export class Judge {
     return new Judge({ bench, rest }, await OutputReference.of(bench), count);
   }
 
+  /** Noise over signal of the model as it stands. @throws what running it throws */
+  async error(): Promise<number> {
+    const error = await this.#reference.noise({ samples: this.#samples });
+    return Number.isFinite(error) ? Math.min(error, MOST_ERROR) : MOST_ERROR;
+  }
+
   /** Noise over signal without these units. */
   errorWithout(evidence: GroupEvidence, units: readonly number[]): Promise<number> {
     return this.errorAfter(() => absorbUnits(evidence, units, benchFacts(this.bench)));
   }
 
   /** Noise over signal after a change of the model, which is as before afterwards. */
-  async errorAfter(change: () => void | Promise<void>): Promise<number> {
+  async errorAfter(change: () => void): Promise<number> {
     const { journal } = this.bench.decoded.model;
     const mark = journal.mark();
     try {
-      await change();
-      const error = await this.#reference.noise({ samples: this.#samples });
-      return Number.isFinite(error) ? Math.min(error, MOST_ERROR) : MOST_ERROR;
+      change();
+      return await this.error();
     } finally {
       journal.seek(mark);
     }
