@@ -1,5 +1,5 @@
 // What a recipe says about the choice among all passes: everything that decides what comes out, nothing about files, data or measuring.
-import { LATENCY_FIELD, lossField, partField, settingTable, wholeFrom, type Fail } from '../setting-table.js';
+import { LATENCY_FIELD, lossField, partField, settingTable, wholeFrom } from '../setting-table.js';
 import { countedBudgets, type Budgets } from '../trading/budgets.js';
 
 /** Kinds of changes that are chosen among; `int8` comes last whatever else is done. */
@@ -55,9 +55,6 @@ export const kindsOf = ({ kinds }: CombineSettings): readonly ChangeKind[] =>
 const isTexts = (value: unknown): value is readonly unknown[] =>
   Array.isArray(value) && value.every((one) => ['string', 'number'].includes(typeof one));
 
-/** Nothing that could be set has no meaning with the rest. */
-const check = (_settings: CombineSettings, _fail: Fail): void => undefined;
-
 /** How settings of the choice among all passes are read and written. */
 export const COMBINE_SETTINGS = settingTable<CombineSettings>({
   key: 'combine',
@@ -97,5 +94,5 @@ export const COMBINE_SETTINGS = settingTable<CombineSettings>({
     },
     samples: wholeFrom(1, 'Samples for calibration and fits; the others judge'),
   },
-  check,
+  check: () => undefined,
 });
