@@ -14,6 +14,7 @@ import type { AnyPass } from '../passes/pass.js';
 import { ALL_PASSES, findPass } from '../passes/registry.js';
 import { configure, type ConfiguredPass } from './configured-pass.js';
 import { PRESETS, type PresetName } from './presets.js';
+import { COMBINE_SETTINGS, type CombineSettings } from './combining/settings.js';
 import { DEEPEN_SETTINGS, type DeepenSettings } from './deepening/settings.js';
 import { FACTORIZE_SETTINGS, type FactorizeSettings } from './factorizing/settings.js';
 import { PRUNE_SETTINGS, type PruneSettings } from './pruning/settings.js';
@@ -37,6 +38,8 @@ export interface Recipe {
   readonly prune?: PruneSettings;
   /** Quantization to 8-bit integers, behind all else. */
   readonly quantize?: QuantizeSettings;
+  /** The choice among all of these, behind the passes; rules them out. */
+  readonly combine?: CombineSettings;
 }
 
 /** A recipe as JSON: `passes` and `preset` exclude each other; without either the preset is `exact`. */
@@ -53,6 +56,7 @@ export interface RecipeDocument {
   readonly factorize?: Partial<FactorizeSettings>;
   readonly prune?: Partial<PruneSettings>;
   readonly quantize?: Partial<QuantizeSettings>;
+  readonly combine?: Partial<CombineSettings>;
 }
 
 /** The passes of a preset, with default options. */
@@ -110,12 +114,13 @@ export function recipeDocument(recipe: Recipe): RecipeDocument {
     ...(recipe.factorize ? { factorize: FACTORIZE_SETTINGS.document(recipe.factorize) } : {}),
     ...(recipe.prune ? { prune: PRUNE_SETTINGS.document(recipe.prune) } : {}),
     ...(recipe.quantize ? { quantize: settingsDocument(recipe.quantize) } : {}),
+    ...(recipe.combine ? { combine: COMBINE_SETTINGS.document(recipe.combine) } : {}),
   };
 }
 
 /**
  * A recipe from parsed JSON. `file` names it in errors.
- * @throws UsageError bad-recipe, unknown-pass, unknown-option, bad-value
+ * @throws UsageError bad-recipe, unknown-pass, unknown-option, bad-value, conflict
  */
 export function parseRecipe(json: unknown, file: string): Recipe {
   const bad = (what: string, fix: string): UsageError => new UsageError('bad-recipe', what, { at: { file }, fix });
@@ -132,13 +137,14 @@ export function parseRecipe(json: unknown, file: string): Recipe {
     'factorize',
     'prune',
     'quantize',
+    'combine',
     '$schema',
   ];
   for (const key of Object.keys(json)) {
     if (!known.includes(key))
       throw bad(`the recipe has an unknown key "${key}"`, suggestion(key, known) ?? `known keys: ${known.join(', ')}`);
   }
-  const { version, preset, passes, freeze, opset, preprocess, deepen, factorize, prune, quantize } = json;
+  const { version, preset, passes, freeze, opset, preprocess, deepen, factorize, prune, quantize, combine } = json;
   if (version === undefined) throw bad('the recipe has no version', `write "version": ${RECIPE_VERSION}`);
   if (version !== RECIPE_VERSION)
     throw bad(`the recipe has version ${JSON.stringify(version)}`, `this mcompress reads version ${RECIPE_VERSION}`);
@@ -151,6 +157,7 @@ export function parseRecipe(json: unknown, file: string): Recipe {
     throw bad('"passes" is not a list', 'write "passes": ["pass-name", ...]');
   if (opset !== undefined && !(typeof opset === 'number' && Number.isInteger(opset) && opset > 0))
     throw bad('"opset" is not a positive whole number', 'write "opset": 17');
+  refuseBesideCombine(json, file);
   const fail = (what: string, fix: string): never => {
     throw bad(what, fix);
   };
@@ -166,7 +173,18 @@ export function parseRecipe(json: unknown, file: string): Recipe {
     ...(factorize === undefined ? {} : { factorize: FACTORIZE_SETTINGS.read(factorize, fail) }),
     ...(prune === undefined ? {} : { prune: PRUNE_SETTINGS.read(prune, fail) }),
     ...(quantize === undefined ? {} : { quantize: readSettings(quantize, fail) }),
+    ...(combine === undefined ? {} : { combine: COMBINE_SETTINGS.read(combine, fail) }),
   };
+}
+
+/** What `combine` chooses among cannot be asked for beside it. @throws UsageError conflict */
+function refuseBesideCombine(json: Readonly<Record<string, unknown>>, file: string): void {
+  const other = ['deepen', 'factorize', 'prune', 'quantize'].find((key) => json[key] !== undefined);
+  if (json['combine'] === undefined || other === undefined) return;
+  throw new UsageError('conflict', `the recipe has both "combine" and "${other}"`, {
+    at: { file },
+    fix: `keep one of them: "combine" chooses among all, or some with "kinds": ["${other === 'quantize' ? 'int8' : other}"]`,
+  });
 }
 
 function parsePreprocessKey(json: unknown, file: string): Preprocess {
@@ -287,6 +305,7 @@ export function recipeSchema(): Record<string, unknown> {
       factorize: FACTORIZE_SETTINGS.schema(),
       prune: PRUNE_SETTINGS.schema(),
       quantize: settingsSchema(),
+      combine: COMBINE_SETTINGS.schema(),
     },
   };
 }

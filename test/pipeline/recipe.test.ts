@@ -81,6 +81,18 @@ const ACCEPTED: readonly unknown[] = [
       rounding: 'nearest',
     },
   },
+  { version: 1, combine: {} },
+  {
+    version: 1,
+    combine: {
+      maxDrop: 0.5,
+      latency: '8ms',
+      macs: '0.5x',
+      kinds: ['prune', 'int8'],
+      classes: ['cat', '3'],
+      effort: '90s',
+    },
+  },
 ];
 
 describe('recipes as JSON', () => {
@@ -173,11 +185,26 @@ describe('recipes as JSON', () => {
     [{ version: 1, quantize: { calibrators: ['mse', 'mean'] } }, 'bad-recipe'],
     [{ version: 1, quantize: { calibrationSamples: 0 } }, 'bad-recipe'],
     [{ version: 1, quantize: { maxDrop: -1 } }, 'bad-recipe'],
+    [{ version: 1, combine: { kinds: [] } }, 'bad-recipe'],
+    [{ version: 1, combine: { kinds: ['int8', 'int4'] } }, 'bad-recipe'],
+    [{ version: 1, combine: { effort: 90 } }, 'bad-recipe'],
+    [{ version: 1, combine: { effort: '0s' } }, 'bad-recipe'],
+    [{ version: 1, combine: {}, prune: {} }, 'conflict'],
+    [{ version: 1, combine: {}, quantize: {} }, 'conflict'],
     [{ version: 1, preprocess: { mean: 0.5 } }, 'bad-value'],
     [{ version: 1, preprocess: { preset: 'unit', std: [1, 0, 1] } }, 'bad-value'],
     [{ version: 1, preprocess: { preset: 'unit', meen: 0.5 } }, 'unknown-option'],
   ])('name what is wrong in a pass or the preprocessing: %j', (json, code) => {
     expect(failure(() => read(json))).toMatchObject({ code, exitCode: 2 });
+  });
+});
+
+it('offers the choice among all in the place of one step, or that step alone', () => {
+  const both = { version: 1, combine: { maxDrop: 1 }, quantize: {} };
+  expect(failure(() => read(both))).toMatchObject({
+    message: 'the recipe has both "combine" and "quantize"',
+    fix: expect.stringContaining('"kinds": ["int8"]') as string,
+    at: { file: 'net.recipe.json' },
   });
 });
 
