@@ -11,7 +11,7 @@ export function deepenCommand(model: string, recipe: Recipe, given: readonly str
 function settingWords(settings: DeepenSettings): string[] {
   const { rules, repair, maxDrop, samples, ...rest } = settings;
   const usual: Readonly<Record<string, unknown>> = { ...DEFAULT_DEEPENING };
-  const valued = { ...rest, 'max-drop': maxDrop, 'fit-samples': samples };
+  const valued = { ...rest, 'max-drop': maxDrop, samples };
   return [
     ...valuedWords(Object.fromEntries(Object.entries(valued).filter(([name, value]) => value !== usual[name]))),
     ...(rules.length > 0 ? ['--rules', rules.join(',')] : []),
