@@ -21,10 +21,16 @@ export interface CommandSpec {
 
 /** What `quantize` and `slim --int8` share. */
 const INT8_FLAGS = [
-  ...(['quantizeTarget', 'maxDropInt8', 'float', 'calibrator', 'rounding'] as const),
+  ...(['quantizeTarget', 'float', 'calibrator', 'rounding'] as const),
   ...(['noEqualize', 'noRefine', 'noBiasCorrection'] as const),
   ...(['data', 'labels', 'preprocess', 'calibrationSamples', 'calibrationCache', 'limit', 'dataFree'] as const),
   ...(['requireFused', 'journal', 'layerLatencies'] as const),
+] as const satisfies readonly FlagKey[];
+
+/** What `slim` chooses among all passes by. */
+const COMBINE_FLAGS = [
+  ...(['maxDropSlim', 'latency', 'macs', 'params', 'size'] as const),
+  ...(['classes', 'effort', 'tryKinds'] as const),
 ] as const satisfies readonly FlagKey[];
 
 const PRUNE_FLAGS = [
@@ -55,17 +61,23 @@ const COMMON_FLAGS: readonly FlagKey[] = ['json', 'color', 'debug'];
 export const COMMANDS = {
   slim: {
     name: 'slim',
-    summary: 'make models smaller and faster without changing what they compute, and prove it',
+    summary: 'make models smaller and faster, exactly or within a loss on samples (--data), and prove it',
     args: [{ name: 'MODEL...', help: 'ONNX files, globs, or - for stdin', completes: 'files' }],
     flags: [
+      ...COMBINE_FLAGS,
       ...(['int8', 'pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
       ...INT8_FLAGS,
+      'fitSamples',
       ...(['output', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
       ...(['verify', 'noProfile', 'input', 'feed', 'baseline', 'strict', 'threads', 'seed'] as const),
       ...(['verbose', 'quiet'] as const),
     ],
     examples: [
       { command: 'mcompress slim model.onnx', does: 'writes model.slim.onnx and its report' },
+      {
+        command: 'mcompress slim model.onnx --data images/ --max-drop 1',
+        does: 'everything that pays within one point of accuracy: the fastest of what all passes give',
+      },
       {
         command: 'mcompress slim model.onnx -o small.onnx --input x:1x3x480x640',
         does: 'checks and times at this size',
@@ -80,6 +92,7 @@ export const COMMANDS = {
     summary: 'make a model run on 8-bit integers, prove that it does, and show what is lost',
     args: [{ name: 'MODEL', help: 'ONNX file, or - for stdin', completes: 'files' }],
     flags: [
+      'maxDropInt8',
       ...INT8_FLAGS,
       ...(['fp16', 'dynamic', 'pass', 'recipe', 'noRecipe', 'freeze', 'opset', 'keepOverridable'] as const),
       ...(['quantized', 'report', 'noReport', 'externalData', 'force', 'dryRun'] as const),
@@ -279,6 +292,7 @@ export const COMMANDS = {
           'prune',
           'factorize',
           'deepen',
+          'combine',
           'recipe',
         ],
       },

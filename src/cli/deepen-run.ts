@@ -10,8 +10,8 @@ import { missedText } from '../report/deepen-words.js';
 import { dataRequest } from './data-flags.js';
 import { deepenSettings, settledDrop } from './deepen-flags.js';
 import { readBaseline } from './model-run.js';
+import { refuseOtherRuns } from './one-run.js';
 import type { CommandInput } from './program.js';
-import { twoRuns } from './prune-flags.js';
 import { repeatedWords } from './repeated-flags.js';
 import { planOne, runOnSamples } from './sampled-run.js';
 
@@ -22,7 +22,7 @@ export interface DeepenPorts {
 
 /**
  * `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. Returns the exit status.
- * @throws UsageError not-available where the recipe does more
+ * @throws UsageError not-available where the recipe asks for another run, too
  */
 export async function runDeepening(
   input: CommandInput,
@@ -31,7 +31,7 @@ export async function runDeepening(
   ports: DeepenPorts = { deepen: deepenFile },
 ): Promise<number> {
   const { args, flags } = input;
-  if (given.factorize || given.prune || given.quantize) throw twoRuns();
+  refuseOtherRuns(given, 'deepen');
   const asked = dataRequest(flags, given);
   const settings = settledDrop(deepenSettings(flags, given.deepen), asked);
   const recipe = { ...given, ...(asked?.preprocess ? { preprocess: asked.preprocess } : {}), deepen: settings };

@@ -5,6 +5,7 @@ import { InputError } from '../base/errors.js';
 import { writeReport } from '../report/json.js';
 import { renderReportFile } from '../report/render.js';
 import type { SlimReport } from '../report/report.js';
+import type { CombineReport } from '../report/combine-report.js';
 import type { DeepenReport } from '../report/deepen-report.js';
 import type { FactorizeReport } from '../report/factorize-report.js';
 import type { PruneReport } from '../report/prune-report.js';
@@ -37,7 +38,7 @@ export function reportPaths(model: string, destination: Destination, flags: Flag
 }
 
 /** A report that names the model that was written. */
-type ModelReport = SlimReport | QuantizeReport | PruneReport | FactorizeReport | DeepenReport;
+type ModelReport = SlimReport | QuantizeReport | PruneReport | FactorizeReport | DeepenReport | CombineReport;
 
 export interface Result<R extends ModelReport> {
   /** The model in a private folder. */

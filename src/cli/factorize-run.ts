@@ -10,8 +10,8 @@ import { missedText, WEIGHTS_ONLY_TEXT } from '../report/factorize-words.js';
 import { dataRequest } from './data-flags.js';
 import { factorizeSettings, settledMeasure } from './factorize-flags.js';
 import { readBaseline } from './model-run.js';
+import { refuseOtherRuns } from './one-run.js';
 import type { CommandInput } from './program.js';
-import { twoRuns } from './prune-flags.js';
 import { repeatedWords } from './repeated-flags.js';
 import { planOne, runOnSamples } from './sampled-run.js';
 
@@ -22,7 +22,7 @@ export interface FactorizePorts {
 
 /**
  * `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. Returns the exit status.
- * @throws UsageError not-available where the recipe prunes or quantizes, too
+ * @throws UsageError not-available where the recipe asks for another run, too
  */
 export async function runFactorizing(
   input: CommandInput,
@@ -31,7 +31,7 @@ export async function runFactorizing(
   ports: FactorizePorts = { factorize: factorizeFile },
 ): Promise<number> {
   const { args, flags } = input;
-  if (given.deepen || given.prune || given.quantize) throw twoRuns();
+  refuseOtherRuns(given, 'factorize');
   const asked = dataRequest(flags, given);
   const settings = settledMeasure(factorizeSettings(flags, given.factorize), flags, asked);
   const recipe = { ...given, ...(asked?.preprocess ? { preprocess: asked.preprocess } : {}), factorize: settings };

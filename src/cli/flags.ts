@@ -1,6 +1,7 @@
 // Every flag, declared once: the parser, the help, docs/cli.md, the man page and the shell completion are made from these
 // records and from those of command-specs.ts.
 
+import { COMBINING } from './combine-flag-table.js';
 import { QUANTIZATION } from './int8-flag-table.js';
 import { DEEPENING } from './deepen-flag-table.js';
 import { FACTORIZING } from './factorize-flag-table.js';
@@ -319,6 +320,7 @@ const OUTPUT = {
 
 export const FLAGS = {
   ...WHAT,
+  ...COMBINING,
   ...QUANTIZATION,
   ...PRUNING,
   ...DEEPENING,

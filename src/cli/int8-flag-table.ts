@@ -5,7 +5,7 @@ export const QUANTIZATION = {
   int8: {
     name: 'int8',
     group: 'What to do',
-    help: 'also quantize to 8-bit integers, calibrated on --data: as the command quantize does (docs/quantize.md)',
+    help: 'of all that loses accuracy only 8-bit integers, calibrated on --data: as the command quantize does (docs/quantize.md)',
   },
   quantizeTarget: {
     name: 'target',
@@ -97,7 +97,7 @@ export const QUANTIZATION = {
     group: 'Files',
     value: 'FILE',
     completes: 'files',
-    default: 'OUT.journal while --max-drop searches',
+    default: 'OUT.journal while a search goes on',
     help: 'where the search keeps its steps: a run that was cut off goes on from there',
   },
   layerLatencies: {
@@ -105,6 +105,6 @@ export const QUANTIZATION = {
     group: 'Checking and timing',
     value: 'FILE',
     completes: 'files',
-    help: 'latencies of layers (mcompress profile --latency-table) that the search for --max-drop weighs',
+    help: 'latencies of layers (mcompress profile --latency-table) that a search weighs',
   },
 } as const satisfies Record<string, Flag>;

@@ -71,12 +71,6 @@ function readFlag(key: keyof typeof SET_BY, text: string): unknown {
   return found;
 }
 
-/** Of a recipe or flags that ask for more than one of factorizing, pruning and quantizing. */
-export const twoRuns = (): UsageError =>
-  new UsageError('not-available', 'replacing blocks, pruning, factorizing and quantizing are runs of their own', {
-    fix: 'one after the other, in this order: mcompress prune MODEL -o pruned.onnx, then mcompress quantize pruned.onnx',
-  });
-
 /** `settings`, with a loss that is allowed where nothing says how much is to leave. @throws UsageError conflict, no-input */
 export function settledBudget(
   settings: PruneSettings,

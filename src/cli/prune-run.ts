@@ -9,8 +9,9 @@ import { pruneLines } from '../report/prune-terminal.js';
 import { missedText, WEIGHTS_ONLY_TEXT } from '../report/prune-words.js';
 import { dataRequest } from './data-flags.js';
 import { readBaseline } from './model-run.js';
+import { refuseOtherRuns } from './one-run.js';
 import type { CommandInput } from './program.js';
-import { pruneSettings, settledBudget, twoRuns } from './prune-flags.js';
+import { pruneSettings, settledBudget } from './prune-flags.js';
 import { repeatedWords } from './repeated-flags.js';
 import { planOne, runOnSamples } from './sampled-run.js';
 
@@ -21,7 +22,7 @@ export interface PrunePorts {
 
 /**
  * `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. Returns the exit status.
- * @throws UsageError not-available where the recipe quantizes, too
+ * @throws UsageError not-available where the recipe asks for another run, too
  */
 export async function runPruning(
   input: CommandInput,
@@ -30,7 +31,7 @@ export async function runPruning(
   ports: PrunePorts = { prune: pruneFile },
 ): Promise<number> {
   const { args, flags } = input;
-  if (given.deepen || given.factorize || given.quantize) throw twoRuns();
+  refuseOtherRuns(given, 'prune');
   const asked = dataRequest(flags, given);
   const settings = settledBudget(pruneSettings(flags, given.prune), flags, asked);
   const recipe = { ...given, ...(asked?.preprocess ? { preprocess: asked.preprocess } : {}), prune: settings };

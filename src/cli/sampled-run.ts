@@ -1,9 +1,10 @@
-// One model, changed on samples, for `quantize`, `prune`, `factorize` and `deepen`, and for `slim` with a recipe that does so: the run, gates, files.
+// One model, changed on samples, for `quantize`, `prune`, `factorize` and `deepen`, and for `slim` where it does so: the run, gates, files.
 import { rm } from 'node:fs/promises';
 import { UsageError } from '../base/errors.js';
 import type { SampledRunOutcome } from '../pipeline/run-outcome.js';
 import type { SampledRunRequest } from '../pipeline/run-request.js';
 import type { SampledSetting } from '../report/build-sampled-report.js';
+import type { CombineReport } from '../report/combine-report.js';
 import type { DeepenReport } from '../report/deepen-report.js';
 import type { FactorizeReport } from '../report/factorize-report.js';
 import type { PruneReport } from '../report/prune-report.js';
@@ -45,7 +46,7 @@ export async function planOne(
   args: readonly string[],
   flags: FlagValues,
   ending: string,
-  done: 'deepened' | 'factorized' | 'pruned' | 'quantized',
+  done: 'deepened' | 'factorized' | 'pruned' | 'quantized' | 'slimmed on samples',
 ): Promise<Job> {
   const [job, ...more] = await planRun(args, flags, ending);
   if (!job || more.length > 0)
@@ -57,7 +58,7 @@ export async function planOne(
 export async function runOnSamples<
   Q extends SampledRunRequest,
   O extends SampledRunOutcome,
-  R extends QuantizeReport | PruneReport | FactorizeReport | DeepenReport,
+  R extends QuantizeReport | PruneReport | FactorizeReport | DeepenReport | CombineReport,
 >(input: CommandInput, planned: SampledRun<Q, O, R>): Promise<number> {
   const { flags, terminal } = input;
   const { job, asked } = planned;

@@ -28,7 +28,7 @@ export function buildDeepenReport(
       refitted: outcome.refitted,
       last: outcome.last,
     },
-    kinds: outcome.kinds && { before: kindReport(outcome.kinds.before), after: kindReport(outcome.kinds.after) },
+    kinds: kindsReport(outcome.kinds),
     blocks: outcome.blocks.map(blockReport),
     declined: outcome.declined,
     steps: outcome.steps.map(({ loss: lost, changes, ...step }) => ({
@@ -45,6 +45,10 @@ const kindReport = ({ tensor, nonTensor, runtime }: KindTimes) => ({
   nonTensorUs: nonTensor,
   runtimeUs: runtime,
 });
+
+/** Time by kinds of layers, as reports hold it. */
+export const kindsReport = (kinds: DeepenOutcome['kinds']): DeepenReport['kinds'] =>
+  kinds && { before: kindReport(kinds.before), after: kindReport(kinds.after) };
 
 function blockReport({ rule, form, block, operators, ...found }: DeepenedBlock): BlockReport {
   const { ms, macs, us, reason } = found;

@@ -20,6 +20,7 @@ import {
 import { lossValue, pairedSentence } from './eval-words.js';
 import { smaller, type Answer } from './figures.js';
 import { change, figure, given, plural, share } from './format.js';
+import { kindsTable } from './kinds-table.js';
 import { figureSections, footerText, runTitle } from './run-blocks.js';
 import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
 import { budgetText, slowerText } from './trade-words.js';
@@ -185,30 +186,6 @@ function frontier({ steps, figures, accuracy, gates, kept }: DeepenReport): Fron
   };
 }
 
-/** The first table of DeepRebirth, for this model: where the time goes, before and after. */
-function kindsTable({ kinds }: DeepenReport): Block | undefined {
-  if (!kinds) return undefined;
-  const { before, after } = kinds;
-  const total = ({ tensorUs, nonTensorUs, runtimeUs }: typeof before): number => tensorUs + nonTensorUs + runtimeUs;
-  const row = (label: string, key: keyof typeof before): string[] => [
-    label,
-    time(before[key]),
-    share(before[key], total(before)),
-    time(after[key]),
-    share(after[key], total(after)),
-  ];
-  return tableBlock(
-    'Time by kinds of layers, profiled (DeepRebirth 2018, table 1)',
-    'open',
-    [left('layers'), right('before'), right('share', 1), right('after'), right('share', 1)],
-    [
-      row('tensor: learned weights of higher order', 'tensorUs'),
-      row('non-tensor: pooling, normalization, activation', 'nonTensorUs'),
-      row('put in by the runtime: reorders of layouts', 'runtimeUs'),
-    ],
-  );
-}
-
 function measurement(report: DeepenReport): Section[] {
   const { fitted, selected, reported, dataName, preparation } = report.samples;
   const parts = `${fitted} for fits, ${selected} for selection, ${reported} for the loss`;
@@ -225,7 +202,7 @@ export function deepenDocument(report: DeepenReport): Document {
     title: runTitle(report),
     lead: lead(report),
     sections: [
-      ...section('What became of blocks', takenTable(report), kindsTable(report), stayedTable(report)),
+      ...section('What became of blocks', takenTable(report), kindsTable(report.kinds), stayedTable(report)),
       ...section('On the way', frontier(report), stepTable(report)),
       ...figureSections(report),
       ...section('Block by block', blockTable(report, 'folded')),

@@ -30,6 +30,7 @@ const STEP = object(
   'A model on the way, judged on the samples for selection',
 );
 
+/** Time by kinds of layers in one model. */
 const KINDS = object(
   {
     tensorUs: real('Layers with learned weights of higher order', { min: 0 }),
@@ -38,6 +39,8 @@ const KINDS = object(
   },
   'Microseconds of one run by kinds of layers (DeepRebirth 2018, table 1)',
 );
+
+export const BOTH_KINDS = maybe(object({ before: KINDS, after: KINDS }, 'Time by kinds of layers in both models'));
 
 export const DEEPEN_REPORT = object(
   {
@@ -56,7 +59,7 @@ export const DEEPEN_REPORT = object(
       },
       'How blocks were replaced',
     ),
-    kinds: maybe(object({ before: KINDS, after: KINDS }, 'Time by kinds of layers in both models')),
+    kinds: BOTH_KINDS,
     blocks: list(BLOCK, 'All that could stand for blocks'),
     declined: list(
       object(

@@ -12,6 +12,7 @@ export const BLOCK_WORDS: Readonly<Record<BlockReason, string>> = {
   'no-saving': 'it makes nothing smaller that was to get smaller',
   'not-finite': 'no fit could be found: values are infinite or no numbers',
   fails: 'the runtime does not run it',
+  'no-time': 'the time for looking was over before its turn',
   worth: 'others lose less by what they save',
   met: 'the budget is met without',
   'no-gain': 'beside the others it saves nothing, and the block was put back',
@@ -65,7 +66,7 @@ export function methodText({ method, samples, kept }: DeepenReport): string {
 }
 
 /** `non-tensor layers: 73 % of the time before, 8 % after`. */
-export function kindsText({ kinds }: DeepenReport): string | undefined {
+export function kindsText({ kinds }: Pick<DeepenReport, 'kinds'>): string | undefined {
   return (
     kinds &&
     given(kinds, ({ before, after }) => {

@@ -136,7 +136,9 @@ export interface FrontierBlock {
     readonly label: string;
     readonly x: number;
     readonly y: number;
-    readonly look: 'tried' | 'taken' | 'original';
+    /** `rival`: what the result has to beat; `tag` stands beside it. */
+    readonly look: 'tried' | 'taken' | 'original' | 'rival';
+    readonly tag?: string;
   }[];
   /** The largest loss that is allowed. */
   readonly limit: number | undefined;

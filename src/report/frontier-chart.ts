@@ -7,7 +7,7 @@ const HEIGHT = 260;
 /** Percent of the width, and pixels. */
 const FRAME = { left: 8, right: 96, top: 12, bottom: 218 } as const;
 
-const LOOKS = { tried: 's-after', taken: 's-after', original: 's-before' } as const;
+const LOOKS = { tried: 's-after', taken: 's-after', original: 's-before', rival: 's-runtime' } as const;
 
 const at = (value: number): string => String(Math.round(value * 100) / 100);
 
@@ -32,15 +32,22 @@ export function frontierHtml({ caption, description, x, y, points, limit }: Fron
     limit === undefined
       ? ''
       : `<g><title>allowed: ${at(limit)}</title>${line(limit, 's-axis', ' stroke-dasharray="6 4"')}</g>`;
-  const dots = points.map(({ label, look, ...point }) => {
+  const dots = points.map(({ label, look, tag, ...point }) => {
     const place = `cx="${at(toX(point.x))}%" cy="${at(toY(point.y))}"`;
     const ring = look === 'taken' ? `<circle class="s-axis" fill="none" stroke-width="2" ${place} r="8"/>` : '';
-    return `<g><title>${escapeHtml(label)}</title><circle class="${LOOKS[look]}" ${place} r="4"/>${ring}</g>`;
+    const beside = tag === undefined ? '' : tagHtml(tag, toX(point.x), toY(point.y));
+    return `<g><title>${escapeHtml(label)}</title><circle class="${LOOKS[look]}" ${place} r="4"/>${ring}${beside}</g>`;
   });
   const words = `<text x="${FRAME.right}%" y="${HEIGHT - 4}" text-anchor="end">${htmlText(`${x}; upwards: ${y}`)}</text>`;
   const body = [...rows, ...columns, allowed, ...dots, words].join('');
   return `<figure><figcaption>${htmlText(caption)}</figcaption>${svg({ title: caption, description, height: HEIGHT, body })}</figure>`;
 }
+
+/** Beyond that the words would leave the drawing on its right. */
+const ROOM = 60;
+
+const tagHtml = (tag: string, x: number, y: number): string =>
+  `<text x="${at(x)}%" y="${at(y - 10)}" text-anchor="${x > ROOM ? 'end' : 'start'}">${htmlText(tag)}</text>`;
 
 function levels(low: number, high: number): number[] {
   const step = niceStep(high - low);

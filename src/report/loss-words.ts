@@ -1,4 +1,5 @@
 // What was lost by changing a model, in words, and whether that is allowed: the same for all runs that score on samples.
+import type { LossFacts } from './eval-report.js';
 import { gateSentence, lossValue } from './eval-words.js';
 import type { Tone } from './figures.js';
 import { given, plural } from './format.js';
@@ -35,9 +36,10 @@ export function lossText(
 }
 
 /** `0.3 points lost`, `0.1 points gained`. */
-export function lostText({ accuracy: { loss } }: Judged): string {
-  if (!loss) return 'not measured';
-  const { value, unit } = loss;
+export const lostText = ({ accuracy: { loss } }: Judged): string => (loss ? lostOf(loss) : 'not measured');
+
+/** The same of one loss. */
+export function lostOf({ value, unit }: Pick<LossFacts, 'value' | 'unit'>): string {
   return value !== undefined && value < 0
     ? `${lossValue({ value: -value, unit })} gained`
     : `${lossValue({ value, unit })} lost`;

@@ -1,5 +1,6 @@
 // One report value, every output form.
 import { calibrateDocument } from './calibrate-document.js';
+import { combineDocument } from './combine-document.js';
 import { compareDocument } from './compare-document.js';
 import type { Document } from './document.js';
 import { renderHtml } from './html.js';
@@ -44,6 +45,8 @@ export function reportDocument(report: Report): Document {
       return pruneDocument(report);
     case 'deepen':
       return deepenDocument(report);
+    case 'combine':
+      return combineDocument(report);
     case 'factorize':
       return factorizeDocument(report);
     default:

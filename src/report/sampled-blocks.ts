@@ -4,6 +4,7 @@ import { section } from './document.js';
 import { faster, type Answer } from './figures.js';
 import { figure, plural } from './format.js';
 import { lossText, lostText, maxDropText, type Judged } from './loss-words.js';
+import type { CombineReport } from './combine-report.js';
 import type { DeepenReport } from './deepen-report.js';
 import type { FactorizeReport } from './factorize-report.js';
 import type { PruneReport } from './prune-report.js';
@@ -31,7 +32,7 @@ export function maxDropBlocks(report: Judged): Block[] {
 
 /** The last section. `own`: what the result rests on; `page`: where the report is explained. */
 export function measurementSection(
-  report: PruneReport | QuantizeReport | FactorizeReport | DeepenReport,
+  report: PruneReport | QuantizeReport | FactorizeReport | DeepenReport | CombineReport,
   { own, preparation }: { readonly own: readonly Fact[]; readonly preparation: readonly string[] },
   page: string,
 ): Section[] {

@@ -2,6 +2,7 @@
 import { SLIM_BATCH, type SlimBatchReport } from './batch-report.js';
 import { CALIBRATE_REPORT, type CalibrateReport } from './calibrate-report.js';
 import { REPORT_VERSION } from './facts.js';
+import { COMBINE_REPORT, type CombineReport } from './combine-report.js';
 import { COMPARE_REPORT, type CompareReport } from './compare-report.js';
 import { DEEPEN_REPORT, type DeepenReport } from './deepen-report.js';
 import { EVAL_REPORT, type EvalReport } from './eval-report.js';
@@ -26,6 +27,7 @@ export interface ReportKinds {
   readonly prune: PruneReport;
   readonly factorize: FactorizeReport;
   readonly deepen: DeepenReport;
+  readonly combine: CombineReport;
 }
 export type ReportKind = keyof ReportKinds;
 /** A document of any kind. */
@@ -45,6 +47,7 @@ export const REPORT_SHAPES: { readonly [K in ReportKind]: Shape<ReportKinds[K]> 
   prune: PRUNE_REPORT,
   factorize: FACTORIZE_REPORT,
   deepen: DEEPEN_REPORT,
+  combine: COMBINE_REPORT,
 };
 
 /** JSON Schema of the documents of one kind. */

@@ -69,7 +69,7 @@ type Command<Q> = (input: CommandInput, recipe: Recipe, ask: (request: Q) => Pro
 
 /** Parses a command line of `verb` and runs `command` with it. */
 export async function fakeRun<Q>(
-  verb: 'quantize' | 'prune' | 'factorize' | 'deepen',
+  verb: 'quantize' | 'prune' | 'factorize' | 'deepen' | 'slim',
   args: readonly string[],
   command: Command<Q>,
 ): Promise<FakeRun<Q>> {

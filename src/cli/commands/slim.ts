@@ -1,6 +1,6 @@
 // `mcompress slim MODEL...`: runs the recipe over each model, writes the results and their reports.
 import { basename } from 'node:path';
-import { AppError, InterruptError } from '../../base/errors.js';
+import { AppError, InterruptError, UsageError } from '../../base/errors.js';
 import type { Recipe } from '../../pipeline/recipe.js';
 import { slim, type SlimRequest } from '../../pipeline/slim.js';
 import type { BatchEntry } from '../../report/batch-report.js';
@@ -8,14 +8,16 @@ import { buildSlimReport } from '../../report/build-slim-report.js';
 import { writeReport } from '../../report/json.js';
 import type { SlimReport } from '../../report/report.js';
 import { slimLines } from '../../report/terminal.js';
+import { refuseChoice, refuseWithoutData } from '../combine-flags.js';
+import type { CombinePorts } from '../combine-run.js';
 import { asDefect, type FailedRun } from '../crash-reproducer.js';
 import { deliver, show, type Delivered, type Result, type View } from '../delivery.js';
 import type { Job } from '../input-files.js';
 import { againstBaseline, planRun, readBaseline, runRequest, type Baseline } from '../model-run.js';
+import { twoRuns } from '../one-run.js';
 import { choiceOf, type FlagValues } from '../parsed-flags.js';
-import type { CommandInput, CommandRun } from '../program.js';
-import { twoRuns } from '../prune-flags.js';
-import { INT8_FORM, refuseFlags, refuseInt8Flags, refuseSlimFlags } from '../quantize-flags.js';
+import type { CommandInput } from '../program.js';
+import { INT8_FORM, refuseFlags, refuseSlimFlags } from '../quantize-flags.js';
 import { recipeFromFlags } from '../recipe-flags.js';
 import type { Terminal } from '../terminal.js';
 
@@ -29,18 +31,17 @@ interface Batch {
   readonly baseline: Baseline<SlimReport> | undefined;
 }
 
-export const runSlim: CommandRun = async (input) => {
+/** The command; `ports` are replaced in tests. */
+export async function runSlim(input: CommandInput, ports?: CombinePorts): Promise<number> {
   const { flags, terminal } = input;
   const recipe = await recipeFromFlags(flags, (text) => terminal.note(text));
   if (recipe.deepen || recipe.factorize || recipe.prune) return changeModel(input, recipe);
-  if (!flags.int8 && !recipe.quantize) {
-    refuseInt8Flags(flags, 'belongs to --int8');
-    return slimModels(input, recipe, 'slim');
-  }
-  refuseSlimFlags(flags);
-  const { runInt8 } = await import('../int8-run.js');
-  return runInt8(input, recipe, 'slim');
-};
+  if (flags.int8 || recipe.quantize) return toIntegers(input, recipe);
+  if (flags.data !== undefined || recipe.combine)
+    return (await import('../combine-run.js')).runCombining(input, recipe, ports);
+  refuseWithoutData(flags);
+  return slimModels(input, recipe, 'slim');
+}
 
 /** A recipe that replaces blocks, factorizes or prunes: what `slim` calls its flags, these have too. @throws UsageError not-available, conflict */
 async function changeModel(input: CommandInput, recipe: Recipe): Promise<number> {
@@ -49,7 +50,9 @@ async function changeModel(input: CommandInput, recipe: Recipe): Promise<number>
   const step = recipe.deepen ? 'slim-streamline' : recipe.factorize ? 'factorize-conv' : 'prune-filters';
   refuseFlags(flags, [...INT8_FORM, 'float', 'quantizeTarget'], 'belongs to --int8');
   refuseFlags(flags, ['verify', 'feed'], `has no meaning with -p ${step}: what is lost is measured on --data`);
-  const { maxDropInt8: maxDropPruned, journal: pruneJournal, ...others } = flags;
+  const shared = ['maxDrop', 'latency', 'macs', 'params', 'samples'] as const;
+  refuseChoice(flags, `-p ${step}`, [...shared, step === 'prune-filters' ? 'classes' : 'size']);
+  const { maxDropSlim: maxDropPruned, journal: pruneJournal, ...others } = flags;
   const renamed = {
     ...(maxDropPruned === undefined ? {} : { maxDropPruned }),
     ...(pruneJournal === undefined ? {} : { pruneJournal }),
@@ -58,6 +61,21 @@ async function changeModel(input: CommandInput, recipe: Recipe): Promise<number>
   if (recipe.deepen) return (await import('../deepen-run.js')).runDeepening(changed, recipe, 'slim');
   if (recipe.factorize) return (await import('../factorize-run.js')).runFactorizing(changed, recipe, 'slim');
   return (await import('../prune-run.js')).runPruning(changed, recipe, 'slim');
+}
+
+/** @throws UsageError conflict */
+async function toIntegers(input: CommandInput, recipe: Recipe): Promise<number> {
+  const { flags } = input;
+  if (recipe.combine)
+    throw new UsageError('conflict', '--int8 and the "combine" of the recipe exclude each other', {
+      fix: 'leave one of them out',
+    });
+  refuseSlimFlags(flags);
+  refuseChoice(flags, '--int8', ['maxDrop']);
+  const { maxDropSlim: maxDropInt8, ...others } = flags;
+  const renamed = maxDropInt8 === undefined ? others : { ...others, maxDropInt8 };
+  const { runInt8 } = await import('../int8-run.js');
+  return runInt8({ ...input, flags: renamed }, recipe, 'slim');
 }
 
 /** Runs a recipe over the models of a command line; `net.onnx` goes to `net.<ending>.onnx` unless told otherwise. */
