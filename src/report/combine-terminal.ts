@@ -11,18 +11,17 @@ import { detailBlocks, screenLines, type TerminalOptions } from './terminal.js';
 import { budgetText, slowerText } from './trade-words.js';
 
 function statements(report: CombineReport, verbosity: number): Line[] {
-  const { accuracy, gates, kept } = report;
-  const said = [int8Text(report), keptText(report), slowerText(report)].filter((text) => text !== undefined);
+  const { accuracy, gates } = report;
+  const said = [int8Text(report), slowerText(report)].filter((text) => text !== undefined);
   const verdict = (text: string, met: 'met' | 'missed'): Line => [span(text, met === 'met' ? 'good' : 'bad')];
   const plain = [subsetText(report), kindsText(report)].filter((text) => text !== undefined);
   const { budget, maxDrop } = gates;
-  const isChanged = kept === 'changed';
+  const nothing = keptText(report);
+  const hint = span(verbosity > 0 ? '' : ` (-v says what ${nothing ? '' : 'else '}was tried)`);
   return [
-    [
-      span(doneText(report), isChanged ? 'good' : 'warn'),
-      span(isChanged ? `: ${whatText(report)}` : ''),
-      span(verbosity === 0 ? ' (-v says what else was tried)' : ''),
-    ],
+    nothing
+      ? [span(nothing.text, 'warn'), hint]
+      : [span(doneText(report), 'good'), span(`: ${whatText(report)}`), hint],
     ...said.map(({ text, tone }): Line => [span(text, TONE_STYLES[tone])]),
     ...plain.map((text): Line => [span(text)]),
     ...(accuracy.paired ? [[span(pairedSentence(accuracy.paired))]] : []),

@@ -61,7 +61,7 @@ export function keptText({ kept, steps, idle, result, subset }: CombineReport): 
   if (kept === 'changed') return undefined;
   const failed = steps.find(({ fate }) => fate === 'over' || fate === 'slower');
   const why = failed
-    ? `what was found is given up: ${FATE_WORDS[failed.fate]}`
+    ? `what was found ${failed.fate === 'over' ? 'loses too much' : 'is slower than the original'} on the reported samples`
     : (soleReason(idle) ?? 'no change pays within what may be lost');
   const same = result === undefined ? 'the original' : 'the same model, slimmed';
   const cut = subset ? ', its head cut to the classes' : '';
@@ -79,14 +79,14 @@ function soleReason(idle: CombineReport['idle']): string | undefined {
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** The line to beat: what integers alone give, and what the result has over them. */
-export function int8Text({ int8Alone, idle }: CombineReport): Said | undefined {
+export function int8Text({ int8Alone, idle, result }: CombineReport): Said | undefined {
   if (!int8Alone) {
     const why = idle.find(({ kind, code }) => kind === 'int8' && code !== 'not-asked');
     return why && { text: `8-bit integers alone: ${why.message}`, tone: 'plain' };
   }
-  const { loss, latencyRatio, resultRatio } = int8Alone;
+  const { name, loss, latencyRatio, resultRatio } = int8Alone;
   const alone = `8-bit integers alone: ${(1 / latencyRatio).toFixed(2)}x as fast, ${lostOf(loss)}`;
-  if (!resultRatio) return { text: `${alone}; they are the result`, tone: 'plain' };
+  if (!resultRatio) return { text: name === result ? `${alone}; they are the result` : alone, tone: 'plain' };
   const { value, low, high } = resultRatio;
   return {
     text: `${alone}; the result runs in ${value.toFixed(2)} of their time (95 %: ${low.toFixed(2)} … ${high.toFixed(2)})`,

@@ -1,6 +1,7 @@
 // The made-up reports of every kind, for what is to hold of all of them.
 import type { Report } from '../../src/report/schema.js';
 import { sampleCalibrate, sampleGuess, sampleMerged } from './calibrate-sample.js';
+import { factorizedCombine, missedCombine, sampleCombine } from './combine-sample.js';
 import { missedDeepen, sampleDeepen } from './deepen-sample.js';
 import { sampleEval, sampleImageEval } from './eval-sample.js';
 import { guessedFactorize, missedFactorize, sampleFactorize } from './factorize-sample.js';
@@ -32,4 +33,7 @@ export const ALL_SAMPLES: readonly (readonly [name: string, report: Report])[] =
   ['factorize without data', guessedFactorize()],
   ['deepen', sampleDeepen()],
   ['deepen that missed gates', missedDeepen()],
+  ['combine', sampleCombine()],
+  ['combine of factors alone', factorizedCombine()],
+  ['combine that missed gates', missedCombine()],
 ];

@@ -17,6 +17,7 @@ describe.each(ALL_SAMPLES)('%s report', (_, report) => {
   });
 
   it('has the same keys in the same order however it was filled', () => {
+    // Only recipe documents are kept as given, those of runs within a run, too.
     const reversed = (value: unknown): unknown =>
       typeof value !== 'object' || value === null
         ? value
@@ -25,10 +26,9 @@ describe.each(ALL_SAMPLES)('%s report', (_, report) => {
           : Object.fromEntries(
               Object.entries(value)
                 .reverse()
-                .map(([key, one]) => [key, reversed(one)]),
+                .map(([key, one]) => [key, key === 'recipe' ? one : reversed(one)]),
             );
-    // Only the recipe document is kept as given.
-    const shuffled = { ...(reversed(report) as Report), ...('recipe' in report ? { recipe: report.recipe } : {}) };
+    const shuffled = reversed(report) as Report;
     expect(writeReport(shuffled)).toBe(writeReport(report));
   });
 
