@@ -1,6 +1,7 @@
 // The library. Everything here is documented in docs/library.md; what is not here may change without notice.
 export { calibrateFile, type CalibrateFileOptions, type CalibrateFileResult } from './report/calibrate-file.js';
 export { evaluateFile, type EvaluateFileOptions } from './report/evaluate-file.js';
+export { combineFile, type CombineFileOptions, type CombineFileResult } from './report/combine-file.js';
 export { deepenFile, type DeepenFileOptions, type DeepenFileResult } from './report/deepen-file.js';
 export { factorizeFile, type FactorizeFileOptions, type FactorizeFileResult } from './report/factorize-file.js';
 export { pruneFile, type PruneFileOptions, type PruneFileResult } from './report/prune-file.js';
@@ -36,6 +37,7 @@ export { ALL_PASSES, findPass } from './passes/registry.js';
 export { configure, type ConfiguredPass } from './pipeline/configured-pass.js';
 export { parseRecipe, recipeSchema, type Recipe, type RecipeDocument } from './pipeline/recipe.js';
 export { runPasses, type PassEnvironment } from './pipeline/run-passes.js';
+export type { CombineSettings } from './pipeline/combining/settings.js';
 export type { DeepenSettings } from './pipeline/deepening/settings.js';
 export type { FactorizeSettings } from './pipeline/factorizing/settings.js';
 export type { PruneSettings } from './pipeline/pruning/settings.js';
@@ -47,6 +49,7 @@ export { mergeCalibrations, type CalibrationCache } from './pipeline/calibration
 export { readCacheFile, writeCacheFile } from './pipeline/calibration/cache-file.js';
 export type { CalibrateReport } from './report/calibrate-report.js';
 export type { EvalReport } from './report/eval-report.js';
+export type { CombineReport } from './report/combine-report.js';
 export type { DeepenReport } from './report/deepen-report.js';
 export type { FactorizeReport } from './report/factorize-report.js';
 export type { PruneReport } from './report/prune-report.js';
