@@ -9,7 +9,7 @@ import { buildPruneReport } from './build-prune-report.js';
 import { buildQuantizeReport } from './build-quantize-report.js';
 import { sampledReport, tradeGates, type SampledSetting } from './build-sampled-report.js';
 import type { CombineReport, StageReport } from './combine-report.js';
-import { idleReason } from './combine-words.js';
+import { idleDetail, idleReason } from './combine-words.js';
 
 /** The report of one run. */
 export function buildCombineReport(
@@ -30,7 +30,7 @@ export function buildCombineReport(
     method: { aim: aimOf(budgets), tried: kindsOf(request.settings) },
     steps: outcome.steps.map(({ loss, ...step }) => ({ ...step, loss: lossFacts(loss) })),
     idle: outcome.idle.map(({ kind, on, reason, message }) => ({
-      ...{ kind, on, code: reason, message: idleReason(reason), detail: message },
+      ...{ kind, on, code: reason, message: idleReason(reason), detail: idleDetail(kind, message) },
     })),
     explored: outcome.explored.map(({ loss, ...model }) => ({ ...model, loss: lossFacts(loss) })),
     kinds: kindsReport(outcome.kinds),

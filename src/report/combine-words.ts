@@ -1,9 +1,14 @@
 // What a choice among all passes has to say, in words, the same in every form: what was done, why the rest was not, gates.
+import type { ChangeKind } from '../pipeline/combining/settings.js';
 import type { IdleReason, StepFate } from '../pipeline/combining/outcome.js';
 import type { CombineReport, CombineStepReport } from './combine-report.js';
+import { BLOCK_WORDS } from './deepen-words.js';
+import { STAY_WORDS } from './factorize-words.js';
 import type { Tone } from './figures.js';
 import { plural } from './format.js';
 import { lostOf, maxDropText } from './loss-words.js';
+import { KEEP_WORDS } from './prune-words.js';
+import { FLOAT_WORDS } from './quantize-words.js';
 import { budgetText } from './trade-words.js';
 
 type Said = { readonly text: string; readonly tone: Tone };
@@ -20,6 +25,20 @@ const IDLE_WORDS: Readonly<Record<IdleReason, string>> = {
 };
 
 export const idleReason = (code: IdleReason): string => IDLE_WORDS[code];
+
+/** What runs say of what they left alone, by code. */
+const STAY_REASONS: Readonly<Record<ChangeKind, Readonly<Record<string, string>>>> = {
+  deepen: BLOCK_WORDS,
+  prune: KEEP_WORDS,
+  factorize: STAY_WORDS,
+  int8: FLOAT_WORDS,
+};
+
+/** What a run within says of itself: a sentence, or the code of the reason that most of what it left alone has. */
+export function idleDetail(kind: ChangeKind, message: string | undefined): string | undefined {
+  const words = message === undefined ? undefined : STAY_REASONS[kind][message];
+  return words === undefined ? message : `mostly: ${words} [${message}]`;
+}
 
 /** What became of a step. */
 export const FATE_WORDS: Readonly<Record<StepFate, string>> = {

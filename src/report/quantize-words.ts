@@ -6,7 +6,7 @@ import { change, figure, given, plural } from './format.js';
 import type { QuantizeLayer, QuantizeReport } from './quantize-report.js';
 
 /** Why a layer stays in float, as a clause about it. */
-const FLOAT_REASONS: Readonly<Record<FloatReason, string>> = {
+export const FLOAT_WORDS: Readonly<Record<FloatReason, string>> = {
   'no-int8-kernel': 'ONNX Runtime has no integer kernel for this operator',
   'weights-not-constant': 'its weights are computed while the model runs',
   grouped: 'a convolution of many groups is slower on integers than in float',
@@ -41,7 +41,7 @@ export function measuredText({ form, code = '', int8Us, floatUs, outputsDb }: Me
 const microseconds = (us: number): string => `${us < 10 ? us.toFixed(1) : us.toFixed(0)} µs`;
 const timesText = (float: number, int8: number): string => `float ${microseconds(float)}, int8 ${microseconds(int8)}`;
 
-export const floatReason = (code: keyof typeof FLOAT_REASONS): string => FLOAT_REASONS[code];
+export const floatReason = (code: keyof typeof FLOAT_WORDS): string => FLOAT_WORDS[code];
 
 export const DATA_FREE_TEXT =
   'NO DATA was used: the loss above is that of random inputs, and says nothing of real ones. Score the model before it ships: ' +

@@ -2,7 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import type { CombineReport } from '../../src/report/combine-report.js';
 import { combineLines } from '../../src/report/combine-terminal.js';
-import { doneText, int8Text, keptText, missedText, spanText, takenSteps } from '../../src/report/combine-words.js';
+import {
+  doneText,
+  idleDetail,
+  int8Text,
+  keptText,
+  missedText,
+  spanText,
+  takenSteps,
+} from '../../src/report/combine-words.js';
 import { renderReportFile } from '../../src/report/render.js';
 import { lineWidth, plainText } from '../../src/report/span.js';
 import { factorizedCombine, missedCombine, sampleCombine } from './combine-sample.js';
@@ -103,6 +111,16 @@ describe('words', () => {
     expect(keptText({ ...none, idle: sampleCombine().idle })?.text).toMatch(/no change pays within what may be lost/);
     expect(keptText({ ...none, result: undefined })?.text).toMatch(/What is written is the original/);
     expect(keptText(sampleCombine())).toBe(undefined);
+  });
+
+  it('translate the codes of runs within, and leave their sentences', () => {
+    expect(idleDetail('deepen', 'slower-block')).toBe(
+      'mostly: the model was measured no faster with it [slower-block]',
+    );
+    expect(idleDetail('prune', 'worth')).toMatch(/^mostly: .+ \[worth\]$/);
+    expect(idleDetail('int8', 'grouped')).toMatch(/^mostly: a convolution of many groups/);
+    expect(idleDetail('factorize', 'the model has a loop')).toBe('the model has a loop');
+    expect(idleDetail('factorize', undefined)).toBe(undefined);
   });
 
   it('give durations as people say them', () => {
