@@ -35,6 +35,12 @@ export interface SampledRunRequest extends RunRequest {
   readonly latencyTable?: string;
   /** Sizes that `--input` gives to inputs, by name ('' for the only one); they hold for samples, costs and timing. */
   readonly shapes?: ReadonlyMap<string, readonly number[]>;
+  /** A model file that losses are counted against; default: the input itself, which times are measured against all the same. */
+  readonly against?: string;
+  /** Samples for choices on the way, behind those for fits; default: a quarter of what is left, and no more than 1000. */
+  readonly selected?: number;
+  /** On the clock of `performance.now`: from then on nothing further is looked at, and what is known decides. */
+  readonly until?: number;
 }
 
 /** The file name of the result: that of the output, else that of the input. */

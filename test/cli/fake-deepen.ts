@@ -8,6 +8,7 @@ function fakeOutcome(folder: string, changes: Partial<DeepenOutcome>): DeepenOut
   const about = { rule: 'slim-streamline', ms: { before: 2, after: 1.6 }, macs: { before: 1000, after: 900 } };
   return {
     ...fakeResult(folder, 600),
+    base: '',
     blocks: [
       {
         ...about,

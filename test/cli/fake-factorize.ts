@@ -8,6 +8,7 @@ function fakeOutcome(folder: string, changes: Partial<FactorizeOutcome>): Factor
   const us = { predicted: undefined, measured: undefined };
   return {
     ...fakeResult(folder, 600),
+    base: '',
     layers: [
       {
         name: 'conv',

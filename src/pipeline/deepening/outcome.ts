@@ -12,9 +12,10 @@ export interface DeepenRequest extends TradeRequest {
 
 /**
  * Why a proposal was not taken. `slower-block`: the model was measured no faster with it alone. `no-saving`: it makes nothing smaller that
- * was to get smaller. `not-finite`: no fit could be found. `fails`: the runtime does not run it.
+ * was to get smaller. `not-finite`: no fit could be found. `fails`: the runtime does not run it. `no-time`: the time for looking
+ * was over.
  */
-export type BlockReason = TradeReason | 'slower-block' | 'no-saving' | 'not-finite' | 'fails';
+export type BlockReason = TradeReason | 'slower-block' | 'no-saving' | 'not-finite' | 'fails' | 'no-time';
 
 export interface BeforeAfter {
   readonly before: number;

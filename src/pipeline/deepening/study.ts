@@ -12,6 +12,7 @@ import type { Costs } from '../trading/costs.js';
 import { applyProposals, findProposals, type AppliedBlocks, type NamedProposal } from './blocks.js';
 import type { PricedProposal } from './components.js';
 import type { DeepenRun } from './deepen-run.js';
+import { mostPromisingFirst } from './most-promising.js';
 import type { BeforeAfter, BlockReason, DeclinedBlock, DeepenedBlock } from './outcome.js';
 import { publishable, timesOf } from './rough-times.js';
 import { xavierWeights } from './xavier.js';
@@ -45,16 +46,20 @@ export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): 
   const { proposals, declined } = findProposals(bench, rules);
   let gathered: Promise<Judge> | undefined;
   const judge = (): Promise<Judge> => (gathered ??= Judge.gather(bench, {}));
-  const studied: StudiedProposal[] = [];
-  for (const one of proposals) {
-    run.request.onStage?.(`looking at blocks, ${studied.length + 1} of ${proposals.length}`);
-    const found = await run.journal.recall(`block ${one.name}`, async () =>
-      studyProposal({ run, bench, judge: await judge(), rules }, one),
-    );
-    studied.push(found);
+  const studied = new Map<NamedProposal, StudiedProposal>();
+  const { until = Infinity } = run.request;
+  for (const one of until < Infinity ? await mostPromisingFirst(run, proposals) : proposals) {
+    run.request.onStage?.(`looking at blocks, ${studied.size + 1} of ${proposals.length}`);
+    const found =
+      performance.now() < until
+        ? await run.journal.recall(`block ${one.name}`, async () =>
+            studyProposal({ run, bench, judge: await judge(), rules }, one),
+          )
+        : unseen(run, one);
+    studied.set(one, found);
   }
   return {
-    proposals: studied,
+    proposals: proposals.flatMap((one) => studied.get(one) ?? []),
     declined: declined.map(({ rule, form, block, code }) => ({
       rule: rule.name,
       form,
@@ -72,13 +77,23 @@ interface Study {
   readonly rules: readonly BlockRule[];
 }
 
-async function studyProposal(study: Study, { name, rule, proposal }: NamedProposal): Promise<StudiedProposal> {
+const aboutProposal = ({ name, rule, proposal }: NamedProposal) => ({
+  ...{ name, rule: rule.name, form: proposal.form, block: proposal.block.label },
+  operators: proposal.nodes.map(({ opType }) => opType),
+});
+
+/** What is said of a proposal for which there was no time. */
+function unseen({ slimmed }: DeepenRun, proposal: NamedProposal): StudiedProposal {
+  const { macs } = slimmed.after.figures.cost;
+  const unknown = { layers: [], ms: undefined, error: undefined, loss: undefined, priced: undefined };
+  return { ...aboutProposal(proposal), ...unknown, macs: { before: macs, after: macs }, reason: 'no-time' };
+}
+
+async function studyProposal(study: Study, one: NamedProposal): Promise<StudiedProposal> {
   const { run } = study;
+  const { name, proposal } = one;
   const nodes = proposal.nodes.map(({ label }) => label);
-  const about = {
-    ...{ name, rule: rule.name, form: proposal.form, block: proposal.block.label },
-    operators: proposal.nodes.map(({ opType }) => opType),
-  };
+  const about = aboutProposal(one);
   const { cost } = run.slimmed.after.figures;
   const found = await tried(study, name);
   const { gains, loss, error, layers } = found;

@@ -5,6 +5,7 @@ import type { Loss } from '../evaluation/compare-answers.js';
 import type { SampledRunOutcome } from '../run-outcome.js';
 import type { SampledRunRequest } from '../run-request.js';
 import type { SiteDecline } from './layer-sites.js';
+import type { TradeOutcome } from '../trading/conclude.js';
 import type { CostKind } from '../trading/costs.js';
 import type { FactorizeSettings } from './settings.js';
 
@@ -89,15 +90,13 @@ export interface FactorizeStep {
   readonly latencyRatio: number | undefined;
 }
 
-export interface FactorizeOutcome extends SampledRunOutcome {
+export interface FactorizeOutcome extends SampledRunOutcome, Pick<TradeOutcome, 'base' | 'budget'> {
   readonly layers: readonly FactorizedLayer[];
   /** What had to get smaller. */
   readonly aim: CostKind;
   readonly steps: readonly FactorizeStep[];
   /** Layers that were refitted. */
   readonly refitted: number;
-  /** Verdict on the budgets; undefined where none was given. */
-  readonly budget: 'met' | 'missed' | undefined;
   /** `original`: nothing was factorized, because what came out was slower, or lost too much, or nothing was worth it. */
   readonly kept: 'factorized' | 'original';
   /** Samples for statistics and refits, for choices on the way, and for the loss above. */

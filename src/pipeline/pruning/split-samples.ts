@@ -15,7 +15,7 @@ import {
 import type { SampledRunRequest } from '../run-request.js';
 
 /** What splitting needs of a request. */
-export type SplitRequest = Pick<SampledRunRequest, 'seed' | 'signal'> & {
+export type SplitRequest = Pick<SampledRunRequest, 'seed' | 'signal' | 'selected'> & {
   /** Samples for statistics and refits. */
   readonly settings: { readonly samples: number | undefined };
   /** Most samples to use. */
@@ -52,21 +52,29 @@ const LEAST_TO_SPLIT = 12;
 const FEW_TO_REPORT = 30;
 
 /** The parts of `count` samples, by position: statistics and refits up to `fit`, choices up to `select`, then the report. */
-export function partsOf(count: number, asked: number | undefined): { readonly fit: number; readonly select: number } {
-  const fit = Math.min(count, asked ?? Math.min(MOST_FITTED, Math.floor(count / 2)));
+export function partsOf(
+  count: number,
+  asked: number | undefined,
+  selected?: number,
+): { readonly fit: number; readonly select: number } {
+  const fit = fittedOf(count, asked);
   const left = count - fit;
-  return { fit, select: fit + Math.min(MOST_SELECTED, Math.ceil(left / 4)) };
+  return { fit, select: fit + Math.min(left, selected ?? Math.min(MOST_SELECTED, Math.ceil(left / 4))) };
 }
+
+/** Samples for statistics and refits, of `count`. */
+export const fittedOf = (count: number, asked: number | undefined): number =>
+  Math.min(count, asked ?? Math.min(MOST_FITTED, Math.floor(count / 2)));
 
 /** The parts of `data`. `inputs`: of the model. @throws InputError bad-data without samples, and what reading throws */
 export async function splitForPruning(
-  { settings, limit = Infinity, seed, signal }: SplitRequest,
+  { settings, limit = Infinity, seed, signal, selected }: SplitRequest,
   data: DataSet,
   inputs: readonly InputPort[],
 ): Promise<PruneSamples> {
   const count = Math.min(limit, data.size ?? (await countSamples(data, limit, signal)));
   const batch = fixedBatch(inputs);
-  const { fit, select } = partsOf(count, settings.samples);
+  const { fit, select } = partsOf(count, settings.samples, selected);
   const isSplit = count >= LEAST_TO_SPLIT && fit < count;
   const part = (from: number, to: number) => ({ order: 'shuffled', seed, from, to }) as const;
   const whole = part(0, count);

@@ -80,7 +80,7 @@ class Quantizer {
     const prepared = await this.#prepare(original, { split, cache, float, journal, shapes });
     const ruled = await ruledFloats(prepared);
     const run = { ...prepared, ruled, settled: new Set([...prepared.asked, ...ruled.keys()]) };
-    const scorer = new Scorer(this.#host, request, split, original.path);
+    const scorer = new Scorer(this.#host, request, split, request.against ?? original.path);
     this.#closing.push(() => scorer.dispose());
     const choice = (await this.#isSound(run)) ? await chooseFloats(run, scorer) : NOTHING_CHOSEN;
     return concludeRun(run, { choice, scorer, original: original.decoded, slimmed: float.slimmed });

@@ -39,7 +39,7 @@ export function candidateOf<O extends Priced, M extends MadeModel>(
   let made: Promise<M> | undefined;
   const makeTidy = async (): Promise<M> => {
     const model = await make(plan);
-    return { ...model, path: await tidied(run, model.path, run.slimmed.path) };
+    return { ...model, raw: model.path, path: await tidied(run, model.path, run.slimmed.path) };
   };
   return { name, plan, changes: count(plan), file: () => (made ??= makeTidy()) };
 }

@@ -44,6 +44,8 @@ export interface TradeOutcome extends SampledRunOutcome {
   readonly budget: 'met' | 'missed' | undefined;
   /** Time per layer of both models, where they were profiled. */
   readonly times: { readonly before: LayerTimes; readonly after: LayerTimes } | undefined;
+  /** The result before the passes that belong behind all else: what further changes go on from. It goes with `dispose`. */
+  readonly base: string;
 }
 
 /** Measures and sums up what is kept. */
@@ -79,6 +81,7 @@ export async function concludeTrade<O extends Priced, M extends MadeModel>(
     speedMeasured: run.timed,
     warnings: allWarnings(run, kept),
     path,
+    base: kept.made?.raw ?? run.base,
     publish: async (to) => {
       await publishModel(kept.written, to, { workspace, externalData: request.externalData });
       await dropBest(request, to);

@@ -4,6 +4,7 @@ import { compareLatency } from '../../runtime/latency.js';
 import type { ConfiguredPass } from '../configured-pass.js';
 import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
 import { formatPass } from '../recipe.js';
+import type { SampledRunRequest } from '../run-request.js';
 import type { SlimOutcome } from '../slim.js';
 import { isLast, tidied } from '../slimmed-start.js';
 import type { TradeRun } from './trade-run.js';
@@ -14,11 +15,13 @@ export interface Finished {
   readonly last: readonly ConfiguredPass[];
 }
 
+/** What finishing needs of a run. */
+type FinishRun = Pick<TradeRun, 'host' | 'workspace' | 'shapes' | 'slimmed' | 'samples' | 'journal' | 'timed'> & {
+  readonly request: SampledRunRequest;
+};
+
 /** Those of the recipe stay; of `more` only what makes the model faster (untimed: all). @throws as `slim` */
-export async function finishSlimmed(
-  run: Pick<TradeRun, 'request' | 'host' | 'workspace' | 'shapes' | 'slimmed' | 'samples' | 'journal' | 'timed'>,
-  more: readonly ConfiguredPass[],
-): Promise<Finished> {
+export async function finishSlimmed(run: FinishRun, more: readonly ConfiguredPass[]): Promise<Finished> {
   const asked = run.request.recipe.passes.filter(isLast);
   const others = more.filter(({ pass }) => asked.every((one) => one.pass.name !== pass.name));
   const plain = await finishedBy(run, asked);
@@ -28,8 +31,6 @@ export async function finishSlimmed(
   const isKept = !run.timed || (await isFaster(run, { before: plain.path, after: finished.path, last: all }));
   return isKept ? { slimmed: finished, last: all } : { slimmed: plain, last: asked };
 }
-
-type FinishRun = Parameters<typeof finishSlimmed>[0];
 
 async function finishedBy(run: FinishRun, last: readonly ConfiguredPass[]): Promise<SlimOutcome> {
   const { slimmed, request, shapes } = run;

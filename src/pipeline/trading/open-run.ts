@@ -79,7 +79,12 @@ async function openRun<Q extends TradeRequest>(
   const journal = await openRunJournal(request, { original, samples, settings: settingsOf(request, kind) });
   closing.push(() => journal.close());
   const scorer = (part: 'select' | 'report'): Scorer => {
-    const made = new Scorer(host, request, { scoring: samples.data, part: samples[part] }, original.path);
+    const made = new Scorer(
+      host,
+      request,
+      { scoring: samples.data, part: samples[part] },
+      request.against ?? original.path,
+    );
     closing.push(() => made.dispose());
     return made;
   };

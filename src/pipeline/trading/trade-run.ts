@@ -52,6 +52,8 @@ export interface TradeRun<Q extends TradeRequest = TradeRequest> {
 /** A model that a plan was carried out on; its file lies in the workspace. */
 export interface MadeModel {
   readonly path: string;
+  /** Where `path` is what passes made of it: the file that changes go on from. */
+  readonly raw?: string;
   readonly refitted: number;
 }
 

@@ -1,0 +1,132 @@
+// The end of a choice among all passes: the result is measured in full, and what every model on the way came to is told.
+import { rm } from 'node:fs/promises';
+import type { DecodedModel } from '../../onnx/decode.js';
+import { openModel } from '../../onnx/open.js';
+import { dropBest } from '../best-so-far.js';
+import { lossGate } from '../broken-budget.js';
+import { kindTimes } from '../deepening/kind-times.js';
+import { layerTimes } from '../layer-times.js';
+import { measureTimed, timePair, type TimedPair } from '../measure.js';
+import { assumedSizes, digestFiles, figuresOf } from '../model-facts.js';
+import type { Side } from '../slim.js';
+import { writeResult } from '../slimmed-result.js';
+import { externalBytes, modelPath, publishModel } from '../written-model.js';
+import type { ChosenResult, Rival } from './choose-result.js';
+import type { CombineRun } from './combine-run.js';
+import type { CombineOutcome, Int8Alone } from './outcome.js';
+import type { CombineFound } from './search.js';
+import { hasTarget } from './settings.js';
+import { stageJournal } from './stage-request.js';
+import { targetShare } from './targets.js';
+
+/** What a budget may be off. */
+const SLACK = 0.005;
+
+/** Writes what was chosen, measures it, and sums the run up. */
+export async function concludeCombining(
+  run: CombineRun,
+  found: CombineFound,
+  { result, rival, fates }: ChosenResult,
+): Promise<CombineOutcome> {
+  const { request, samples, original, workspace, scorers, subset } = run;
+  const { keepOverridable, settings } = request;
+  const decoded = result ? await openModel(result.variant.path, { keepOverridable }) : original.decoded;
+  const written = await writeResult(run, decoded);
+  const path = modelPath(written);
+  const timing = result ? result.speed.original : await timedAgain(run, path);
+  const pair = { before: original.path, after: path };
+  const measurement = await measureTimed(run.host, pair, samples.first, { timing, request });
+  request.onStage?.('summing up');
+  const { profiles } = measurement;
+  const times = profiles && {
+    before: layerTimes(original.decoded.model, profiles.before),
+    after: layerTimes(decoded.model, profiles.after),
+  };
+  const isChanged = result !== undefined && result.variant.step.kind !== 'slim';
+  const before = await sideOf(run, original, {
+    path: original.path,
+    externalBytes: externalBytes(original.decoded.document),
+  });
+  const after = await sideOf(run, { decoded }, { path, externalBytes: written.externalBytes });
+  const seconds = (ms: number): number => ms / 1000;
+  return {
+    before: { ...before, times: times?.before },
+    after: { ...after, times: times?.after },
+    steps: found.variants.map(({ step }) => ({ ...step, fate: fates.get(step.name) ?? 'beaten' })),
+    idle: found.idle,
+    explored: found.explored,
+    stages: result?.variant.stages ?? [],
+    result: result?.variant.step.name,
+    int8Alone: rival && rivalFacts(rival),
+    budget: hasTarget(settings) ? budgetVerdict(run, result) : undefined,
+    kept: isChanged ? 'changed' : 'original',
+    kinds: times && {
+      before: kindTimes(original.decoded.model, times.before),
+      after: kindTimes(decoded.model, times.after),
+    },
+    subset: subset && { kept: subset.kept, names: subset.names, of: subset.of, by: subset.by },
+    samples: samples.counts,
+    effort: { allowed: seconds(run.time.to - run.time.from), taken: seconds(performance.now() - run.time.from) },
+    comparison: result?.score.comparison,
+    loss: result?.score.loss,
+    gate: lossGate(run, { loss: result?.score.loss, change: isChanged ? 'changed' : 'slimmed' }),
+    measurement,
+    speedMeasured: true,
+    warnings: [
+      ...new Set([...run.warnings, ...scorers.select.warnings, ...scorers.report.warnings]),
+      ...samples.warnings(),
+    ],
+    path,
+    publish: async (to) => {
+      await publishModel(written, to, { workspace, externalData: request.externalData });
+      await dropBest(request, to);
+      await dropJournals(run, found);
+    },
+    dispose: () => workspace.dispose(),
+  };
+}
+
+const rivalFacts = ({ variant, score, ratio, resultRatio }: Rival): Int8Alone => ({
+  name: variant.step.name,
+  loss: score.loss,
+  latencyRatio: ratio,
+  resultRatio: resultRatio && { value: resultRatio.value, low: resultRatio.low, high: resultRatio.high },
+});
+
+/** The original against itself, where nothing was faster. */
+function timedAgain({ host, original, samples, request }: CombineRun, path: string): Promise<TimedPair> {
+  const { threads, seed, signal } = request;
+  return timePair(host, { before: original.path, after: path }, samples.first, { threads, seed, signal });
+}
+
+async function sideOf(
+  { request, shapes }: CombineRun,
+  { decoded: { model } }: { readonly decoded: Pick<DecodedModel, 'model'> },
+  file: { readonly path: string; readonly externalBytes: number },
+): Promise<Pick<Side, 'file' | 'figures'>> {
+  return {
+    file: await digestFiles(file.path, file.externalBytes, request.compression),
+    figures: figuresOf(model, assumedSizes(model, shapes, undefined)),
+  };
+}
+
+/** Targets by the figures of the variant, the time by that of the last timing. */
+function budgetVerdict(run: CombineRun, result: ChosenResult['result']): 'met' | 'missed' {
+  if (!result) return 'missed';
+  const { latency } = result.speed.original;
+  const { variant } = result;
+  const timed = {
+    ...variant,
+    ms: latency.after.wall.p50,
+    step: { ...variant.step, latencyRatio: latency[latency.decidedBy].value },
+  };
+  return targetShare(run, timed) <= 1 + SLACK ? 'met' : 'missed';
+}
+
+/** The journals of the runs within the run go with its own. */
+async function dropJournals({ request: { journal } }: CombineRun, { variants, idle }: CombineFound): Promise<void> {
+  if (journal === undefined) return;
+  const tried = idle.map(({ kind, on }) => (on === 'slim' ? kind : `${on} + ${kind}`));
+  const names = [...variants.map(({ step }) => step.name), ...tried];
+  for (const name of new Set(names)) await rm(stageJournal(journal, name), { force: true });
+}

@@ -1,0 +1,181 @@
+// The search: 8-bit integers alone, which are the one to beat; then, for ever higher limits on the loss, the kind of change that saves most
+// time for what it loses, measured anew on top of what was taken before; then integers on the models along the way.
+import { keepBest } from '../best-so-far.js';
+import { openModel } from '../../onnx/open.js';
+import type { CombineRun } from './combine-run.js';
+import type { ExploredModel, IdleChange, IdleReason, Stage } from './outcome.js';
+import { runStage } from './run-stage.js';
+import { hasTarget, kindsOf, type ChangeKind } from './settings.js';
+import { isWithin, limitSteps, targetShare } from './targets.js';
+import { measureVariant, type Variant } from './variant.js';
+
+/** All that was found. */
+export interface CombineFound {
+  /** In the order in which they were made; the first is the slimmed model. */
+  readonly variants: readonly Variant[];
+  readonly idle: readonly IdleChange[];
+  readonly explored: readonly ExploredModel[];
+  /** 8-bit integers on the slimmed model; undefined where nothing came of them. */
+  readonly int8Alone: Variant | undefined;
+}
+
+/** Looks for models as the settings ask, as long as there is time. @throws InterruptError, and what measuring throws */
+export async function searchChanges(run: CombineRun): Promise<CombineFound> {
+  return new Search(run).find();
+}
+
+/** A change pays from this part of the time on; below that, timings cannot tell. */
+const CLEAR = 0.99;
+/** Losses below this part of the limit count as that: a change is not free because the samples do not show what it costs. */
+const LEAST_LOSS = 0.05;
+/** Rounds at the last limit, which go on as long as something is gained. */
+const MOST_ROUNDS = 4;
+/** Models along the way that integers are tried on. */
+const MOST_QUANTIZED = 3;
+/** Of the time that is left, what looking at blocks may take. */
+const STUDY_SHARE = 0.4;
+
+/** The state of one search. */
+class Search {
+  readonly #run: CombineRun;
+  readonly #variants: Variant[] = [];
+  readonly #idle: IdleChange[] = [];
+  readonly #explored: ExploredModel[] = [];
+  /** Part of the time that a kind saved per loss when it was last tried; those never tried come first. */
+  readonly #gains = new Map<ChangeKind, number>();
+  /** Milliseconds that the longest run of a kind took. */
+  readonly #durations = new Map<ChangeKind, number>();
+
+  constructor(run: CombineRun) {
+    this.#run = run;
+  }
+
+  async find(): Promise<CombineFound> {
+    const run = this.#run;
+    const start = await this.#start();
+    const asked = kindsOf(run.request.settings);
+    const int8Alone = asked.includes('int8') ? await this.#try('int8', start, undefined) : undefined;
+    for (const kind of (['deepen', 'prune', 'factorize', 'int8'] as const).filter((one) => !asked.includes(one)))
+      this.#idle.push({ kind, on: start.step.name, reason: 'not-asked', message: undefined });
+    const path = await this.#climb(start, int8Alone);
+    if (int8Alone && !this.#isReached()) {
+      for (const variant of path.slice(1).toReversed().slice(0, MOST_QUANTIZED))
+        await this.#try('int8', variant, undefined);
+    }
+    return { variants: this.#variants, idle: this.#idle, explored: this.#explored, int8Alone };
+  }
+
+  /** The slimmed model. */
+  async #start(): Promise<Variant> {
+    const { slimmed, base } = this.#run;
+    const about = { name: 'slim', kind: 'slim', on: undefined, what: 'the exact passes alone', seconds: 0 } as const;
+    return this.#add(await measureVariant(this.#run, { about, raw: base, path: slimmed.path, stages: [] }));
+  }
+
+  async #add(variant: Variant): Promise<Variant> {
+    const before = this.#variants.filter(({ step }) => isWithin(this.#run, step.loss));
+    const isBest = before.every(({ step }) => variant.step.latencyRatio < step.latencyRatio);
+    this.#variants.push(variant);
+    const { request } = this.#run;
+    if (isBest && isWithin(this.#run, variant.step.loss) && variant.step.kind !== 'slim')
+      await keepBest(request, () => openModel(variant.path, request));
+    return variant;
+  }
+
+  /** Whether a target was given, and a model within the loss meets it. */
+  #isReached(): boolean {
+    if (!hasTarget(this.#run.request.settings)) return false;
+    return this.#variants.some((one) => isWithin(this.#run, one.step.loss) && targetShare(this.#run, one) <= 1);
+  }
+
+  /** The models along the way, each made of the one before: the first is `start`. */
+  async #climb(start: Variant, int8Alone: Variant | undefined): Promise<readonly Variant[]> {
+    const path = [start];
+    const kept = int8Alone ? int8Alone.step.loss.value - start.step.loss.value : 0;
+    const limits = limitSteps(this.#run, start.step.loss, kept);
+    for (const [at, limit] of limits.entries()) {
+      const isLast = at === limits.length - 1;
+      if (this.#isReached() || (!isLast && this.#isShort())) continue;
+      for (let round = 0; round < (isLast ? MOST_ROUNDS : 1); round++) {
+        const next = await this.#best(path.at(-1) ?? start, limit);
+        if (!next) break;
+        path.push(next);
+        if (this.#isReached()) break;
+      }
+    }
+    return path;
+  }
+
+  /** Whether there is no time for small steps: what is left goes to the last limit. */
+  #isShort(): boolean {
+    const longest = Math.max(0, ...this.#durations.values());
+    return performance.now() + 4 * longest > this.#run.time.to;
+  }
+
+  /**
+   * The change of `on` that saves most time per loss within the limit. A kind saved more the last time than it will on top of others,
+   * as a rule: where what was just measured beats what the rest saved then, the rest is not run (lazy greedy; Minoux 1978).
+   */
+  async #best(on: Variant, limit: number): Promise<Variant | undefined> {
+    let best: { readonly variant: Variant; readonly gain: number } | undefined;
+    const gainOf = (kind: ChangeKind): number => this.#gains.get(kind) ?? Infinity;
+    const open = kindsOf(this.#run.request.settings)
+      .filter((kind) => kind !== 'int8')
+      .toSorted((a, b) => gainOf(b) - gainOf(a));
+    for (const kind of open) {
+      if (best && best.gain >= gainOf(kind)) continue;
+      const variant = await this.#try(kind, on, limit);
+      const gain = variant ? savedPerLoss(on, variant, LEAST_LOSS * limit) : 0;
+      if (this.#idle.at(-1)?.reason !== 'no-time') this.#gains.set(kind, gain);
+      if (variant && (!best || gain > best.gain)) best = { variant, gain };
+    }
+    return best?.variant;
+  }
+
+  /** A change of one kind, where it is found and pays. @param limit of the loss; that of the settings where there is none */
+  async #try(kind: ChangeKind, on: Variant, limit: number | undefined): Promise<Variant | undefined> {
+    const run = this.#run;
+    const idle = (reason: IdleReason, message?: string): undefined => {
+      this.#idle.push({ kind, on: on.step.name, reason, message });
+    };
+    const left = run.time.to - performance.now();
+    // Integers are cheap for what they give, and are always tried once.
+    if (left <= 0 && !(kind === 'int8' && !this.#durations.has('int8'))) return idle('no-time');
+    const name = this.#nameOf(kind, on);
+    const from = performance.now();
+    const order = { name, limit: limit ?? run.request.settings.maxDrop, until: from + STUDY_SHARE * left };
+    const { made, reason, message, explored } = await runStage(run, { kind, on }, order);
+    const elapsedMs = performance.now() - from;
+    this.#durations.set(kind, Math.max(elapsedMs, this.#durations.get(kind) ?? 0));
+    this.#explored.push(...explored);
+    if (!made) return idle(reason, message);
+    const { run: stageRun, what, raw, path } = made;
+    const stage: Stage = { name, run: stageRun, elapsedMs };
+    const about = { name, kind, on: on.step.name, what, seconds: elapsedMs / 1000 };
+    const variant = await measureVariant(run, { about, raw, path, stages: [...on.stages, stage] });
+    await this.#add(variant);
+    if (!isWithin(run, variant.step.loss)) return idle('lossy');
+    return this.#pays(on, variant) ? variant : idle('no-gain');
+  }
+
+  /** Whether a change makes smaller what has to get smaller. */
+  #pays(on: Variant, variant: Variant): boolean {
+    const { settings } = this.#run.request;
+    if (hasTarget(settings) && settings.latency === undefined)
+      return targetShare(this.#run, variant) < targetShare(this.#run, on);
+    return variant.step.latencyRatio < CLEAR * on.step.latencyRatio;
+  }
+
+  /** `deepen + prune`, with a number where there is one of this name. */
+  #nameOf(kind: ChangeKind, { step }: Variant): string {
+    const plain = step.kind === 'slim' ? kind : `${step.name} + ${kind}`;
+    const taken = this.#variants.filter(({ step: { name } }) => name === plain || name.startsWith(`${plain} (`)).length;
+    return taken === 0 ? plain : `${plain} (${taken + 1})`;
+  }
+}
+
+/** Part of the time that is saved per loss that is added. */
+function savedPerLoss(on: Variant, { step }: Variant, least: number): number {
+  const saved = 1 - step.latencyRatio / on.step.latencyRatio;
+  return saved / Math.max(least, step.loss.value - on.step.loss.value);
+}
