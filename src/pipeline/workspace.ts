@@ -5,21 +5,22 @@ import { rmdirSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
+import { atExit } from '../base/at-exit.js';
 import { InputError } from '../base/errors.js';
 
 export class Workspace {
   readonly folder: string;
   /** The outermost folder that had to be made. */
   readonly #outermost: string;
-  readonly #onExit = (): void => {
-    rmSync(this.folder, { recursive: true, force: true });
-    this.#removeEmpty();
-  };
+  readonly #stay: () => void;
 
   private constructor(folder: string, outermost: string) {
     this.folder = folder;
     this.#outermost = outermost;
-    process.once('exit', this.#onExit);
+    this.#stay = atExit(() => {
+      rmSync(folder, { recursive: true, force: true });
+      this.#removeEmpty();
+    });
   }
 
   /**
@@ -71,7 +72,7 @@ export class Workspace {
   async dispose(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true });
     this.#removeEmpty();
-    process.removeListener('exit', this.#onExit);
+    this.#stay();
   }
 
   /** Folders that were made for an output which then was not written go again. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atExit } from '../base/at-exit.js';
 import { InputError, InterruptError } from '../base/errors.js';
 import { modelFolders, modelKey, modelName, withWireModel, type DigestMemo, type ModelSource } from './model-source.js';
 import type { Ask, ModelSignature, ReplyTo, RequestKind, SessionOptions, WireModel } from './protocol.js';
@@ -63,7 +64,7 @@ export class RuntimeHost {
   #last: Promise<unknown> = Promise.resolve();
   #folder: string | undefined;
   #disposed = false;
-  readonly #onExit = (): void => void this.#clear();
+  #stay: (() => void) | undefined;
 
   constructor(options: HostOptions = {}) {
     this.#workerUrl = options.workerUrl;
@@ -207,7 +208,7 @@ export class RuntimeHost {
   #worker(): WorkerProcess {
     if (this.#child?.alive) return this.#child;
     this.#sessions = new Map();
-    process.removeListener('exit', this.#onExit).once('exit', this.#onExit);
+    this.#stay ??= atExit(() => void this.#clear());
     this.#child = new WorkerProcess(this.#workerUrl ?? findWorker(import.meta.url));
     return this.#child;
   }
@@ -225,7 +226,8 @@ export class RuntimeHost {
   }
 
   #clear(): Promise<void> {
-    process.removeListener('exit', this.#onExit);
+    this.#stay?.();
+    this.#stay = undefined;
     const gone = this.#child?.kill() ?? Promise.resolve();
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
     this.#folder = undefined;

@@ -23,8 +23,10 @@ export function replaceByChain({ node, layer, stored, input }: FactorSite, chain
   const graph = graphOf(node);
   const nodes: Node[] = [];
   let value: Value = input;
+  // A layer that is the last of an earlier chain has that chain's name: the runtime refuses two nodes of one name.
+  const known = namedFactors(node);
   for (const [at, factor] of factors.slice(0, -1).entries()) {
-    const name = node.name === '' ? '' : `${node.name}_factor_${at + 1}`;
+    const name = node.name === '' ? '' : `${node.name}_factor_${known + at + 1}`;
     const outputs = [`${node.output?.name ?? ''}_factor_${at + 1}`];
     const made = graph.addNode({ ...specOf(node, factor, { value, at }), name, outputs }, node);
     invariant(made.output, 'a layer has an output');
@@ -34,6 +36,15 @@ export function replaceByChain({ node, layer, stored, input }: FactorSite, chain
   const made = replaceNode(node, specOf(node, last, { value, at: factors.length - 1 }));
   nodes.push(made.opType === 'MatMul' ? biased(made, last) : made);
   return { layer, stored, chain, nodes };
+}
+
+/** The highest number of a node that is called a factor of this one. */
+function namedFactors(node: Node): number {
+  const stem = `${node.name}_factor_`;
+  const numbers = graphOf(node)
+    .nodes()
+    .flatMap(({ name }) => (name.startsWith(stem) ? [Number(name.slice(stem.length))] : []));
+  return Math.max(0, ...numbers.filter(Number.isInteger));
 }
 
 interface Place {

@@ -17,7 +17,7 @@ import type { CombineOutcome, Int8Alone } from './outcome.js';
 import type { CombineFound } from './search.js';
 import { hasTarget } from './settings.js';
 import { stageJournal } from './stage-request.js';
-import { targetShare } from './targets.js';
+import { isWithin, targetShare } from './targets.js';
 
 /** What a budget may be off. */
 const SLACK = 0.005;
@@ -52,7 +52,10 @@ export async function concludeCombining(
   return {
     before: { ...before, times: times?.before },
     after: { ...after, times: times?.after },
-    steps: found.variants.map(({ step }) => ({ ...step, fate: fates.get(step.name) ?? 'beaten' })),
+    steps: found.variants.map(({ step }) => ({
+      ...step,
+      fate: fates.get(step.name) ?? (isWithin(run, step.loss) ? 'beaten' : 'over'),
+    })),
     idle: found.idle,
     explored: found.explored,
     stages: result?.variant.stages ?? [],

@@ -19,9 +19,18 @@ export interface CombineFound {
   readonly int8Alone: Variant | undefined;
 }
 
+/** What a search does with models; replaced in tests. */
+export interface SearchPorts {
+  readonly change: typeof runStage;
+  readonly measure: typeof measureVariant;
+}
+
 /** Looks for models as the settings ask, as long as there is time. @throws InterruptError, and what measuring throws */
-export async function searchChanges(run: CombineRun): Promise<CombineFound> {
-  return new Search(run).find();
+export async function searchChanges(
+  run: CombineRun,
+  ports: SearchPorts = { change: runStage, measure: measureVariant },
+): Promise<CombineFound> {
+  return new Search(run, ports).find();
 }
 
 /** A change pays from this part of the time on; below that, timings cannot tell. */
@@ -32,12 +41,15 @@ const LEAST_LOSS = 0.05;
 const MOST_ROUNDS = 4;
 /** Models along the way that integers are tried on. */
 const MOST_QUANTIZED = 3;
+/** Of what integers took on the slimmed model, what is kept for those on the models along the way. */
+const QUANTIZED_AT_END = 1.5;
 /** Of the time that is left, what looking at blocks may take. */
 const STUDY_SHARE = 0.4;
 
 /** The state of one search. */
 class Search {
   readonly #run: CombineRun;
+  readonly #ports: SearchPorts;
   readonly #variants: Variant[] = [];
   readonly #idle: IdleChange[] = [];
   readonly #explored: ExploredModel[] = [];
@@ -46,8 +58,9 @@ class Search {
   /** Milliseconds that the longest run of a kind took. */
   readonly #durations = new Map<ChangeKind, number>();
 
-  constructor(run: CombineRun) {
+  constructor(run: CombineRun, ports: SearchPorts) {
     this.#run = run;
+    this.#ports = ports;
   }
 
   async find(): Promise<CombineFound> {
@@ -69,7 +82,7 @@ class Search {
   async #start(): Promise<Variant> {
     const { slimmed, base } = this.#run;
     const about = { name: 'slim', kind: 'slim', on: undefined, what: 'the exact passes alone', seconds: 0 } as const;
-    return this.#add(await measureVariant(this.#run, { about, raw: base, path: slimmed.path, stages: [] }));
+    return this.#add(await this.#ports.measure(this.#run, { about, raw: base, path: slimmed.path, stages: [] }));
   }
 
   async #add(variant: Variant): Promise<Variant> {
@@ -109,7 +122,7 @@ class Search {
   /** Whether there is no time for small steps: what is left goes to the last limit. */
   #isShort(): boolean {
     const longest = Math.max(0, ...this.#durations.values());
-    return performance.now() + 4 * longest > this.#run.time.to;
+    return 4 * longest > this.#timeLeft('deepen');
   }
 
   /**
@@ -138,13 +151,12 @@ class Search {
     const idle = (reason: IdleReason, message?: string): undefined => {
       this.#idle.push({ kind, on: on.step.name, reason, message });
     };
-    const left = run.time.to - performance.now();
-    // Integers are cheap for what they give, and are always tried once.
-    if (left <= 0 && !(kind === 'int8' && !this.#durations.has('int8'))) return idle('no-time');
+    const left = this.#timeLeft(kind);
+    if (left <= 0) return idle('no-time');
     const name = this.#nameOf(kind, on);
     const from = performance.now();
     const order = { name, limit: limit ?? run.request.settings.maxDrop, until: from + STUDY_SHARE * left };
-    const { made, reason, message, explored } = await runStage(run, { kind, on }, order);
+    const { made, reason, message, explored } = await this.#ports.change(run, { kind, on }, order);
     const elapsedMs = performance.now() - from;
     this.#durations.set(kind, Math.max(elapsedMs, this.#durations.get(kind) ?? 0));
     this.#explored.push(...explored);
@@ -152,10 +164,18 @@ class Search {
     const { run: stageRun, what, raw, path } = made;
     const stage: Stage = { name, run: stageRun, elapsedMs };
     const about = { name, kind, on: on.step.name, what, seconds: elapsedMs / 1000 };
-    const variant = await measureVariant(run, { about, raw, path, stages: [...on.stages, stage] });
+    const variant = await this.#ports.measure(run, { about, raw, path, stages: [...on.stages, stage] });
     await this.#add(variant);
     if (!isWithin(run, variant.step.loss)) return idle('lossy');
     return this.#pays(on, variant) ? variant : idle('no-gain');
+  }
+
+  /** Milliseconds for looking. Integers are tried once whatever the time is, and what they took then is kept for them at the end. */
+  #timeLeft(kind: ChangeKind): number {
+    const left = this.#run.time.to - performance.now();
+    const once = this.#durations.get('int8');
+    if (kind === 'int8') return once === undefined ? Math.max(1, left) : left;
+    return left - QUANTIZED_AT_END * (once ?? 0);
   }
 
   /** Whether a change makes smaller what has to get smaller. */

@@ -3,6 +3,7 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { atExit } from '../../base/at-exit.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { DType } from '../../tensor/dtype.js';
 import { Tensor } from '../../tensor/tensor.js';
@@ -45,9 +46,9 @@ export function createStore({ folder, limit = LIMIT }: StoreOptions = {}): Outpu
     isOpen = false;
     closeSync(file);
     rmSync(own, { recursive: true, force: true });
-    process.removeListener('exit', dispose);
+    stay();
   };
-  process.once('exit', dispose);
+  const stay = atExit(dispose);
   return {
     put: (index, outputs) => {
       const size = [...outputs.values()].reduce((sum, tensor) => sum + tensor.byteLength, 0);

@@ -160,6 +160,24 @@ describe('a chain in the place of a layer', () => {
     expect(printModel(model, { weights: 'full' })).toContain('h_factor_1');
   });
 
+  it('a layer that is the last of a chain already: no two nodes have one name, which the runtime refuses', async () => {
+    const model = parsed(`g (float[1,5,8,8] x) => (float[1,6,A,B] y)
+<float[6,5,1,1] w = random(1)>
+{
+  [conv] y = Conv (x, w)
+}`);
+    const chain = (r: number, c: number): Factorization =>
+      chainOf('channel-svd', [window(c, r, [1, 1]), window(r, 6, [1, 1])]);
+    for (const factors of [chain(4, 5), chain(3, 4)]) {
+      const node = model.graph.nodes().find(({ name }) => name === 'conv');
+      const site = node && factorSite(node, createFacts(model));
+      if (!site || isRefusal(site)) throw new Error('no site');
+      replaceByChain(site, factors);
+    }
+    expect(model.graph.nodes().map(({ name }) => name)).toEqual(['conv_factor_1', 'conv_factor_2', 'conv']);
+    expect((await runModel(host, model, feedsFor(model, 1))).get('y')?.dims).toEqual([1, 6, 8, 8]);
+  });
+
   it('Conv by k x 1 and 1 x k, with auto_pad', async () => {
     const model = parsed(`g (float[1,4,9,9] x) => (float[1,5,A,B] y)
 <float[5,4,3,3] w = random(1)>
