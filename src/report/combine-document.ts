@@ -101,13 +101,19 @@ export function stepTable({ steps, result }: CombineReport): Block | undefined {
   );
 }
 
-/** Changes that came to nothing, and why. */
+/** Changes that came to nothing, and why: those of one step for one reason stand in one row. */
 export function idleTable({ idle }: CombineReport): Block | undefined {
+  const rows = new Map<string, { readonly kinds: string[]; readonly cells: readonly string[] }>();
+  for (const { kind, on, code, message, detail = '' } of idle) {
+    const cells = [on, `${message} [${code}]`, detail];
+    const key = cells.join('\n');
+    rows.set(key, { kinds: [...(rows.get(key)?.kinds ?? []), kind], cells });
+  }
   return tableBlock(
     'Changes that came to nothing, and why',
     'open',
     [left('change'), left('on'), left('why'), left('what it says itself', 1)],
-    idle.map(({ kind, on, code, message, detail }) => [kind, on, `${message} [${code}]`, detail ?? '']),
+    [...rows.values()].map(({ kinds, cells }) => [kinds.join(', '), ...cells]),
   );
 }
 
@@ -127,7 +133,7 @@ function measurement(report: CombineReport): Section[] {
   const own = [
     ['method', methodText(report)],
     ['samples', `${parts}${given(dataName, (text) => `; data: ${text}`)}`],
-    ['effort', `${spanText(takenSeconds)} of the ${spanText(allowedSeconds)} that were allowed for looking`],
+    ['effort', `${spanText(takenSeconds)} taken, ${spanText(allowedSeconds)} allowed for looking`],
   ] as const;
   return measurementSection(report, { own, preparation }, 'docs/combine.md');
 }

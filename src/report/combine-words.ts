@@ -149,6 +149,6 @@ export function methodText({ method, samples, effort, steps }: CombineReport): s
   const judged = steps.filter(({ kind }) => kind !== 'slim').length;
   return [
     `chosen for ${aim} among ${tried.join(', ')} on ${plural(samples.fitted + samples.selected, 'sample')}`,
-    `${plural(judged, 'model')} in ${spanText(effort.takenSeconds)} of ${spanText(effort.allowedSeconds)}`,
+    `${plural(judged, 'model')} in ${spanText(effort.takenSeconds)} (${spanText(effort.allowedSeconds)} to look)`,
   ].join(', ');
 }

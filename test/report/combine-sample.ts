@@ -75,6 +75,7 @@ export function sampleCombine(): CombineReport {
     idle: [
       idle('factorize', 'deepen + prune', 'no-gain', 'no chain was measured faster'),
       idle('prune', 'deepen + prune', 'no-time'),
+      idle('deepen', 'deepen + prune', 'no-time'),
     ],
     explored: [
       { label: 'deepen: candidate 1 of 3', latencyRatio: 0.6, loss: lost(0.9) },
