@@ -72,8 +72,7 @@ class Search {
       this.#idle.push({ kind, on: start.step.name, reason: 'not-asked', message: undefined });
     const path = await this.#climb(start, int8Alone);
     if (int8Alone && !this.#isReached()) {
-      for (const variant of path.slice(1).toReversed().slice(0, MOST_QUANTIZED))
-        await this.#try('int8', variant, undefined);
+      for (const variant of spread(path.slice(1), MOST_QUANTIZED)) await this.#try('int8', variant, undefined);
     }
     return { variants: this.#variants, idle: this.#idle, explored: this.#explored, int8Alone };
   }
@@ -192,6 +191,13 @@ class Search {
     const taken = this.#variants.filter(({ step: { name } }) => name === plain || name.startsWith(`${plain} (`)).length;
     return taken === 0 ? plain : `${plain} (${taken + 1})`;
   }
+}
+
+/** At most `count` of them, evenly spread, the last first. */
+function spread<T>(all: readonly T[], count: number): readonly T[] {
+  const gaps = Math.max(1, Math.min(count, all.length) - 1);
+  const places = Array.from({ length: gaps + 1 }, (_, at) => Math.round(((all.length - 1) * (gaps - at)) / gaps));
+  return [...new Set(places)].flatMap((place) => all[place] ?? []);
 }
 
 /** Part of the time that is saved per loss that is added. */
