@@ -4,12 +4,15 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { UsageError, type UsageCode } from '../../src/base/errors.js';
 import { FLAGS } from '../../src/cli/flags.js';
+import type { CombineOutcome } from '../../src/pipeline/combining/outcome.js';
 import { CHANGE_KINDS, DEFAULT_COMBINING } from '../../src/pipeline/combining/settings.js';
 import { parseReport } from '../../src/report/json.js';
 import { fakeCombine } from './fake-combine.js';
-import { fakeDeepen } from './fake-deepen.js';
+import { fakeDeepen, fakeDeepenOutcome } from './fake-deepen.js';
+import { fakeFactorize, fakeFactorizeOutcome } from './fake-factorize.js';
+import { fakeQuantize, fakeQuantizeOutcome } from './fake-int8.js';
+import { fakePrune, fakePruneOutcome } from './fake-prune.js';
 import { FAKE_MODEL } from './fake-run.js';
-import { fakeQuantize } from './fake-int8.js';
 import { useScratch } from './scratch.js';
 
 const scratch = useScratch();
@@ -135,6 +138,31 @@ describe('what comes of it', () => {
     expect(report.recipe.document).toMatchObject({ combine: { maxDrop: 2, kinds: ['deepen', 'int8'] } });
     expect(report.steps.map(({ fate }) => fate)).toEqual(['taken', 'taken', 'taken', 'beaten']);
     expect(report.idle).toMatchObject([{ kind: 'prune', code: 'no-gain', detail: 'nothing could leave' }]);
+  });
+
+  it('has the reports of the runs that it came of, each as its own verb makes it', async () => {
+    const folder = scratch.path('');
+    const args = [net(), ...DATA, '-n'];
+    const deepen = { request: (await fakeDeepen(args)).request, outcome: fakeDeepenOutcome(folder, {}) };
+    const prune = { request: (await fakePrune(args)).request, outcome: fakePruneOutcome(folder, {}) };
+    const factorize = { request: (await fakeFactorize(args)).request, outcome: fakeFactorizeOutcome(folder, {}) };
+    const int8 = { request: (await fakeQuantize(args)).request, outcome: fakeQuantizeOutcome(folder, {}) };
+    const stages: CombineOutcome['stages'] = [
+      { name: 'deepen', run: { kind: 'deepen', ...deepen }, elapsedMs: 1000 },
+      { name: 'deepen + prune', run: { kind: 'prune', ...prune }, elapsedMs: 2000 },
+      { name: 'deepen + prune + factorize', run: { kind: 'factorize', ...factorize }, elapsedMs: 3000 },
+      { name: 'deepen + prune + factorize + int8', run: { kind: 'int8', ...int8 }, elapsedMs: 4000 },
+    ];
+    await fakeCombine([net(), ...DATA], { stages });
+    const report = parseReport(scratch.read('net.slim.report.json').toString(), 'combine', 'r');
+    expect(report.stages).toMatchObject([
+      { kind: 'deepen', deepen: { kind: 'deepen', elapsedMs: 1000, kept: 'deepened' } },
+      { kind: 'prune', prune: { kind: 'prune', elapsedMs: 2000, kept: 'pruned' } },
+      { kind: 'factorize', factorize: { kind: 'factorize', elapsedMs: 3000, kept: 'factorized' } },
+      { kind: 'int8', quantize: { kind: 'quantize', elapsedMs: 4000, kept: 'int8' } },
+    ]);
+    expect(report.stages.map((stage) => Object.keys(stage).length)).toEqual([3, 3, 3, 3]);
+    expect(scratch.read('net.slim.report.md').toString()).toContain('## Step deepen + prune + factorize + int8');
   });
 
   it('gives the same settings when its command is run again', async () => {

@@ -4,7 +4,7 @@ import type { DeepenOutcome, DeepenRequest } from '../../src/pipeline/deepening/
 import { fakeResult, fakeRun, type FakeRun } from './fake-run.js';
 
 /** What a run gives unless told otherwise: one of two blocks is replaced, 0.2 points lost. */
-function fakeOutcome(folder: string, changes: Partial<DeepenOutcome>): DeepenOutcome {
+export function fakeDeepenOutcome(folder: string, changes: Partial<DeepenOutcome>): DeepenOutcome {
   const about = { rule: 'slim-streamline', ms: { before: 2, after: 1.6 }, macs: { before: 1000, after: 900 } };
   return {
     ...fakeResult(folder, 600),
@@ -50,11 +50,13 @@ function fakeOutcome(folder: string, changes: Partial<DeepenOutcome>): DeepenOut
   };
 }
 
-/** Runs a command line of `deepen` with a run that gives `fakeOutcome`, changed. */
+/** Runs a command line of `deepen` with a run that gives `fakeDeepenOutcome`, changed. */
 export const fakeDeepen = (
   args: readonly string[],
   changes: Partial<DeepenOutcome> = {},
 ): Promise<FakeRun<DeepenRequest>> =>
   fakeRun('deepen', args, (input, recipe, ask) =>
-    runDeepening(input, recipe, 'deepened', { deepen: async (request) => fakeOutcome(await ask(request), changes) }),
+    runDeepening(input, recipe, 'deepened', {
+      deepen: async (request) => fakeDeepenOutcome(await ask(request), changes),
+    }),
   );

@@ -4,7 +4,7 @@ import type { FactorizeOutcome, FactorizeRequest } from '../../src/pipeline/fact
 import { fakeResult, fakeRun, type FakeRun } from './fake-run.js';
 
 /** What a run gives unless told otherwise: one of two layers is a chain, 0.2 points lost. */
-function fakeOutcome(folder: string, changes: Partial<FactorizeOutcome>): FactorizeOutcome {
+export function fakeFactorizeOutcome(folder: string, changes: Partial<FactorizeOutcome>): FactorizeOutcome {
   const us = { predicted: undefined, measured: undefined };
   return {
     ...fakeResult(folder, 600),
@@ -46,13 +46,13 @@ function fakeOutcome(folder: string, changes: Partial<FactorizeOutcome>): Factor
   };
 }
 
-/** Runs a command line of `factorize` with a run that gives `fakeOutcome`, changed. */
+/** Runs a command line of `factorize` with a run that gives `fakeFactorizeOutcome`, changed. */
 export const fakeFactorize = (
   args: readonly string[],
   changes: Partial<FactorizeOutcome> = {},
 ): Promise<FakeRun<FactorizeRequest>> =>
   fakeRun('factorize', args, (input, recipe, ask) =>
     runFactorizing(input, recipe, 'factorized', {
-      factorize: async (request) => fakeOutcome(await ask(request), changes),
+      factorize: async (request) => fakeFactorizeOutcome(await ask(request), changes),
     }),
   );

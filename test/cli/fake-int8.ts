@@ -4,7 +4,7 @@ import type { QuantizeOutcome, QuantizeRequest } from '../../src/pipeline/quanti
 import { fakeResult, fakeRun, type FakeRun } from './fake-run.js';
 
 /** What a run gives unless told otherwise: one fused layer, one float one, 0.2 points lost. */
-function fakeOutcome(folder: string, changes: Partial<QuantizeOutcome>): QuantizeOutcome {
+export function fakeQuantizeOutcome(folder: string, changes: Partial<QuantizeOutcome>): QuantizeOutcome {
   const planned = { node: 'conv', opType: 'Conv', output: 'c', kind: 'product' };
   return {
     ...fakeResult(folder, 300),
@@ -52,11 +52,11 @@ function fakeOutcome(folder: string, changes: Partial<QuantizeOutcome>): Quantiz
   };
 }
 
-/** Runs a command line of `quantize` with a run that gives `fakeOutcome`, changed. */
+/** Runs a command line of `quantize` with a run that gives `fakeQuantizeOutcome`, changed. */
 export const fakeQuantize = (
   args: readonly string[],
   changes: Partial<QuantizeOutcome> = {},
 ): Promise<FakeRun<QuantizeRequest>> =>
   fakeRun('quantize', args, (input, recipe, ask) =>
-    runInt8(input, recipe, 'int8', { quantize: async (request) => fakeOutcome(await ask(request), changes) }),
+    runInt8(input, recipe, 'int8', { quantize: async (request) => fakeQuantizeOutcome(await ask(request), changes) }),
   );

@@ -4,7 +4,7 @@ import type { PruneOutcome, PruneRequest } from '../../src/pipeline/pruning/outc
 import { fakeResult, fakeRun, type FakeRun } from './fake-run.js';
 
 /** What a run gives unless told otherwise: one group lost half its channels, one is frozen, 0.2 points lost. */
-function fakeOutcome(folder: string, changes: Partial<PruneOutcome>): PruneOutcome {
+export function fakePruneOutcome(folder: string, changes: Partial<PruneOutcome>): PruneOutcome {
   return {
     ...fakeResult(folder, 600),
     groups: [
@@ -45,11 +45,11 @@ function fakeOutcome(folder: string, changes: Partial<PruneOutcome>): PruneOutco
   };
 }
 
-/** Runs a command line of `prune` with a run that gives `fakeOutcome`, changed. */
+/** Runs a command line of `prune` with a run that gives `fakePruneOutcome`, changed. */
 export const fakePrune = (
   args: readonly string[],
   changes: Partial<PruneOutcome> = {},
 ): Promise<FakeRun<PruneRequest>> =>
   fakeRun('prune', args, (input, recipe, ask) =>
-    runPruning(input, recipe, 'pruned', { prune: async (request) => fakeOutcome(await ask(request), changes) }),
+    runPruning(input, recipe, 'pruned', { prune: async (request) => fakePruneOutcome(await ask(request), changes) }),
   );
