@@ -13,11 +13,12 @@ import { writeResult } from '../slimmed-result.js';
 import { externalBytes, modelPath, publishModel } from '../written-model.js';
 import type { ChosenResult, Rival } from './choose-result.js';
 import type { CombineRun } from './combine-run.js';
-import type { CombineOutcome, Int8Alone } from './outcome.js';
+import type { CombineOutcome, Int8Alone, StepFate } from './outcome.js';
 import type { CombineFound } from './search.js';
 import { hasTarget } from './settings.js';
 import { stageJournal } from './stage-request.js';
 import { isWithin, targetShare } from './targets.js';
+import type { Variant } from './variant.js';
 
 /** What a budget may be off. */
 const SLACK = 0.005;
@@ -26,16 +27,18 @@ const SLACK = 0.005;
 export async function concludeCombining(
   run: CombineRun,
   found: CombineFound,
-  { result, rival, fates }: ChosenResult,
+  chosen: ChosenResult,
 ): Promise<CombineOutcome> {
-  const { request, samples, original, workspace, scorers, subset } = run;
-  const { keepOverridable, settings } = request;
-  const decoded = result ? await openModel(result.variant.path, { keepOverridable }) : original.decoded;
+  const { request, samples, original, workspace } = run;
+  const { result } = chosen;
+  const decoded = result ? await openModel(result.variant.path, request) : original.decoded;
   const written = await writeResult(run, decoded);
   const path = modelPath(written);
   const timing = result ? result.speed.original : await timedAgain(run, path);
-  const pair = { before: original.path, after: path };
-  const measurement = await measureTimed(run.host, pair, samples.first, { timing, request });
+  const measurement = await measureTimed(run.host, { before: original.path, after: path }, samples.first, {
+    timing,
+    request,
+  });
   request.onStage?.('summing up');
   const { profiles } = measurement;
   const times = profiles && {
@@ -43,42 +46,22 @@ export async function concludeCombining(
     after: layerTimes(decoded.model, profiles.after),
   };
   const isChanged = result !== undefined && result.variant.step.kind !== 'slim';
-  const before = await sideOf(run, original, {
-    path: original.path,
-    externalBytes: externalBytes(original.decoded.document),
-  });
-  const after = await sideOf(run, { decoded }, { path, externalBytes: written.externalBytes });
-  const seconds = (ms: number): number => ms / 1000;
+  const given = { path: original.path, externalBytes: externalBytes(original.decoded.document) };
+  const came = { path, externalBytes: written.externalBytes };
   return {
-    before: { ...before, times: times?.before },
-    after: { ...after, times: times?.after },
-    steps: found.variants.map(({ step }) => ({
-      ...step,
-      fate: fates.get(step.name) ?? (isWithin(run, step.loss) ? 'beaten' : 'over'),
-    })),
-    idle: found.idle,
-    explored: found.explored,
-    stages: result?.variant.stages ?? [],
-    result: result?.variant.step.name,
-    int8Alone: rival && rivalFacts(rival),
-    budget: hasTarget(settings) ? budgetVerdict(run, result) : undefined,
+    ...told(run, found, chosen),
+    before: { ...(await sideOf(run, original, given)), times: times?.before },
+    after: { ...(await sideOf(run, { decoded }, came)), times: times?.after },
     kept: isChanged ? 'changed' : 'original',
     kinds: times && {
       before: kindTimes(original.decoded.model, times.before),
       after: kindTimes(decoded.model, times.after),
     },
-    subset: subset && { kept: subset.kept, names: subset.names, of: subset.of, by: subset.by },
-    samples: samples.counts,
-    effort: { allowed: seconds(run.time.to - run.time.from), taken: seconds(performance.now() - run.time.from) },
     comparison: result?.score.comparison,
     loss: result?.score.loss,
     gate: lossGate(run, { loss: result?.score.loss, change: isChanged ? 'changed' : 'slimmed' }),
     measurement,
     speedMeasured: true,
-    warnings: [
-      ...new Set([...run.warnings, ...scorers.select.warnings, ...scorers.report.warnings]),
-      ...samples.warnings(),
-    ],
     path,
     publish: async (to) => {
       await publishModel(written, to, { workspace, externalData: request.externalData });
@@ -86,6 +69,37 @@ export async function concludeCombining(
       await dropJournals(run, found);
     },
     dispose: () => workspace.dispose(),
+  };
+}
+
+/** What is known without a look at the result. */
+function told(
+  run: CombineRun,
+  { variants, idle, explored }: CombineFound,
+  { result, rival, fates }: ChosenResult,
+): Pick<
+  CombineOutcome,
+  | ('steps' | 'idle' | 'explored' | 'stages' | 'result' | 'int8Alone' | 'budget')
+  | ('subset' | 'samples' | 'effort' | 'warnings')
+> {
+  const { samples, scorers, subset, time, request } = run;
+  const fateOf = ({ step }: Variant): StepFate =>
+    fates.get(step.name) ?? (isWithin(run, step.loss) ? 'beaten' : 'over');
+  return {
+    steps: variants.map((one) => ({ ...one.step, fate: fateOf(one) })),
+    idle,
+    explored,
+    stages: result?.variant.stages ?? [],
+    result: result?.variant.step.name,
+    int8Alone: rival && rivalFacts(rival),
+    budget: hasTarget(request.settings) ? budgetVerdict(run, result) : undefined,
+    subset: subset && { kept: subset.kept, names: subset.names, of: subset.of, by: subset.by },
+    samples: samples.counts,
+    effort: { allowed: (time.to - time.from) / 1000, taken: (performance.now() - time.from) / 1000 },
+    warnings: [
+      ...new Set([...run.warnings, ...scorers.select.warnings, ...scorers.report.warnings]),
+      ...samples.warnings(),
+    ],
   };
 }
 

@@ -83,7 +83,12 @@ class Pruner {
     const slimmed = await this.#slim(reference, shapes);
     const journal = await this.#openJournal(original, samples);
     const scorer = (part: 'select' | 'report'): Scorer => {
-      const made = new Scorer(this.#host, request, { scoring: samples.data, part: samples[part] }, request.against ?? reference.path);
+      const made = new Scorer(
+        this.#host,
+        request,
+        { scoring: samples.data, part: samples[part] },
+        request.against ?? reference.path,
+      );
       this.#closing.push(() => made.dispose());
       return made;
     };
