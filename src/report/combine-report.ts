@@ -22,7 +22,7 @@ const STEP = object(
     seconds: real('How long it took to find', { min: 0 }),
     fate: choice(
       ['taken', 'beaten', 'over', 'slower'],
-      'taken: the result, or what it was made of; beaten: another one is better; over, slower: it may not stand on the reported samples',
+      'taken: the result, or what it was made of; beaten: another one is better; over, slower: it loses too much, or is slower than the original',
     ),
   },
   'A model that was made, judged on the samples for selection',

@@ -44,8 +44,8 @@ export function idleDetail(kind: ChangeKind, message: string | undefined): strin
 export const FATE_WORDS: Readonly<Record<StepFate, string>> = {
   taken: 'in the result',
   beaten: 'another is better',
-  over: 'loses too much on the reported samples',
-  slower: 'slower than the original on the reported samples',
+  over: 'loses too much',
+  slower: 'slower than the original',
 };
 
 /** The steps that the result is made of, in their order, without the exact passes. */
@@ -80,7 +80,7 @@ export function keptText({ kept, steps, idle, result, subset }: CombineReport): 
   if (kept === 'changed') return undefined;
   const failed = steps.find(({ fate }) => fate === 'over' || fate === 'slower');
   const why = failed
-    ? `what was found ${failed.fate === 'over' ? 'loses too much' : 'is slower than the original'} on the reported samples`
+    ? `what was found ${failed.fate === 'over' ? 'loses too much' : 'is slower than the original'}`
     : (soleReason(idle) ?? 'no change pays within what may be lost');
   const same = result === undefined ? 'the original' : 'the same model, slimmed';
   const cut = subset ? ', its head cut to the classes' : '';
