@@ -54,15 +54,15 @@ const CASES = {
   },
   'resnet56-cifar10': {
     levels: {
-      bar: [deepen('--rules', 'merge-depth', ...drop(3))],
-      'drop 1': [deepen('--rules', 'merge-depth', ...drop(1))],
+      bar: [deepen('--rules', 'merge-depth', ...drop(1), '--effort', '10m')],
+      'drop 3': [deepen('--rules', 'merge-depth', ...drop(3))],
       'drop 8': [deepen('--rules', 'merge-depth', ...drop(8))],
     },
     bars: { bar: { drop: 2, speed: 1.15 } },
   },
   'mobilenetv2-imagenet': {
     data: PHOTOGRAPHS,
-    levels: { bar: [['deepen', ['--rules', 'merge-depth', ...drop(2), '--samples', '360']]] },
+    levels: { bar: [['deepen', ['--rules', 'merge-depth', ...drop(2), '--samples', '360', '--effort', '15m']]] },
     bars: { bar: { drop: 2, speed: 1.15 } },
   },
 };

@@ -50,7 +50,7 @@ const FACTORIZE_FLAGS = [
 
 const DEEPEN_FLAGS = [
   ...(['macs', 'params', 'size', 'latency', 'maxDropPruned'] as const),
-  ...(['rules', 'start', 'lrn', 'factorFor', 'noRepair'] as const),
+  ...(['rules', 'start', 'lrn', 'factorFor', 'noRepair', 'deepenEffort'] as const),
   ...(['data', 'labels', 'preprocess', 'fitSamples', 'limit'] as const),
   'pruneJournal',
 ] as const satisfies readonly FlagKey[];

@@ -25,6 +25,12 @@ export const DEEPENING = {
     default: 'expand',
     help: 'normalizations (LRN) that stay: written out in faster operators, or kept',
   },
+  deepenEffort: {
+    name: 'effort',
+    group: 'What to do',
+    value: 'TIME',
+    help: 'look at blocks for so long, the most promising first: 90s, 10m, 2h; by default at all of them',
+  },
   deepened: {
     name: 'output',
     short: 'o',

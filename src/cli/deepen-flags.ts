@@ -23,6 +23,7 @@ const SET_BY = {
   rules: 'rules',
   start: 'start',
   lrn: 'lrn',
+  effort: 'deepenEffort',
   samples: 'fitSamples',
 } as const satisfies { readonly [K in keyof DeepenSettings]?: FlagKey };
 

@@ -11,6 +11,8 @@ export interface MeasureOptions {
   readonly threads: number;
   readonly seed: number;
   readonly signal: AbortSignal;
+  /** Milliseconds that one timing may take; default: those of runs and of loads. */
+  readonly timingMs?: number | undefined;
   /** Told what is being measured. */
   readonly onStage?: (name: string) => void;
 }
@@ -37,13 +39,14 @@ export async function timePair(
   host: RuntimeHost,
   { before, after }: Pair,
   feeds: TensorMap,
-  { threads, seed, signal, onStage }: MeasureOptions,
+  { threads, seed, signal, timingMs, onStage }: MeasureOptions,
 ): Promise<TimedPair> {
   await host.release();
+  const options = { threads, seed, signal, ...(timingMs === undefined ? {} : { budget: timingMs }) };
   onStage?.('latency');
-  const latency = await compareLatency(host, before, after, feeds, { threads, seed, signal });
+  const latency = await compareLatency(host, before, after, feeds, options);
   onStage?.('load time');
-  const load = await compareLoadTime(host, before, after, { threads, seed, signal });
+  const load = await compareLoadTime(host, before, after, options);
   await host.release();
   return { latency, load };
 }

@@ -171,6 +171,28 @@ export const partField = (description: string): SettingField => ({
   from: 'text',
 });
 
+/** How long a run may look for something better: seconds, minutes, hours. */
+export type Effort = `${number}${'s' | 'm' | 'h'}`;
+
+const SECONDS = { s: 1, m: 60, h: 3600 } as const;
+const EFFORT = /^(\d+(?:\.\d+)?|\.\d+)([smh])$/;
+
+const isEffort = (value: unknown): value is Effort =>
+  typeof value === 'string' && EFFORT.test(value) && Number.parseFloat(value) > 0;
+
+/** Milliseconds of `90s`, `10m`, `2h`. */
+export function effortMs(effort: Effort): number {
+  const unit = effort.slice(-1) as keyof typeof SECONDS;
+  return 1000 * SECONDS[unit] * Number(effort.slice(0, -1));
+}
+
+export const EFFORT_FIELD: SettingField = {
+  expected: 'a time, as 90s, 10m or 2h',
+  schema: { type: 'string', pattern: EFFORT.source, description: 'How long to look for something better' },
+  read: (value) => (isEffort(value) ? value : undefined),
+  from: 'text',
+};
+
 export const LATENCY_FIELD: SettingField = {
   expected: 'what may be left of it, as 0.8x or 8ms',
   schema: { type: 'string', pattern: `${PART.source}|${TIME.source}`, description: 'Time of one run, as 0.8x or 8ms' },

@@ -16,12 +16,13 @@ import { formatPass } from '../recipe.js';
 import { openRunJournal } from '../run-journal.js';
 import { inputName } from '../run-request.js';
 import type { SlimOutcome } from '../slim.js';
+import { effortMs } from '../setting-table.js';
 import { slimStart } from '../slimmed-start.js';
 import { finishSlimmed } from '../trading/last-passes.js';
 import { withRuntimeBeside } from '../with-runtime.js';
 import type { Workspace } from '../workspace.js';
 import type { CombineRequest } from './outcome.js';
-import { COMBINE_SETTINGS, effortMs } from './settings.js';
+import { COMBINE_SETTINGS } from './settings.js';
 
 export interface CombineRun {
   readonly request: CombineRequest;
@@ -47,6 +48,8 @@ export interface CombineRun {
   readonly warnings: string[];
 }
 
+/** Samples for calibration and fits: every layer behind a change is fitted anew for every model that is looked at. */
+const MOST_FITTED = 400;
 /** Samples for choices on the way: half of those that do not fit, and no more. Several runs choose on them, one on top of the other. */
 const MOST_SELECTED = 2000;
 
@@ -133,9 +136,10 @@ async function openSamples({ request, host }: Place, { decoded: { model }, path 
       : undefined;
   const data: OpenedData = subset ? { ...all, ...subset.data } : all;
   const count = Math.min(request.limit ?? Infinity, data.size ?? (await countSamples(data, Infinity, signal)));
-  const left = count - fittedOf(count, settings.samples);
-  const selected = Math.min(MOST_SELECTED, Math.ceil(left / 2));
-  return { data, samples: await splitForPruning({ ...request, selected }, data, inputs), subset };
+  const fitted = settings.samples ?? Math.min(MOST_FITTED, fittedOf(count, undefined));
+  const selected = Math.min(MOST_SELECTED, Math.ceil(Math.max(0, count - fitted) / 2));
+  const split = { ...request, selected, settings: { samples: fitted } };
+  return { data, samples: await splitForPruning(split, data, inputs), subset };
 }
 
 function restrict(

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { DecodedModel } from '../../onnx/decode.js';
 import { openModel } from '../../onnx/open.js';
 import { dropBest } from '../best-so-far.js';
-import { lossGate } from '../broken-budget.js';
+import { brokenWarnings, lossGate, type Lossy } from '../broken-budget.js';
 import { kindTimes } from '../deepening/kind-times.js';
 import { layerTimes } from '../layer-times.js';
 import { measureTimed, timePair, type TimedPair } from '../measure.js';
@@ -31,7 +31,7 @@ export async function concludeCombining(
 ): Promise<CombineOutcome> {
   const { request, samples, original, workspace } = run;
   const { result } = chosen;
-  const decoded = result ? await openModel(result.variant.path, request) : original.decoded;
+  const decoded = result ? await openModel(result.variant.path, request) : run.reference.decoded;
   const written = await writeResult(run, decoded);
   const path = modelPath(written);
   const timing = result ? result.speed.original : await timedAgain(run, path);
@@ -46,10 +46,12 @@ export async function concludeCombining(
     after: layerTimes(decoded.model, profiles.after),
   };
   const isChanged = result !== undefined && result.variant.step.kind !== 'slim';
+  const lossy: Lossy = { loss: result?.score.loss, change: isChanged ? 'changed' : 'slimmed' };
+  const { warnings, ...rest } = told(run, found, chosen);
   const given = { path: original.path, externalBytes: externalBytes(original.decoded.document) };
   const came = { path, externalBytes: written.externalBytes };
   return {
-    ...told(run, found, chosen),
+    ...rest,
     before: { ...(await sideOf(run, original, given)), times: times?.before },
     after: { ...(await sideOf(run, { decoded }, came)), times: times?.after },
     kept: isChanged ? 'changed' : 'original',
@@ -59,7 +61,8 @@ export async function concludeCombining(
     },
     comparison: result?.score.comparison,
     loss: result?.score.loss,
-    gate: lossGate(run, { loss: result?.score.loss, change: isChanged ? 'changed' : 'slimmed' }),
+    gate: lossGate(run, lossy),
+    warnings: [...brokenWarnings(run, lossy), ...warnings],
     measurement,
     speedMeasured: true,
     path,

@@ -17,8 +17,8 @@ export interface CombineRequest extends SampledRunRequest {
 
 /**
  * What became of a model that was made. `taken`: it is the result, or the result was made of it. `beaten`: another one is faster within
- * the loss, or loses less within the budget. `over`: it loses too much, on the samples for selection or on those that are reported. `slower`: it was measured slower
- * than the original there.
+ * the loss, or loses less within the budget. `over`: it loses too much, on the samples for selection or on those that are reported.
+ * `slower`: it was measured slower than the original there.
  */
 export type StepFate = 'taken' | 'beaten' | 'over' | 'slower';
 

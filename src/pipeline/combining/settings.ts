@@ -1,13 +1,18 @@
 // What a recipe says about the choice among all passes: everything that decides what comes out, nothing about files, data or measuring.
-import { LATENCY_FIELD, lossField, partField, settingTable, wholeFrom } from '../setting-table.js';
+import {
+  EFFORT_FIELD,
+  LATENCY_FIELD,
+  lossField,
+  partField,
+  settingTable,
+  wholeFrom,
+  type Effort,
+} from '../setting-table.js';
 import { countedBudgets, type Budgets } from '../trading/budgets.js';
 
 /** Kinds of changes that are chosen among; `int8` comes last whatever else is done. */
 export const CHANGE_KINDS = ['deepen', 'prune', 'factorize', 'int8'] as const;
 export type ChangeKind = (typeof CHANGE_KINDS)[number];
-
-/** How long a run may look for something better: seconds, minutes, hours. */
-export type Effort = `${number}${'s' | 'm' | 'h'}`;
 
 export interface CombineSettings extends Omit<Budgets, 'for'> {
   /** What is chosen among; empty: all. */
@@ -31,18 +36,6 @@ export const DEFAULT_COMBINING: CombineSettings = {
   effort: '20m',
   samples: undefined,
 };
-
-const SECONDS = { s: 1, m: 60, h: 3600 } as const;
-const EFFORT = /^(\d+(?:\.\d+)?|\.\d+)([smh])$/;
-
-const isEffort = (value: unknown): value is Effort =>
-  typeof value === 'string' && EFFORT.test(value) && Number.parseFloat(value) > 0;
-
-/** Milliseconds of `90s`, `10m`, `2h`. */
-export function effortMs(effort: Effort): number {
-  const unit = effort.slice(-1) as keyof typeof SECONDS;
-  return 1000 * SECONDS[unit] * Number(effort.slice(0, -1));
-}
 
 /** Whether something says how small or fast the model has to be, whatever may be lost. */
 export const hasTarget = (settings: CombineSettings): boolean =>
@@ -86,12 +79,7 @@ export const COMBINE_SETTINGS = settingTable<CombineSettings>({
       read: (value) => (isTexts(value) ? value.map(String) : undefined),
       from: 'list',
     },
-    effort: {
-      expected: 'a time, as 90s, 10m or 2h',
-      schema: { type: 'string', pattern: EFFORT.source, description: 'How long to look for something better' },
-      read: (value) => (isEffort(value) ? value : undefined),
-      from: 'text',
-    },
+    effort: EFFORT_FIELD,
     samples: wholeFrom(1, 'Samples for calibration and fits; the others judge'),
   },
   check: () => undefined,

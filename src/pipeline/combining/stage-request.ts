@@ -11,6 +11,7 @@ import type { PruneRequest } from '../pruning/outcome.js';
 import { DEFAULT_PRUNING } from '../pruning/settings.js';
 import type { QuantizeRequest } from '../quantization/outcome.js';
 import { DEFAULT_SETTINGS } from '../quantization/settings.js';
+import type { ConfiguredPass } from '../configured-pass.js';
 import { matchingPreset, type Recipe } from '../recipe.js';
 import type { SampledRunRequest } from '../run-request.js';
 import { isLast } from '../slimmed-start.js';
@@ -36,6 +37,9 @@ function partsOf({ samples: { counts, dataFree: _, select } }: CombineRun): Reco
   return { fit: { from: 0, to: counts.fitted }, select: { from, to } };
 }
 
+/** Models on the way are timed once more when they have come out, and the result at length. */
+const TIMING_MS = 3000;
+
 function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRunRequest, 'recipe'> {
   const { request, reference } = run;
   const { seed, threads, keepOverridable, signal, onStage, shapes, latencyTable, journal } = request;
@@ -50,6 +54,7 @@ function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRu
     journal: journal === undefined ? undefined : stageJournal(journal, asked.name),
     against: reference.path,
     until: asked.until,
+    timingMs: TIMING_MS,
     onStage: (text) => onStage?.(`${asked.name}: ${text} (${timeLeft(run)} left)`),
     ...(shapes ? { shapes } : {}),
     ...(latencyTable === undefined ? {} : { latencyTable }),
@@ -60,9 +65,9 @@ function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRu
 export const stageJournal = (journal: string, name: string): string => `${journal}.${name.replaceAll(/[^\w]+/g, '-')}`;
 
 /** The exact passes where the user's recipe has them: others were run at the start, once. */
-function recipeOf({ request: { recipe }, last }: CombineRun, hasLast: boolean): Recipe {
+function recipeOf({ request: { recipe } }: CombineRun, last: readonly ConfiguredPass[]): Recipe {
   const own = recipe.passes.filter((one) => !isLast(one));
-  const passes = [...(matchingPreset(own) === 'exact' ? own : []), ...(hasLast ? last : [])];
+  const passes = [...(matchingPreset(own) === 'exact' ? own : []), ...last];
   return { freeze: {}, opset: undefined, passes, ...(recipe.preprocess ? { preprocess: recipe.preprocess } : {}) };
 }
 
@@ -75,23 +80,25 @@ function judged(run: CombineRun, asked: Asked) {
 
 const fitted = ({ samples }: CombineRun): number => samples.counts.fitted;
 
+/** Blocks replaced by fitted layers; normalizations are written out by the passes at the end of the whole run. */
 export function deepenRequest(run: CombineRun, asked: Asked): DeepenRequest {
   const aim = aimOf({ ...run.request.settings, for: 'auto' });
-  // The passes at the end are those of the whole run.
   const own = { maxDrop: asked.limit, for: aim, lrn: 'keep', samples: fitted(run) } as const;
   const settings = { ...DEFAULT_DEEPENING, ...own };
-  return { ...judged(run, asked), recipe: { ...recipeOf(run, true), deepen: settings }, settings };
+  return { ...judged(run, asked), recipe: { ...recipeOf(run, run.last), deepen: settings }, settings };
 }
 
+/** Layers replaced by chains of smaller ones. */
 export function factorizeRequest(run: CombineRun, asked: Asked): FactorizeRequest {
   const aim = aimOf({ ...run.request.settings, for: 'auto' });
   const settings = { ...DEFAULT_FACTORIZING, maxDrop: asked.limit, for: aim, samples: fitted(run) };
-  return { ...judged(run, asked), recipe: { ...recipeOf(run, true), factorize: settings }, settings };
+  return { ...judged(run, asked), recipe: { ...recipeOf(run, run.last), factorize: settings }, settings };
 }
 
+/** Channels removed. It refuses passes that belong behind it: the caller runs them over what comes out. */
 export function pruneRequest(run: CombineRun, asked: Asked): PruneRequest {
   const settings = { ...DEFAULT_PRUNING, maxDrop: asked.limit, samples: fitted(run) };
-  return { ...judged(run, asked), recipe: { ...recipeOf(run, false), prune: settings }, settings };
+  return { ...judged(run, asked), recipe: { ...recipeOf(run, []), prune: settings }, settings };
 }
 
 /** The processor that integers are chosen for: this one; undefined where it is none that they are known for. */
@@ -100,6 +107,7 @@ export function int8Target(): TargetName | undefined {
   return here !== undefined && here in TARGETS ? here : undefined;
 }
 
+/** 8-bit integers for this processor. */
 export function int8Request(run: CombineRun, asked: Asked, target: TargetName): QuantizeRequest {
   const { fit, select } = partsOf(run);
   const calibrationSamples = Math.min(DEFAULT_SETTINGS.calibrationSamples, fit.to - fit.from);
@@ -108,6 +116,6 @@ export function int8Request(run: CombineRun, asked: Asked, target: TargetName): 
   return {
     ...common(run, asked, dataParts(run.data, parts, run.request.seed)),
     ...settings,
-    recipe: { ...recipeOf(run, false), quantize: settings },
+    recipe: { ...recipeOf(run, []), quantize: settings },
   };
 }

@@ -8,6 +8,7 @@ import { withTradeRun } from '../trading/open-run.js';
 import { byBudgets, byDrop, byRule, searchLatency, type Found } from '../trading/schedule.js';
 import type { Trade } from '../trading/trade-run.js';
 import { formatPass } from '../recipe.js';
+import { effortMs } from '../setting-table.js';
 import { rulesNamed } from './blocks.js';
 import { blockRows } from './block-rows.js';
 import { blockSites, proposalsOf, type BlockOption, type BlockPlan } from './components.js';
@@ -24,14 +25,18 @@ import { roughRatio, studyBlocks } from './study.js';
  * @throws InputError unsupported (quantized already), bad-data, and what reading, slimming and running throw; UsageError
  *   would-overwrite, conflict; GateError where a budget cannot be reached; InterruptError
  */
-export function deepenFile(request: DeepenRequest): Promise<DeepenOutcome> {
-  const { settings } = request;
+export function deepenFile(asked: DeepenRequest): Promise<DeepenOutcome> {
+  const { settings } = asked;
+  const { effort, ...how } = settings;
+  const request: DeepenRequest =
+    effort === undefined ? asked : { ...asked, until: performance.now() + effortMs(effort) };
   const rules = rulesNamed(settings.rules);
   const kind = {
     repair: settings.repair,
-    settings: DEEPEN_SETTINGS.document(settings),
+    // A run that goes on may have more time.
+    settings: DEEPEN_SETTINGS.document({ ...how, effort: undefined }),
     last: lastPasses(settings),
-    dataFree: (asked: DeepenRequest) => asked,
+    dataFree: (same: DeepenRequest) => same,
   };
   return withTradeRun(request, kind, async (run) => {
     const studied = await studyBlocks(run, rules);

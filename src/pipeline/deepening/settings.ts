@@ -1,6 +1,16 @@
 // What a recipe says about learned slimming: everything that decides what comes out, nothing about files, data or measuring.
 import { BLOCK_RULES } from '../../passes/learned/rules.js';
-import { LATENCY_FIELD, lossField, oneOf, partField, settingTable, wholeFrom, type Fail } from '../setting-table.js';
+import {
+  EFFORT_FIELD,
+  LATENCY_FIELD,
+  lossField,
+  oneOf,
+  partField,
+  settingTable,
+  wholeFrom,
+  type Effort,
+  type Fail,
+} from '../setting-table.js';
 import { AIMS, aimOf, countedBudgets, type Budgets } from '../trading/budgets.js';
 
 export interface DeepenSettings extends Budgets {
@@ -13,6 +23,8 @@ export interface DeepenSettings extends Budgets {
   readonly start: 'fitted' | 'xavier';
   /** What becomes of normalizations that stay: `expand`: written out in faster operators, where that is faster (`expand-lrn`). */
   readonly lrn: 'expand' | 'keep';
+  /** No block is looked at for the first time after that; undefined: all are. */
+  readonly effort: Effort | undefined;
   /** Samples for fits; the others judge. Undefined: half of them, and no more than 1000. */
   readonly samples: number | undefined;
   readonly repair: 'on' | 'off';
@@ -28,6 +40,7 @@ export const DEFAULT_DEEPENING: DeepenSettings = {
   rules: [],
   start: 'fitted',
   lrn: 'expand',
+  effort: undefined,
   samples: undefined,
   repair: 'on',
 };
@@ -76,6 +89,7 @@ export const DEEPEN_SETTINGS = settingTable<DeepenSettings>({
     },
     start: oneOf(['fitted', 'xavier'], 'Weights of new layers: fitted in closed form, or random for a training'),
     lrn: oneOf(['expand', 'keep'], 'Normalizations that stay: written out in faster operators, or kept'),
+    effort: EFFORT_FIELD,
     samples: wholeFrom(1, 'Samples for fits; the others judge'),
     repair: oneOf(['on', 'off'], 'Fit new layers and what lies behind them to the outputs of the original'),
   },

@@ -23,7 +23,7 @@ export interface SpeedFinding {
 export interface TimedRun {
   readonly bench: Pick<QuantizationRun['bench'], 'host'>;
   readonly files: Pick<QuantizationRun['files'], 'original' | 'slimmed'>;
-  readonly request: Pick<QuantizationRun['request'], 'threads' | 'seed' | 'signal' | 'onStage'>;
+  readonly request: Pick<QuantizationRun['request'], 'threads' | 'seed' | 'signal' | 'timingMs' | 'onStage'>;
   readonly split: Pick<QuantizationRun['split'], 'first'>;
   readonly journal: QuantizationRun['journal'];
 }
@@ -41,13 +41,16 @@ export async function timeCandidate(run: TimedRun, make: () => Promise<string>, 
 
 async function timeOnce(run: TimedRun, make: () => Promise<string>, step: string): Promise<SpeedFinding> {
   const { bench, files, request, split, journal } = run;
-  const { threads, seed, signal, onStage } = request;
+  const { threads, seed, signal, timingMs, onStage } = request;
   return journal.recall(step, async () => {
     const path = await make();
-    const options = { threads, seed, signal, onStage: (what: string) => onStage?.(`measuring ${what}`) };
+    const options = { threads, seed, signal, timingMs, onStage: (what: string) => onStage?.(`measuring ${what}`) };
     const original = await timePair(bench.host, { before: files.original, after: path }, split.first, options);
     if (path === files.slimmed) return { original, slimmed: undefined };
-    const slimmed = await compareLatency(bench.host, files.slimmed, path, split.first, { threads, seed, signal });
+    const slimmed = await compareLatency(bench.host, files.slimmed, path, split.first, {
+      ...{ threads, seed, signal },
+      ...(timingMs === undefined ? {} : { budget: timingMs }),
+    });
     await bench.host.release();
     return { original, slimmed };
   });
