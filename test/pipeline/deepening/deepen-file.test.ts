@@ -50,15 +50,24 @@ describe('a budget', { timeout: 300_000 }, () => {
     await expect(finished(mnist({ settings: { macs: '0.01x' } }))).rejects.toThrow(GateError);
   });
 
-  it('gives the same bytes again, from a journal as well', async () => {
+  it('gives the same bytes again, from a journal as well, whatever time there is', async () => {
     const asked = { settings: { macs: '0.6x', rules: ['slim-streamline', 'merge-depth'] }, limit: 120 } as const;
     const first = await finished(mnist(asked));
     const journal = join(folder, 'journal');
     const second = await finished(mnist({ ...asked, journal }));
-    const third = await finished(mnist({ ...asked, journal }));
+    const third = await finished(mnist({ ...asked, settings: { ...asked.settings, effort: '1h' }, journal }));
     expect(second.bytes.equals(first.bytes)).toBe(true);
     expect(third.bytes.equals(first.bytes)).toBe(true);
     expect(third.outcome.warnings.some((text) => text.includes('taken from the journal'))).toBe(true);
+  });
+});
+
+describe('the time for looking', { timeout: 300_000 }, () => {
+  it('over before it began leaves every block, and says why', async () => {
+    const { outcome } = await finished(mnist({ settings: { maxDrop: 50, effort: '.001s' }, limit: 60 }));
+    expect(outcome.kept).toBe('original');
+    expect(outcome.blocks.length).toBeGreaterThan(0);
+    expect(new Set(outcome.blocks.map(({ reason }) => reason))).toEqual(new Set(['no-time']));
   });
 });
 
