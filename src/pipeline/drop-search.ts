@@ -3,7 +3,7 @@ import { openModel } from '../onnx/open.js';
 import { keepBest } from './best-so-far.js';
 import type { Loss } from './evaluation/compare-answers.js';
 import { gateVerdict } from './evaluation/evaluate-model.js';
-import type { RunRequest } from './run-request.js';
+import type { RunRequest, SampledRunRequest } from './run-request.js';
 
 /**
  * Where the reported samples say that the model that was found on the samples for selection loses too much: others with less change, in
@@ -34,14 +34,15 @@ export interface DropFound<C, S> {
   readonly candidates: readonly C[];
 }
 
-/** The best so far is beside the output all the time. @throws what making and judging candidates throw */
+/** The best so far is beside the output all the time; where the time is over, it is what was found. @throws what making and judging candidates throw */
 export async function searchDrop<C extends Made, S extends { readonly loss: Loss }>(
-  request: RunRequest,
+  request: RunRequest & Pick<SampledRunRequest, 'until'>,
   { maxDrop, candidates, judge }: DropSearch<C, S>,
 ): Promise<DropFound<C, S>> {
   const steps: S[] = [];
   let [low, high] = [-1, candidates.length];
-  while (high - low > 1) {
+  const { until = Infinity } = request;
+  while (high - low > 1 && (low < 0 || performance.now() < until)) {
     const middle = (low + high) >> 1;
     const candidate = candidates[middle];
     if (!candidate) break;

@@ -39,6 +39,8 @@ export interface SampledRunRequest extends RunRequest {
   readonly against?: string;
   /** Samples for choices on the way, behind those for fits; default: a quarter of what is left, and no more than 1000. */
   readonly selected?: number;
+  /** Models that a search for a loss chooses among, from the least change to the most; default: some fifty. */
+  readonly searchPoints?: number;
   /** Milliseconds that one timing may take; default: 12 000 for runs, 5000 for loads (src/runtime/latency.ts, load-time.ts). */
   readonly timingMs?: number;
   /** On the clock of `performance.now`: from then on nothing further is looked at, and what is known decides. */

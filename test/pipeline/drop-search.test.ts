@@ -5,9 +5,9 @@ import { factorizeRequest } from './factorizing/run.js';
 import { MNIST } from './pruning/run.js';
 
 /** A line of candidates of which each loses a point more than the one before. */
-async function search(count: number, maxDrop: number) {
+async function search(count: number, maxDrop: number, until = Infinity) {
   const candidates = Array.from({ length: count }, (_, at) => ({ at, file: () => Promise.resolve({ path: MNIST }) }));
-  const request = { ...factorizeRequest(MNIST, ''), output: undefined };
+  const request = { ...factorizeRequest(MNIST, ''), output: undefined, until };
   const judge = ({ at }: { readonly at: number }) =>
     Promise.resolve({
       at,
@@ -22,6 +22,11 @@ describe('the search for a loss', () => {
     const { looked, allowed } = await search(32, 20);
     expect(looked.length).toBeLessThanOrEqual(6);
     expect(allowed).toEqual([19, 18, 17, 15, 11, 3, 0]);
+  });
+
+  it('is content with what is allowed once the time is over, and looks on where nothing is', async () => {
+    expect((await search(32, 20, 0)).looked).toEqual([15]);
+    expect((await search(32, 5, 0)).looked).toEqual([15, 7, 3]);
   });
 
   it.each([

@@ -43,8 +43,10 @@ const MOST_ROUNDS = 4;
 const MOST_QUANTIZED = 3;
 /** Of what integers took on the slimmed model, what is kept for those on the models along the way. */
 const QUANTIZED_AT_END = 1.5;
-/** Of the time that is left, what looking at blocks may take. */
-const STUDY_SHARE = 0.4;
+/** Of the time that is left, what a run may take before it settles for what it has found. */
+const RUN_SHARE = 0.5;
+/** In which order kinds are tried that nothing is known of: those first that take least. */
+const FLOAT_KINDS = ['prune', 'factorize', 'deepen'] as const satisfies readonly ChangeKind[];
 
 /** The state of one search. */
 class Search {
@@ -131,9 +133,7 @@ class Search {
   async #best(on: Variant, limit: number): Promise<Variant | undefined> {
     let best: { readonly variant: Variant; readonly gain: number } | undefined;
     const gainOf = (kind: ChangeKind): number => this.#gains.get(kind) ?? Infinity;
-    const open = kindsOf(this.#run.request.settings)
-      .filter((kind) => kind !== 'int8')
-      .toSorted((a, b) => gainOf(b) - gainOf(a));
+    const open = this.#floatKinds().toSorted((a, b) => gainOf(b) - gainOf(a));
     for (const kind of open) {
       if (best && best.gain >= gainOf(kind)) continue;
       const variant = await this.#try(kind, on, limit);
@@ -154,7 +154,7 @@ class Search {
     if (left <= 0) return idle('no-time');
     const name = this.#nameOf(kind, on);
     const from = performance.now();
-    const order = { name, limit: limit ?? run.request.settings.maxDrop, until: from + STUDY_SHARE * left };
+    const order = { name, limit: limit ?? run.request.settings.maxDrop, until: from + this.#share(kind) * left };
     const { made, reason, message, explored } = await this.#ports.change(run, { kind, on }, order);
     const elapsedMs = performance.now() - from;
     this.#durations.set(kind, Math.max(elapsedMs, this.#durations.get(kind) ?? 0));
@@ -175,6 +175,17 @@ class Search {
     const once = this.#durations.get('int8');
     if (kind === 'int8') return once === undefined ? Math.max(1, left) : left;
     return left - QUANTIZED_AT_END * (once ?? 0);
+  }
+
+  #floatKinds(): readonly ChangeKind[] {
+    const asked = kindsOf(this.#run.request.settings);
+    return FLOAT_KINDS.filter((kind) => asked.includes(kind));
+  }
+
+  /** Kinds that were not tried yet get their part of the time, too. */
+  #share(kind: ChangeKind): number {
+    const others = this.#floatKinds().filter((one) => one !== kind && !this.#durations.has(one));
+    return RUN_SHARE / (1 + others.length);
   }
 
   /** Whether a change makes smaller what has to get smaller. */

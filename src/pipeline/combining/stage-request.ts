@@ -39,6 +39,8 @@ function partsOf({ samples: { counts, dataFree: _, select } }: CombineRun): Reco
 
 /** Models on the way are timed once more when they have come out, and the result at length. */
 const TIMING_MS = 3000;
+/** Each kind of change is looked at several times, with other limits: a coarse search is enough. */
+const SEARCH_POINTS = 16;
 
 function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRunRequest, 'recipe'> {
   const { request, reference } = run;
@@ -55,6 +57,7 @@ function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRu
     against: reference.path,
     until: asked.until,
     timingMs: TIMING_MS,
+    searchPoints: SEARCH_POINTS,
     onStage: (text) => onStage?.(`${asked.name}: ${text} (${timeLeft(run)} left)`),
     ...(shapes ? { shapes } : {}),
     ...(latencyTable === undefined ? {} : { latencyTable }),

@@ -58,7 +58,7 @@ const SEARCH_POINTS = 64;
  * (untimed: for each number of multiplications). The loss is taken to grow along it.
  */
 async function byDrop(run: PruneRun, planner: Planner, maxDrop: number): Promise<Chosen> {
-  const candidates = await planner.frontier(run.timed ? 'latency' : 'macs', SEARCH_POINTS);
+  const candidates = await planner.frontier(run.timed ? 'latency' : 'macs', run.request.searchPoints ?? SEARCH_POINTS);
   const groups = await planner.groups();
   const judge = (one: Candidate): Promise<PruneStep> => judgeCandidate(run, one, groups);
   return {

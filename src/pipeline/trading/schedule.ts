@@ -114,7 +114,7 @@ export async function byDrop<O extends Priced, M extends MadeModel>(
 ): Promise<Found<O, M>> {
   const { run, priced } = trade;
   const frontier = rule === 'each' ? sensitivityFrontier<O> : lossFrontier<O>;
-  const plans = frontier(priced, run.aim, SEARCH_POINTS);
+  const plans = frontier(priced, run.aim, run.request.searchPoints ?? SEARCH_POINTS);
   const candidates = plans.map((plan, at) => candidateOf(trade, `candidate ${at + 1} of ${plans.length}`, plan));
   const judge = (one: Candidate<O, M>): Promise<TradeStep> => judgeCandidate(run, one, trade.timeOf);
   const found = await searchDrop(run.request, { maxDrop, candidates, judge });
