@@ -24,7 +24,7 @@ export interface StageFound {
 }
 
 /** What a run is told. */
-export type StageOrder = Pick<Asked, 'name' | 'limit' | 'until'>;
+export type StageOrder = Pick<Asked, 'name' | 'limit' | 'best' | 'until'>;
 
 const idle = (reason: IdleReason, message?: string): StageFound => ({ made: undefined, reason, message, explored: [] });
 

@@ -96,6 +96,13 @@ class Search {
     return variant;
   }
 
+  /** `prune + int8, 0.41x`. */
+  #bestText(): string {
+    const within = this.#variants.filter(({ step }) => isWithin(this.#run, step.loss));
+    const best = within.toSorted((a, b) => a.step.latencyRatio - b.step.latencyRatio)[0];
+    return best ? `${best.step.name}, ${best.step.latencyRatio.toFixed(2)}x` : 'the original';
+  }
+
   /** Whether a target was given, and a model within the loss meets it. */
   #isReached(): boolean {
     if (!hasTarget(this.#run.request.settings)) return false;
@@ -154,7 +161,12 @@ class Search {
     if (left <= 0) return idle('no-time');
     const name = this.#nameOf(kind, on);
     const from = performance.now();
-    const order = { name, limit: limit ?? run.request.settings.maxDrop, until: from + this.#share(kind) * left };
+    const order = {
+      name,
+      limit: limit ?? run.request.settings.maxDrop,
+      best: this.#bestText(),
+      until: from + this.#share(kind) * left,
+    };
     const { made, reason, message, explored } = await this.#ports.change(run, { kind, on }, order);
     const elapsedMs = performance.now() - from;
     this.#durations.set(kind, Math.max(elapsedMs, this.#durations.get(kind) ?? 0));

@@ -27,6 +27,8 @@ export interface Asked {
   readonly output: string;
   /** Loss against the original that is allowed; undefined: whatever is no broken model. */
   readonly limit: number | undefined;
+  /** The best so far, in words, for progress. */
+  readonly best: string;
   /** When looking ends, on the clock of `performance.now`. */
   readonly until: number;
 }
@@ -58,7 +60,7 @@ function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRu
     until: asked.until,
     timingMs: TIMING_MS,
     searchPoints: SEARCH_POINTS,
-    onStage: (text) => onStage?.(`${asked.name}: ${text} (${timeLeft(run)} left)`),
+    onStage: (text) => onStage?.(`${asked.name}: ${text} (best: ${asked.best}; ${timeLeft(run)} left)`),
     ...(shapes ? { shapes } : {}),
     ...(latencyTable === undefined ? {} : { latencyTable }),
   };
