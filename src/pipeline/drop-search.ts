@@ -34,7 +34,10 @@ export interface DropFound<C, S> {
   readonly candidates: readonly C[];
 }
 
-/** The best so far is beside the output all the time; where the time is over, it is what was found. @throws what making and judging candidates throw */
+/**
+ * The best so far is beside the output all the time; where the time is over, it is what was found. @throws what making and judging
+ * candidates throw
+ */
 export async function searchDrop<C extends Made, S extends { readonly loss: Loss }>(
   request: RunRequest & Pick<SampledRunRequest, 'until'>,
   { maxDrop, candidates, judge }: DropSearch<C, S>,

@@ -9,30 +9,20 @@ import {
   hasTarget,
   type CombineSettings,
 } from '../pipeline/combining/settings.js';
-import { parseRecipe, RECIPE_VERSION, type Recipe, type RecipeDocument } from '../pipeline/recipe.js';
+import type { Recipe } from '../pipeline/recipe.js';
 import { buildCombineReport } from './build-combine-report.js';
-import {
-  checkedSettings,
-  optionWords,
-  publishResult,
-  sampledCallRequest,
-  type CallResult,
-  type SampledCallOptions,
-} from './call-options.js';
+import { checkedSettings, type CallResult } from './call-options.js';
 import { combineCommand } from './combine-command.js';
 import type { CombineReport } from './combine-report.js';
 import { missedText } from './combine-words.js';
 import { valuedWords } from './command-line.js';
-import { samplesOf, type SampleOptions } from './sample-options.js';
+import type { SampleOptions } from './sample-options.js';
+import { runSampledCall, type WrittenCallOptions } from './sampled-call.js';
 
 /** Passes are chosen by time on this machine: `measure` is always `on`. */
-export interface CombineFileOptions extends Omit<SampledCallOptions, 'measure'> {
+export interface CombineFileOptions extends Omit<WrittenCallOptions, 'measure'> {
   /** What changes are fitted to and calibrated on, and what judges them. */
   readonly samples: SampleOptions;
-  /** Where to write; default: beside the input as `<name>.slim.onnx`. Must differ from the input. */
-  readonly output?: string;
-  /** What to do before; default: the preset `exact`. Its `combine` holds settings, too. */
-  readonly recipe?: Omit<RecipeDocument, 'version'>;
   /** Settings that win over those of the recipe; where nothing says how small or fast, what a `maxDrop` of 1 allows. */
   readonly settings?: Partial<CombineSettings>;
   /** Most samples to use; default all. */
@@ -42,49 +32,33 @@ export interface CombineFileOptions extends Omit<SampledCallOptions, 'measure'> 
 export interface CombineFileResult extends CallResult<CombineReport> {}
 
 /**
- * Makes the model at `input` smaller and faster by whatever pays, and writes the result.
+ * Makes the model at `input` smaller and faster by whatever pays, and writes the result, by default beside it as `<name>.slim.onnx`. Settings may
+ * stand in `recipe.combine`, too.
  * @throws UsageError (recipe, options, output equal to the input), InputError (model, samples, output), InterruptError
  */
-export async function combineFile(input: string, options: CombineFileOptions): Promise<CombineFileResult> {
-  const started = performance.now();
-  const output = options.output ?? `${input.replace(/\.onnx$/i, '')}.slim.onnx`;
-  const { source, request } = requestOf(input, output, options);
-  const outcome = await combine(request);
-  try {
-    const report = buildCombineReport(request, outcome, {
-      commandLine: combineCommand(
-        input,
-        request.recipe,
-        optionWords(options, options.samples, valuedWords({ limit: options.limit })),
-      ),
-      data: source.facts(),
-      elapsedMs: performance.now() - started,
-    });
-    return await publishResult(outcome, output, { report, missed: missedText(report, 'usual') });
-  } finally {
-    await outcome.dispose();
-  }
-}
+export const combineFile = (input: string, options: CombineFileOptions): Promise<CombineFileResult> =>
+  runSampledCall(input, options, {
+    ending: 'slim',
+    samples: options.samples,
+    words: () => valuedWords({ limit: options.limit }),
+    request: (common, recipe): CombineRequest => {
+      refuseOthers(recipe);
+      const settings = settled({ ...DEFAULT_COMBINING, ...recipe.combine, ...options.settings });
+      const { limit } = options;
+      return {
+        ...common,
+        recipe: { ...recipe, combine: settings },
+        settings,
+        ...(limit === undefined ? {} : { limit }),
+      };
+    },
+    run: combine,
+    report: buildCombineReport,
+    command: combineCommand,
+    missedText,
+  });
 
 const USUAL_DROP = 1;
-
-function requestOf(input: string, output: string, options: CombineFileOptions) {
-  const { samples, limit } = options;
-  const recipe = parseRecipe({ version: RECIPE_VERSION, ...options.recipe }, 'options.recipe');
-  refuseOthers(recipe);
-  const settings = settled({ ...DEFAULT_COMBINING, ...recipe.combine, ...options.settings });
-  const source = samplesOf(samples, recipe.preprocess);
-  const request: CombineRequest = {
-    ...sampledCallRequest(options),
-    input: { path: input },
-    output,
-    recipe: { ...recipe, combine: settings },
-    settings,
-    openData: source.open,
-    ...(limit === undefined ? {} : { limit }),
-  };
-  return { source, request };
-}
 
 /** What the run chooses by itself cannot be asked for. @throws UsageError conflict */
 function refuseOthers(recipe: Recipe): void {
