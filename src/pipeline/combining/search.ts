@@ -41,12 +41,14 @@ const LEAST_LOSS = 0.05;
 const MOST_ROUNDS = 4;
 /** Models along the way that integers are tried on. */
 const MOST_QUANTIZED = 3;
+/** Models that integers are tried on whatever the time is. */
+const ALWAYS_QUANTIZED = 2;
 /** Of what integers took on the slimmed model, what is kept for those on the models along the way. */
 const QUANTIZED_AT_END = 1.5;
 /** Of the time that is left, what a run may take before it settles for what it has found. */
 const RUN_SHARE = 0.5;
 /** In which order kinds are tried that nothing is known of: those first that take least. */
-const FLOAT_KINDS = ['prune', 'factorize', 'deepen'] as const satisfies readonly ChangeKind[];
+const FLOAT_KINDS = ['prune', 'deepen', 'factorize'] as const satisfies readonly ChangeKind[];
 
 /** The state of one search. */
 class Search {
@@ -57,6 +59,8 @@ class Search {
   readonly #explored: ExploredModel[] = [];
   /** Part of the time that a kind saved per loss when it was last tried; those never tried come first. */
   readonly #gains = new Map<ChangeKind, number>();
+  /** Models that integers were tried on. */
+  #quantized = 0;
   /** Milliseconds that the longest run of a kind took. */
   readonly #durations = new Map<ChangeKind, number>();
 
@@ -159,6 +163,7 @@ class Search {
     };
     const left = this.#timeLeft(kind);
     if (left <= 0) return idle('no-time');
+    if (kind === 'int8') this.#quantized++;
     const name = this.#nameOf(kind, on);
     const from = performance.now();
     const order = {
@@ -181,11 +186,14 @@ class Search {
     return this.#pays(on, variant) ? variant : idle('no-gain');
   }
 
-  /** Milliseconds for looking. Integers are tried once whatever the time is, and what they took then is kept for them at the end. */
+  /**
+   * Milliseconds for looking. Integers are tried on the slimmed model and on the last one along the way whatever the time is, and what they
+   * took at first is kept for them at the end.
+   */
   #timeLeft(kind: ChangeKind): number {
     const left = this.#run.time.to - performance.now();
     const once = this.#durations.get('int8');
-    if (kind === 'int8') return once === undefined ? Math.max(1, left) : left;
+    if (kind === 'int8') return this.#quantized < ALWAYS_QUANTIZED ? Math.max(1, left) : left;
     return left - QUANTIZED_AT_END * (once ?? 0);
   }
 
