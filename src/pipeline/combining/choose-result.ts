@@ -50,11 +50,14 @@ export async function chooseResult(run: CombineRun, found: CombineFound): Promis
   const result = second && typeof second !== 'string' ? second : first;
   for (let one = result?.variant; one; one = found.variants.find(({ step }) => step.name === one?.step.on))
     fates.set(one.step.name, 'taken');
-  return {
-    result,
-    rival: rival && { ...rival, resultRatio: second === result ? undefined : rival.resultRatio },
-    fates,
-  };
+  return { result, rival: rival && beside(rival, result), fates };
+}
+
+/** Where integers alone are the result, there is one time of them. */
+function beside(rival: Rival, result: Standing | undefined): Rival {
+  if (result?.variant !== rival.variant) return rival;
+  const { latency } = result.speed.original;
+  return { ...rival, ratio: latency[latency.decidedBy].value, resultRatio: undefined };
 }
 
 /** Those that may be the result, the best first. */
