@@ -47,6 +47,9 @@ function namedFactors(node: Node): number {
   return Math.max(0, ...numbers.filter(Number.isInteger));
 }
 
+/** The first operator set in which the third input of Gemm may be left out. */
+const GEMM_WITHOUT_BIAS = 11;
+
 interface Place {
   /** What the layer reads. */
   readonly value: Value;
@@ -63,8 +66,10 @@ function specOf(node: Node, factor: Factor, { value, at }: Place): Omit<NodeSpec
   const { weights, dims, attributes } =
     layer.kind === 'rows' ? rowFactor(layer, factor, opType) : windowFactor(layer, factor);
   const stored = store(weights, dims, `${hint}_factor_${at + 1}`);
-  const hasBias = opType !== 'MatMul' && bias?.some((number) => number !== 0) === true;
-  const added = hasBias ? [store(bias, [bias.length], node.inputs[2]?.name ?? `${hint}_bias`)] : [];
+  const needsBias = opType === 'Gemm' && graph.model.opset < GEMM_WITHOUT_BIAS;
+  const hasBias = opType !== 'MatMul' && (needsBias || bias?.some((number) => number !== 0) === true);
+  const numbers = bias ?? new Float64Array(layer.outputs);
+  const added = hasBias ? [store(numbers, [numbers.length], node.inputs[2]?.name ?? `${hint}_bias`)] : [];
   return { opType, attributes, inputs: [value, stored, ...added] };
 }
 

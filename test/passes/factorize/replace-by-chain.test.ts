@@ -160,6 +160,21 @@ describe('a chain in the place of a layer', () => {
     expect(printModel(model, { weights: 'full' })).toContain('h_factor_1');
   });
 
+  it('Gemm of an old operator set, in which each needs a bias', async () => {
+    const model = parseModel(`<ir_version: 4, opset_import: ["" : 7]>
+g (float[2,5] x) => (float[2,6] y)
+<float[5,6] w = random(1), float[6] b = random(2)>
+{
+  y = Gemm (x, w, b)
+}`);
+    const bias = random(6, 'bias');
+    const chain = chainOf('svd', [rows(5, 3, 'input-output'), rows(3, 6, 'input-output')], bias);
+    store(model, 'w', productWeights(chain, [5, 3, 6], 'input-output'));
+    store(model, 'b', bias);
+    expect(await distance(model, chain, 'Gemm')).toBeLessThan(1e-5);
+    expect(model.graph.nodes().map(({ inputs }) => inputs.length)).toEqual([3, 3]);
+  });
+
   it('a layer that is the last of a chain already: no two nodes have one name, which the runtime refuses', async () => {
     const model = parsed(`g (float[1,5,8,8] x) => (float[1,6,A,B] y)
 <float[6,5,1,1] w = random(1)>
