@@ -108,9 +108,9 @@ describe('slim --int8', () => {
   });
 
   it.each([
-    [['--data', 'x'], /--data belongs to --int8/],
+    [['--data', 'x', '--float', 'conv1'], /--float belongs to --int8/],
     [['--calibrator', 'mse'], /--calibrator belongs to --int8/],
-    [['--max-drop', '1'], /--max-drop belongs to --int8/],
+    [['--max-drop', '1'], /--max-drop needs samples/],
     [['--target', 'arm64'], /--target belongs to --int8/],
     [['--int8'], /nothing to calibrate with/],
     [['--int8', '--data', 'x', '--verify', 'each'], /--verify has no meaning with --int8/],
