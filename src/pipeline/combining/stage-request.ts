@@ -34,7 +34,7 @@ export interface Asked {
 }
 
 /** The parts that a run may see. */
-function partsOf({ samples: { counts, dataFree: _, select } }: CombineRun): Record<'fit' | 'select', DataPart> {
+function partsOf({ samples: { counts, select } }: CombineRun): Record<'fit' | 'select', DataPart> {
   const { from = 0, to = counts.selected } = select;
   return { fit: { from: 0, to: counts.fitted }, select: { from, to } };
 }
