@@ -103,11 +103,12 @@ async function standingOf(run: CombineRun, variant: Variant): Promise<Standing |
 
 async function rivalOf(run: CombineRun, variant: Variant, result: Variant | undefined): Promise<Rival> {
   const { journal, scorers, host, original, samples, request } = run;
-  const { threads, seed, signal } = request;
+  const { threads, seed, signal, timingMs } = request;
+  const options = { threads, seed, signal, ...(timingMs === undefined ? {} : { budget: timingMs }) };
   request.onStage?.('measuring against integers alone');
   const score = await journal.recall(`score of result ${variant.step.name}`, () => scorers.report.score(variant.path));
   const between = async (before: string, after: string): Promise<Interval> => {
-    const found = await compareLatency(host, before, after, samples.first, { threads, seed, signal });
+    const found = await compareLatency(host, before, after, samples.first, options);
     await host.release();
     return found[found.decidedBy];
   };

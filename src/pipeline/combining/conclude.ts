@@ -115,8 +115,8 @@ const rivalFacts = ({ variant, score, ratio, resultRatio }: Rival): Int8Alone =>
 
 /** The original against itself, where nothing was faster. */
 function timedAgain({ host, original, samples, request }: CombineRun, path: string): Promise<TimedPair> {
-  const { threads, seed, signal } = request;
-  return timePair(host, { before: original.path, after: path }, samples.first, { threads, seed, signal });
+  const { threads, seed, signal, timingMs } = request;
+  return timePair(host, { before: original.path, after: path }, samples.first, { threads, seed, signal, timingMs });
 }
 
 async function sideOf(

@@ -46,7 +46,17 @@ const SEARCH_POINTS = 16;
 
 function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRunRequest, 'recipe'> {
   const { request, reference } = run;
-  const { seed, threads, keepOverridable, signal, onStage, shapes, latencyTable, journal } = request;
+  const {
+    seed,
+    threads,
+    keepOverridable,
+    signal,
+    onStage,
+    shapes,
+    latencyTable,
+    journal,
+    timingMs = TIMING_MS,
+  } = request;
   return {
     input: { path: asked.input },
     output: asked.output,
@@ -58,7 +68,7 @@ function common(run: CombineRun, asked: Asked, data: OpenedData): Omit<SampledRu
     journal: journal === undefined ? undefined : stageJournal(journal, asked.name),
     against: reference.path,
     until: asked.until,
-    timingMs: TIMING_MS,
+    timingMs: Math.min(TIMING_MS, timingMs),
     searchPoints: SEARCH_POINTS,
     onStage: (text) => onStage?.(`${asked.name}: ${text} (best: ${asked.best}; ${timeLeft(run)} left)`),
     ...(shapes ? { shapes } : {}),

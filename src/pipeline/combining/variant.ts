@@ -52,10 +52,10 @@ export async function measureVariant(run: CombineRun, { about, raw, path, stages
 }
 
 async function timed(
-  { host, original, samples, request: { threads, seed, signal } }: CombineRun,
+  { host, original, samples, request: { threads, seed, signal, timingMs = BUDGET } }: CombineRun,
   path: string,
 ): Promise<{ readonly ratio: number; readonly ms: number }> {
-  const options = { threads, seed, signal, budget: BUDGET, precision: PRECISION };
+  const options = { threads, seed, signal, budget: Math.min(BUDGET, timingMs), precision: PRECISION };
   const found = await compareLatency(host, original.path, path, samples.first, options);
   await host.release();
   return { ratio: found[found.decidedBy].value, ms: found.after.wall.p50 };
