@@ -92,12 +92,12 @@ const givenUp = ({ step: { name } }: Variant, fate: StepFate): string[] =>
 
 async function standingOf(run: CombineRun, variant: Variant): Promise<Standing | StepFate> {
   const { journal, scorers, request } = run;
-  const { name, kind } = variant.step;
+  const { step, digest } = variant;
   const path = (): Promise<string> => Promise.resolve(variant.path);
-  const speed = await timeCandidate(timedRun(run), path, `result ${name}`);
+  const speed = await timeCandidate(timedRun(run), path, `result ${digest}`);
   if (isTooSlow(speed) && !(hasTarget(request.settings) && request.settings.latency === undefined)) return 'slower';
-  const score = await journal.recall(`score of result ${name}`, () => scorers.report.score(variant.path));
-  const isOver = gateVerdict(score.loss, limitOf(run, score.loss)) === 'missed' && kind !== 'slim';
+  const score = await journal.recall(`score of result ${digest}`, () => scorers.report.score(variant.path));
+  const isOver = gateVerdict(score.loss, limitOf(run, score.loss)) === 'missed' && step.kind !== 'slim';
   return isOver ? 'over' : { variant, score, speed };
 }
 
@@ -106,17 +106,19 @@ async function rivalOf(run: CombineRun, variant: Variant, result: Variant | unde
   const { threads, seed, signal, timingMs } = request;
   const options = { threads, seed, signal, ...(timingMs === undefined ? {} : { budget: timingMs }) };
   request.onStage?.('measuring against integers alone');
-  const score = await journal.recall(`score of result ${variant.step.name}`, () => scorers.report.score(variant.path));
+  const score = await journal.recall(`score of result ${variant.digest}`, () => scorers.report.score(variant.path));
   const between = async (before: string, after: string): Promise<Interval> => {
     const found = await compareLatency(host, before, after, samples.first, options);
     await host.release();
     return found[found.decidedBy];
   };
-  const { value } = await journal.recall('time of integers alone', () => between(original.path, variant.path));
+  const { value } = await journal.recall(`time of integers alone ${variant.digest}`, () =>
+    between(original.path, variant.path),
+  );
   const resultRatio =
     result === undefined || result === variant
       ? undefined
-      : await journal.recall(`time of ${result.step.name} against integers alone`, () =>
+      : await journal.recall(`time of ${result.digest} against integers alone ${variant.digest}`, () =>
           between(variant.path, result.path),
         );
   return { variant, score, ratio: value, resultRatio };

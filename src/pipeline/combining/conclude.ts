@@ -144,9 +144,7 @@ function budgetVerdict(run: CombineRun, result: ChosenResult['result']): 'met' |
 }
 
 /** The journals of the runs within the run go with its own. */
-async function dropJournals({ request: { journal } }: CombineRun, { variants, idle }: CombineFound): Promise<void> {
+async function dropJournals({ request: { journal } }: CombineRun, { runs }: CombineFound): Promise<void> {
   if (journal === undefined) return;
-  const tried = idle.map(({ kind, on }) => (on === 'slim' ? kind : `${on} + ${kind}`));
-  const names = [...variants.map(({ step }) => step.name), ...tried];
-  for (const name of new Set(names)) await rm(stageJournal(journal, name), { force: true });
+  for (const name of runs) await rm(stageJournal(journal, name), { force: true });
 }

@@ -5,7 +5,7 @@ import { openModel } from '../../onnx/open.js';
 import type { CombineRun } from './combine-run.js';
 import type { ExploredModel, IdleChange, IdleReason, Stage } from './outcome.js';
 import { runStage } from './run-stage.js';
-import { hasTarget, kindsOf, type ChangeKind } from './settings.js';
+import { CHANGE_KINDS, hasTarget, kindsOf, type ChangeKind } from './settings.js';
 import { isWithin, limitSteps, targetShare } from './targets.js';
 import { measureVariant, type Variant } from './variant.js';
 
@@ -15,6 +15,8 @@ export interface CombineFound {
   readonly variants: readonly Variant[];
   readonly idle: readonly IdleChange[];
   readonly explored: readonly ExploredModel[];
+  /** Names of the runs within, each with a journal of its own. */
+  readonly runs: ReadonlySet<string>;
   /** 8-bit integers on the slimmed model; undefined where nothing came of them. */
   readonly int8Alone: Variant | undefined;
 }
@@ -57,6 +59,7 @@ class Search {
   readonly #variants: Variant[] = [];
   readonly #idle: IdleChange[] = [];
   readonly #explored: ExploredModel[] = [];
+  readonly #runs = new Set<string>();
   /** Part of the time that a kind saved per loss when it was last tried; those never tried come first. */
   readonly #gains = new Map<ChangeKind, number>();
   /** Models that integers were tried on. */
@@ -74,13 +77,13 @@ class Search {
     const start = await this.#start();
     const asked = kindsOf(run.request.settings);
     const int8Alone = asked.includes('int8') ? await this.#try('int8', start, undefined) : undefined;
-    for (const kind of (['deepen', 'prune', 'factorize', 'int8'] as const).filter((one) => !asked.includes(one)))
+    for (const kind of CHANGE_KINDS.filter((one) => !asked.includes(one)))
       this.#idle.push({ kind, on: start.step.name, reason: 'not-asked', message: undefined });
     const path = await this.#climb(start, int8Alone);
     if (int8Alone && !this.#isReached()) {
       for (const variant of spread(path.slice(1), MOST_QUANTIZED)) await this.#try('int8', variant, undefined);
     }
-    return { variants: this.#variants, idle: this.#idle, explored: this.#explored, int8Alone };
+    return { variants: this.#variants, idle: this.#idle, explored: this.#explored, runs: this.#runs, int8Alone };
   }
 
   /** The slimmed model. */
@@ -149,7 +152,7 @@ class Search {
       if (best && best.gain >= gainOf(kind)) continue;
       const variant = await this.#try(kind, on, limit);
       const gain = variant ? savedPerLoss(on, variant, LEAST_LOSS * limit) : 0;
-      if (this.#idle.at(-1)?.reason !== 'no-time') this.#gains.set(kind, gain);
+      if (variant || this.#idle.at(-1)?.reason !== 'no-time') this.#gains.set(kind, gain);
       if (variant && (!best || gain > best.gain)) best = { variant, gain };
     }
     return best?.variant;
@@ -165,6 +168,7 @@ class Search {
     if (left <= 0) return idle('no-time');
     if (kind === 'int8') this.#quantized++;
     const name = this.#nameOf(kind, on);
+    this.#runs.add(name);
     const from = performance.now();
     const order = {
       name,

@@ -8,6 +8,8 @@ import type { CombineStep, Stage } from './outcome.js';
 
 export interface Variant {
   readonly step: Omit<CombineStep, 'fate'>;
+  /** SHA-256 of the file at `path`: a run that goes on with more time may find another model under the same name. */
+  readonly digest: string;
   /** Milliseconds of one run. */
   readonly ms: number;
   /** Time of `raw` against the original. */
@@ -31,12 +33,12 @@ const PRECISION = 0.01;
 /** Scores and times a model against the original, unless the journal knows. @throws what scoring and timing throw */
 export async function measureVariant(run: CombineRun, { about, raw, path, stages }: Made): Promise<Variant> {
   const { journal, scorers, shapes, request } = run;
-  const { ms, rawRatio, ...found } = await journal.recall(`measured ${about.name}`, async () => {
+  const { document, model } = await openModel(path, { keepOverridable: request.keepOverridable });
+  const { bytes, sha256: digest } = await digestFiles(path, externalBytes(document), 'skip');
+  const { ms, rawRatio, ...found } = await journal.recall(`measured ${about.name} ${digest}`, async () => {
     const { loss } = await scorers.select.score(path);
     request.onStage?.(`timing ${about.name}`);
-    const { document, model } = await openModel(path, { keepOverridable: request.keepOverridable });
     const { cost } = figuresOf(model, assumedSizes(model, shapes, undefined));
-    const { bytes } = await digestFiles(path, externalBytes(document), 'skip');
     const timing = await timed(run, path);
     return {
       loss,
@@ -48,7 +50,7 @@ export async function measureVariant(run: CombineRun, { about, raw, path, stages
       bytes,
     };
   });
-  return { step: { ...about, ...found }, ms, rawRatio, raw, path, stages };
+  return { step: { ...about, ...found }, digest, ms, rawRatio, raw, path, stages };
 }
 
 async function timed(

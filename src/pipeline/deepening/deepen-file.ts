@@ -27,14 +27,13 @@ import { roughRatio, studyBlocks } from './study.js';
  */
 export function deepenFile(asked: DeepenRequest): Promise<DeepenOutcome> {
   const { settings } = asked;
-  const { effort, ...how } = settings;
+  const { effort } = settings;
   const request: DeepenRequest =
     effort === undefined ? asked : { ...asked, until: performance.now() + effortMs(effort) };
   const rules = rulesNamed(settings.rules);
   const kind = {
     repair: settings.repair,
-    // A run that goes on may have more time.
-    settings: DEEPEN_SETTINGS.document({ ...how, effort: undefined }),
+    settings: DEEPEN_SETTINGS.document(settings),
     last: lastPasses(settings),
     dataFree: (same: DeepenRequest) => same,
   };

@@ -50,12 +50,10 @@ export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): 
   const { until = Infinity } = run.request;
   for (const one of until < Infinity ? await mostPromisingFirst(run, proposals) : proposals) {
     run.request.onStage?.(`looking at blocks, ${studied.size + 1} of ${proposals.length}`);
-    const found =
-      performance.now() < until
-        ? await run.journal.recall(`block ${one.name}`, async () =>
-            studyProposal({ run, bench, judge: await judge(), rules }, one),
-          )
-        : unseen(run, one);
+    // What was passed over is noted, too: plans and candidates are named after the blocks that were looked at.
+    const found = await run.journal.recall(`block ${one.name}`, async () =>
+      performance.now() < until ? studyProposal({ run, bench, judge: await judge(), rules }, one) : unseen(run, one),
+    );
     studied.set(one, found);
   }
   return {

@@ -37,7 +37,7 @@ async function search(
   const measure = (_: CombineRun, { about, raw, path, stages }: Made): Promise<Variant> => {
     const [latencyRatio, loss] = measured.get(about.name) ?? [1, 0];
     const step = { ...about, latencyRatio, loss: points(loss), macs: 1000, parameters: 100, bytes: 400 };
-    return Promise.resolve({ step, ms: latencyRatio, rawRatio: latencyRatio, raw, path, stages });
+    return Promise.resolve({ step, digest: about.name, ms: latencyRatio, rawRatio: latencyRatio, raw, path, stages });
   };
   const found = await searchChanges(run, {
     measure,
