@@ -2,26 +2,17 @@
 // become whatever the layer gives beyond it (z = y where y > 0, else min(0, prediction)), and the same equations are solved
 // again: the sum of squared errors against z falls in every sweep, and bounds the error behind the activation.
 import { dampedCholesky, solve } from '../linalg/cholesky.js';
-import { multiplyTransposed, type Gemm } from '../linalg/gemm.js';
+import { multiplyTransposed } from '../linalg/gemm.js';
 import { matrix, transpose, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
+import type { LayerRows } from './gathered-rows.js';
 import type { HeldOutRefit, StoredLayer } from './held-out-refit.js';
 import { layerSizes, storedWeights, weightRows, type LinearLayer } from './patch-geometry.js';
-import type { PatchMoments, Window } from './patch-moments.js';
+import type { PatchMoments } from './patch-moments.js';
 
 /** What the activation leaves: 0 and infinity for a Relu. */
 export interface Bounds {
   readonly low: number;
   readonly high: number;
-}
-
-/** Patches of a layer and what it should give there, row by row. */
-export interface LayerRows {
-  /** Per row, the patches of all groups one after the other. */
-  readonly patches: readonly Float32Array[];
-  /** Per row, one number per output. */
-  readonly targets: readonly Float32Array[];
-  /** Per row, what comes to each output before the activation: the other side of a residual sum. Default: nothing. */
-  readonly addends?: readonly Float32Array[] | undefined;
 }
 
 interface ClippedOptions {
@@ -30,7 +21,6 @@ interface ClippedOptions {
   readonly lambda: number;
   readonly prior: StoredLayer;
   readonly sweeps: number;
-  readonly gemm: Gemm;
 }
 
 export interface ClippedRequest {
@@ -41,7 +31,6 @@ export interface ClippedRequest {
   readonly bounds: Bounds;
   /** Most is gained by the first where targets are what the layer gave before the activation; more where they are what comes after it. */
   readonly sweeps?: number | undefined;
-  readonly gemm: Gemm;
 }
 
 /** Rows that are fitted, with their sums, and rows that judge. */
@@ -62,11 +51,11 @@ const SWEEPS = 3;
 
 /** The plain refit, or one that knows of the activation; the old weights (no layer) where neither is better than they. */
 export async function refitBehind(request: ClippedRequest, { fit, held, moments }: SplitRows): Promise<ClippedRefit> {
-  const { layer, old, plain, bounds, sweeps = SWEEPS, gemm } = request;
-  const errorOf = (weights: StoredLayer): Promise<number> => clippedError(layer, weights, held, { bounds, gemm });
+  const { layer, old, plain, bounds, sweeps = SWEEPS } = request;
+  const errorOf = (weights: StoredLayer): Promise<number> => clippedError(layer, weights, held, bounds);
   const errorBefore = await errorOf(old);
   if (!plain.layer) return { layer: undefined, errorBefore, errorAfter: errorBefore };
-  const options = { bounds, gemm, sweeps, lambda: plain.lambda, prior: old };
+  const options = { bounds, sweeps, lambda: plain.lambda, prior: old };
   const plainError = await errorOf(plain.layer);
   const fitted = await refitClipped(layer, plain.layer, { rows: fit, moments }, options);
   const clipped = fitted ? await errorOf(fitted) : Infinity;
@@ -75,42 +64,27 @@ export async function refitBehind(request: ClippedRequest, { fit, held, moments 
   return { layer: fitted && clipped < plainError ? fitted : plain.layer, errorBefore, errorAfter };
 }
 
-/** The patch at output `position` of one sample of the window, all groups. */
-export function patchOf(layer: LinearLayer, window: Window, sample: number, position: number): Float32Array {
-  const { groups, inputs, taps: count } = layerSizes(layer);
-  const taps = new Int32Array(count);
-  window.seek(position, taps);
-  const patch = new Float32Array(groups * inputs * count);
-  for (let channel = 0, column = 0; channel < groups * inputs; channel++) {
-    const base = sample * window.batch + channel * window.channel;
-    for (const tap of taps) patch[column++] = tap < 0 ? 0 : (window.data[base + tap] ?? 0);
-  }
-  return patch;
-}
-
 /** Weights and bias from those of `start` on, fitted to `rows`, of which `moments` are the sums. */
 async function refitClipped(
   layer: LinearLayer,
   start: StoredLayer,
   { rows, moments }: { readonly rows: LayerRows; readonly moments: PatchMoments },
-  { bounds, lambda, prior, sweeps, gemm }: ClippedOptions,
+  { bounds, lambda, prior, sweeps }: ClippedOptions,
 ): Promise<StoredLayer | undefined> {
   const { groups, outputs, patch } = layerSizes(layer);
   const found = { rows: new Float64Array(groups * outputs * patch), bias: new Float64Array(groups * outputs) };
   const [old, first] = [numbersOf(layer, prior), numbersOf(layer, start)];
   for (let group = 0; group < groups; group++) {
-    const part = moments.parts[group];
+    const [part, patches] = [moments.parts[group], rows.patches[group]];
     const gram = part && unpackSymmetric(part.gram, part.columns);
     const factor = gram && dampedCholesky(gram, { damping: lambda, undamped: [patch] });
-    if (!gram || !factor) return undefined;
-    const x = patchMatrix(layer, rows, group);
-    const across = transpose(x);
+    if (!gram || !patches || !factor) return undefined;
     const before = groupRows(layer, old, group);
     const shrunk = multiplyTransposed(gram, before);
     let now = groupRows(layer, first, group);
     for (let sweep = 0; sweep < sweeps; sweep++) {
-      const given = await product(x, transpose(now), gemm);
-      const residual = await product(across, freedTargets(given, rows, group * outputs, bounds), gemm);
+      const given = await patches.times(transpose(now));
+      const residual = await patches.across(freedTargets(given, rows, group * outputs, bounds));
       residual.data.forEach((value, i) => (residual.data[i] = value - (shrunk.data[i] ?? 0)));
       const change = transpose(solve(factor.lower, residual));
       const sum = before.data.map((value, i) => value + (change.data[i] ?? 0));
@@ -126,70 +100,48 @@ export async function clippedError(
   layer: LinearLayer,
   weights: StoredLayer,
   rows: LayerRows,
-  { bounds, gemm }: Pick<ClippedOptions, 'bounds' | 'gemm'>,
+  { low, high }: Bounds,
 ): Promise<number> {
-  const { groups, outputs } = layerSizes(layer);
-  const cut = (value: number): number => Math.min(bounds.high, Math.max(bounds.low, value));
+  const { outputs } = layerSizes(layer);
+  const { targets, addends } = rows;
+  const cut = (value: number): number => Math.min(high, Math.max(low, value));
   const own = numbersOf(layer, weights);
   let [error, variance] = [0, 0];
-  for (let group = 0; group < groups; group++) {
-    const given = await product(patchMatrix(layer, rows, group), transpose(groupRows(layer, own, group)), gemm);
+  for (const [group, patches] of rows.patches.entries()) {
+    const given = await patches.times(transpose(groupRows(layer, own, group)));
     for (let o = 0; o < outputs; o++) {
       let [sum, squares] = [0, 0];
-      for (const [row, target] of rows.targets.entries()) {
-        const addend = rows.addends?.[row]?.[group * outputs + o] ?? 0;
-        const wanted = cut((target[group * outputs + o] ?? 0) + addend);
+      for (let row = 0, at = group * outputs + o; row < rows.count; row++, at += layer.outputs) {
+        const addend = addends?.[at] ?? 0;
+        const wanted = cut((targets[at] ?? 0) + addend);
         error += (cut((given.data[row * outputs + o] ?? 0) + addend) - wanted) ** 2;
         sum += wanted;
         squares += wanted * wanted;
       }
-      variance += Math.max(0, squares - (sum * sum) / Math.max(1, rows.targets.length));
+      variance += Math.max(0, squares - (sum * sum) / Math.max(1, rows.count));
     }
   }
   return variance > 0 ? error / variance : error;
 }
 
-/** Tiles of four columns are three quarters empty where there is one, as in depthwise layers. */
-async function product(a: Matrix, b: Matrix, gemm: Gemm): Promise<Matrix> {
-  if (b.columns > 1) return gemm(a, b);
-  const result = matrix(a.rows, 1);
-  for (let i = 0, at = 0; i < a.rows; i++) {
-    let sum = 0;
-    for (let j = 0; j < a.columns; j++) sum += (a.data[at++] as number) * (b.data[j] as number);
-    result.data[i] = sum;
-  }
-  return result;
-}
-
-/** y, or what was given where both lie beyond the same bound: there y asks for no more than the bound itself. */
+/** y, or what was given where both lie beyond the same bound: there y asks for no more than the bound itself. `first`: output of column 0. */
 export function freedTargets(
   given: Matrix,
-  { targets, addends }: LayerRows,
+  { count, targets, addends }: LayerRows,
   first: number,
   { low, high }: Bounds,
 ): Matrix {
   const freed = matrix(given.rows, given.columns);
-  for (const [row, target] of targets.entries()) {
-    for (let o = 0; o < given.columns; o++) {
-      const addend = addends?.[row]?.[first + o] ?? 0;
-      const y = (target[first + o] ?? 0) + addend;
-      const at = row * given.columns + o;
+  const width = targets.length / Math.max(1, count);
+  for (let row = 0, at = 0; row < given.rows; row++) {
+    for (let o = 0, from = row * width + first; o < given.columns; o++, from++, at++) {
+      const addend = addends?.[from] ?? 0;
+      const y = (targets[from] ?? 0) + addend;
       const now = (given.data[at] ?? 0) + addend;
       freed.data[at] = (y <= low ? Math.min(low, now) : y >= high ? Math.max(high, now) : y) - addend;
     }
   }
   return freed;
-}
-
-/** Rows x (patch of a group, 1). */
-export function patchMatrix(layer: LinearLayer, { patches }: LayerRows, group: number): Matrix {
-  const { patch } = layerSizes(layer);
-  const x = matrix(patches.length, patch + 1);
-  for (const [row, numbers] of patches.entries()) {
-    x.data.set(numbers.subarray(group * patch, (group + 1) * patch), row * (patch + 1));
-    x.data[row * (patch + 1) + patch] = 1;
-  }
-  return x;
 }
 
 interface LayerNumbers {

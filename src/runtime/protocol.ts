@@ -67,7 +67,14 @@ export interface ProcessMemory {
 export interface RequestTable {
   open: { ask: { session: string; model: WireModel; options: SessionOptions }; reply: ModelSignature };
   close: { ask: { session: string }; reply: undefined };
-  run: { ask: { session: string; feeds: WireTensors; outputs?: readonly string[] }; reply: WireTensors };
+  /** `held`: inputs that are fed with tensors of `hold`, by the names of these. */
+  run: {
+    ask: { session: string; feeds: WireTensors; outputs?: readonly string[]; held?: Readonly<Record<string, string>> };
+    reply: WireTensors;
+  };
+  /** Keeps tensors in the child until they are dropped. */
+  hold: { ask: { tensors: WireTensors }; reply: undefined };
+  drop: { ask: { names: readonly string[] }; reply: undefined };
   /** Keeps `feeds` in the child for `time`. */
   bind: { ask: { session: string; feeds: WireTensors }; reply: undefined };
   /** `rounds` samples of `batch` runs per session, in turn; `first` is the number of the first round. */

@@ -14,6 +14,9 @@ export interface WorkerSession {
   bound: Record<string, ort.Tensor>;
 }
 
+/** By name, in the runtime's own form. */
+export type NativeFeeds = Record<string, ort.Tensor>;
+
 /** A failure whose message is already a sentence for the user. */
 export class UnsupportedError extends Error {}
 
@@ -148,8 +151,8 @@ export function streamed(name: string, value: ort.OnnxValue): StreamedValue {
 }
 
 /** Feeds in the runtime's own form. @throws UnsupportedError for a type that cannot be fed */
-export function nativeFeeds(feeds: WireTensors): Record<string, ort.Tensor> {
-  const native: Record<string, ort.Tensor> = {};
+export function nativeFeeds(feeds: WireTensors): NativeFeeds {
+  const native: NativeFeeds = {};
   for (const [name, tensor] of Object.entries(feeds)) native[name] = toNative(tensor);
   return native;
 }

@@ -15,11 +15,20 @@ import type {
   WireModel,
 } from './protocol.js';
 import { Observer } from './worker-observer.js';
-import { nativeFeeds, openSession, runSession, UnsupportedError, type WorkerSession } from './worker-session.js';
+import {
+  nativeFeeds,
+  openSession,
+  runSession,
+  UnsupportedError,
+  type NativeFeeds,
+  type WorkerSession,
+} from './worker-session.js';
 
 /** What lives from one request to the next. */
 interface Kept {
   readonly sessions: Map<string, WorkerSession>;
+  /** Tensors kept by `hold`. */
+  readonly held: Map<string, NativeFeeds[string]>;
   readonly observers: Map<string, Observer>;
   readonly accumulators: AccumulatorHost;
 }
@@ -38,7 +47,19 @@ const HANDLERS: Handlers = {
     await target?.session.release();
     return undefined;
   },
-  run: ({ session, feeds, outputs }, { sessions }) => runSession(find(sessions, session), nativeFeeds(feeds), outputs),
+  run: ({ session, feeds, outputs, held = {} }, kept) => {
+    const native = nativeFeeds(feeds);
+    for (const [input, name] of Object.entries(held)) native[input] = findHeld(kept.held, name);
+    return runSession(find(kept.sessions, session), native, outputs);
+  },
+  hold: ({ tensors }, { held }) => {
+    for (const [name, tensor] of Object.entries(nativeFeeds(tensors))) held.set(name, tensor);
+    return undefined;
+  },
+  drop: ({ names }, { held }) => {
+    for (const name of names) held.delete(name);
+    return undefined;
+  },
   bind: ({ session, feeds }, { sessions }) => {
     find(sessions, session).bound = nativeFeeds(feeds);
     return undefined;
@@ -83,6 +104,12 @@ function find(sessions: Map<string, WorkerSession>, name: string): WorkerSession
   const target = sessions.get(name);
   if (!target) throw new Error(`no session "${name}"`);
   return target;
+}
+
+function findHeld(held: Kept['held'], name: string): NativeFeeds[string] {
+  const tensor = held.get(name);
+  if (!tensor) throw new Error(`no tensor "${name}"`);
+  return tensor;
 }
 
 function findObserver(observers: Map<string, Observer>, name: string): Observer {
@@ -165,6 +192,8 @@ const STAGES: Readonly<Record<RequestKind, FailureStage>> = {
   open: 'load',
   load: 'load',
   run: 'run',
+  hold: 'defect',
+  drop: 'defect',
   bind: 'run',
   time: 'run',
   startObserver: 'defect',
@@ -181,7 +210,12 @@ function stageOf(kind: RequestKind, error: unknown): FailureStage {
 }
 
 function serve(): void {
-  const kept: Kept = { sessions: new Map(), observers: new Map(), accumulators: new AccumulatorHost() };
+  const kept: Kept = {
+    sessions: new Map(),
+    held: new Map(),
+    observers: new Map(),
+    accumulators: new AccumulatorHost(),
+  };
   let last: Promise<void> = Promise.resolve();
   process.on('message', (request: Request) => {
     last = last.then(async () => {

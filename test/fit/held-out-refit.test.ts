@@ -2,9 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../src/base/rng.js';
 import { refitHeldOut, type SplitMoments } from '../../src/fit/held-out-refit.js';
-import { layerSums } from '../../src/fit/layer-sums.js';
 import type { RowLayer } from '../../src/fit/patch-geometry.js';
-import { windowOf } from '../../src/fit/patch-moments.js';
+import { RankUpdate } from '../../src/fit/rank-update.js';
 
 const layerOf = (inputs: number, outputs: number): RowLayer => ({
   kind: 'rows',
@@ -19,17 +18,21 @@ function sumsOf(
   { weights, bias, noise, rows }: { weights: number[]; bias: number[]; noise: number; rows: number },
 ): SplitMoments {
   const rng = createRng('rows');
-  const [fit, held] = [layerSums(layer), layerSums(layer)];
+  const newSums = (): RankUpdate => new RankUpdate(layer.inputs + 1, layer.outputs, 16);
+  const [fit, held] = [newSums(), newSums()];
+  const everywhere = Int32Array.of(0);
   for (let row = 0; row < rows; row++) {
     const x = Float32Array.from({ length: layer.inputs }, () => rng.normal());
     const y = Float32Array.from({ length: layer.outputs }, (_, o) => {
       const product = x.reduce((sum, value, i) => sum + value * (weights[o * layer.inputs + i] ?? 0), 0);
       return product + (bias[o] ?? 0) + noise * rng.normal();
     });
-    const window = windowOf(layer, { data: x, dims: [1, layer.inputs] });
-    (row % 4 === 3 ? held : fit).add(window, 0, 0, y, 0);
+    const sums = row % 4 === 3 ? held : fit;
+    sums.addWindow(x, 0, layer.inputs, 1, everywhere);
+    sums.addTargets(y, 0, 1);
+    sums.next();
   }
-  return { fit: fit.moments(), held: held.moments() };
+  return { fit: { parts: [fit.moments()] }, held: { parts: [held.moments()] } };
 }
 
 const zeros = (count: number): number[] => Array.from({ length: count }, () => 0);

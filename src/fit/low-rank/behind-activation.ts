@@ -2,9 +2,11 @@
 // the patches are those of the model with chains, the targets those of the original, and what the activation cuts off need not be met.
 // The chain is fitted to them (reduced-rank regression), then by turns to targets freed where activation and chain agree; at last the
 // last layer alone. Everything is judged behind the activation on rows that were not fitted.
-import { multiply, type Gemm } from '../../linalg/gemm.js';
-import { matrix, packedLength, packedRow, transpose, type Matrix } from '../../linalg/matrix.js';
-import { clippedError, freedTargets, patchMatrix, refitBehind, type Bounds, type LayerRows } from '../clipped-refit.js';
+import type { Gemm } from '../../linalg/gemm.js';
+import { matrix, transpose, type Matrix } from '../../linalg/matrix.js';
+import { holdHere, type Hold, type TallMatrix } from '../../linalg/tall.js';
+import { clippedError, freedTargets, refitBehind, type Bounds, type ClippedRefit } from '../clipped-refit.js';
+import { momentsOfRows, momentsWith, packedTriangle, targetMatrix, type LayerRows } from '../gathered-rows.js';
 import { refitHeldOut, type StoredLayer } from '../held-out-refit.js';
 import { layerSizes, storedWeights, type LinearLayer } from '../patch-geometry.js';
 import type { PatchMoments } from '../patch-moments.js';
@@ -24,6 +26,8 @@ export interface BehindRequest {
   readonly fit: LayerRows;
   readonly held: LayerRows;
   readonly gemm?: Gemm | undefined;
+  /** Where rows that come up on the way are held; default in this process. */
+  readonly hold?: Hold | undefined;
 }
 
 export interface BehindResult {
@@ -38,8 +42,6 @@ const AGAIN: ReadonlySet<FactorScheme> = new Set(['svd', 'channel-svd', 'tucker-
 const SWEEPS = 3;
 /** Numbers of a patch up to which a chain is made again: that takes products and a factorization of matrices of this size. */
 const WIDEST = 2400;
-
-const here: Gemm = async (a, b) => multiply(a, b);
 
 /** The chain, or one of the same ranks that is better behind the activation. */
 export async function refineBehind(request: BehindRequest): Promise<BehindResult> {
@@ -61,18 +63,18 @@ interface Judged {
 /** Fitted to the targets as they are first, and then to freed ones for as long as that helps. */
 async function madeAgain(request: BehindRequest, start: Judged): Promise<Judged> {
   const { layer, fit, bounds } = request;
-  const gemm = request.gemm ?? here;
-  const patches = patchMatrix(layer, fit, 0);
-  const across = transpose(patches);
-  const gram = packed(await gemm(across, patches));
+  const [patches] = fit.patches;
+  if (!patches) return start;
+  const gram = packedTriangle(await patches.gram());
   const fitted = async (targets: Matrix): Promise<Judged> => {
-    const chain = await fittedTo(request, momentsWith(gram, await gemm(across, targets), targets));
+    const moments = momentsWith(gram, await patches.across(targets), targets);
+    const chain = await fittedTo(request, { parts: [moments] });
     return { chain, error: await errorBehind(request, chain) };
   };
-  const plain = await fitted(targetMatrix(layer, fit));
+  const plain = await fitted(targetMatrix(layer, fit, 0));
   let best = plain.error < start.error ? plain : start;
   for (let sweep = 0; sweep < SWEEPS && isBounded(bounds); sweep++) {
-    const given = await gemm(patches, transpose(wholeRows(best.chain)));
+    const given = await patches.times(transpose(wholeRows(best.chain)));
     const next = await fitted(freedTargets(given, fit, 0, bounds));
     if (!(next.error < best.error)) break;
     best = next;
@@ -92,7 +94,7 @@ async function errorBehind(request: BehindRequest, chain: Factorization): Promis
   const { layer, held, bounds } = request;
   const weights = storedWeights(layer, composeWeights(chain).data);
   const bias = chain.factors.at(-1)?.bias ?? new Float64Array(layer.outputs);
-  return clippedError(layer, { weights, bias }, held, { bounds, gemm: request.gemm ?? here });
+  return clippedError(layer, { weights, bias }, held, bounds);
 }
 
 /** The last layer fitted behind the activation to what the layers before it let through; undefined where that gains nothing. */
@@ -100,21 +102,26 @@ async function refitLast(request: BehindRequest, chain: Factorization): Promise<
   const before = chain.factors.slice(0, -1);
   const last = chain.factors.at(-1);
   if (!last) return undefined;
-  const gemm = request.gemm ?? here;
   const seen = composeKernel([...before, everyInput(last.layer)]).rows;
   const [fit, held] = [await passed(request, request.fit, seen), await passed(request, request.held, seen)];
-  const sums = { fit: await momentsOf(last.layer, fit, gemm), held: await momentsOf(last.layer, held, gemm) };
-  const old = { weights: last.weights, bias: last.bias ?? new Float64Array(last.layer.outputs) };
-  const plain = refitHeldOut(last.layer, old, sums);
-  if (!plain) return undefined;
-  const found = await refitBehind(
-    { layer: last.layer, old, plain, bounds: request.bounds, gemm },
-    { fit, held, moments: sums.fit },
-  );
-  if (!found.layer) return undefined;
+  const found = await fittedLast(last, { fit, held }, request.bounds);
+  for (const { patches } of [fit, held]) for (const own of patches) await own.release();
+  if (!found?.layer) return undefined;
   const { weights, bias } = found.layer;
   const factor = { layer: last.layer, weights: Float64Array.from(weights), bias: Float64Array.from(bias) };
   return { chain: { ...chain, factors: [...before, factor] }, error: found.errorAfter };
+}
+
+async function fittedLast(
+  last: Factor,
+  { fit, held }: Pick<BehindRequest, 'fit' | 'held'>,
+  bounds: Bounds,
+): Promise<ClippedRefit | undefined> {
+  const { layer } = last;
+  const sums = { fit: await momentsOfRows(layer, fit), held: await momentsOfRows(layer, held) };
+  const old = { weights: last.weights, bias: last.bias ?? new Float64Array(layer.outputs) };
+  const plain = refitHeldOut(layer, old, sums);
+  return plain && refitBehind({ layer, old, plain, bounds }, { fit, held, moments: sums.fit });
 }
 
 /** A layer that gives every number of the patches of `layer` as an output. */
@@ -127,42 +134,21 @@ function everyInput(layer: LinearLayer): Factor {
 }
 
 /** The rows as the last layer sees them. */
-async function passed(request: BehindRequest, rows: LayerRows, seen: Matrix): Promise<LayerRows> {
-  const patches = patchMatrix(request.layer, rows, 0);
-  const padded = matrix(seen.columns + 1, seen.rows);
-  padded.data.set(transpose(seen).data);
-  const found = await (request.gemm ?? here)(patches, padded);
-  const width = seen.rows;
-  const own = rows.patches.map((_, i) => Float32Array.from(found.data.subarray(i * width, (i + 1) * width)));
+async function passed({ hold = holdHere }: BehindRequest, rows: LayerRows, seen: Matrix): Promise<LayerRows> {
+  const width = seen.rows + 1;
+  // One column more gives the constant of each row.
+  const padded = matrix(width, seen.columns + 1);
+  for (let i = 0; i < seen.rows; i++)
+    padded.data.set(seen.data.subarray(i * seen.columns, (i + 1) * seen.columns), i * (seen.columns + 1));
+  padded.data[padded.data.length - 1] = 1;
+  const own: TallMatrix[] = [];
+  for (const patches of rows.patches) {
+    const given = await patches.times(transpose(padded));
+    const held = hold(width, given.rows);
+    await held.append(Float32Array.from(given.data));
+    own.push(held);
+  }
   return { ...rows, patches: own };
-}
-
-/** Rows x outputs. */
-function targetMatrix({ outputs }: LinearLayer, rows: LayerRows): Matrix {
-  const targets = matrix(rows.targets.length, outputs);
-  for (const [i, target] of rows.targets.entries()) targets.data.set(target, i * outputs);
-  return targets;
-}
-
-async function momentsOf(layer: LinearLayer, rows: LayerRows, gemm: Gemm): Promise<PatchMoments> {
-  const patches = patchMatrix(layer, rows, 0);
-  const targets = targetMatrix(layer, rows);
-  const across = transpose(patches);
-  return momentsWith(packed(await gemm(across, patches)), await gemm(across, targets), targets);
-}
-
-function momentsWith(gram: Float64Array, cross: Matrix, targets: Matrix): PatchMoments {
-  const energy = new Float64Array(targets.columns);
-  targets.data.forEach((y, i) => (energy[i % targets.columns] = (energy[i % targets.columns] as number) + y * y));
-  const { rows: columns, columns: outputs } = cross;
-  return { parts: [{ columns, outputs, rows: targets.rows, gram, cross: cross.data, energy }] };
-}
-
-/** The upper triangle. */
-function packed({ rows: n, data }: Matrix): Float64Array {
-  const result = new Float64Array(packedLength(n));
-  for (let i = 0; i < n; i++) for (let j = i; j < n; j++) result[packedRow(n, i) + j] = data[i * n + j] as number;
-  return result;
 }
 
 /** Outputs x (patch, bias). */

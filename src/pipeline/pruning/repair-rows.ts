@@ -1,7 +1,9 @@
 // The rows that a layer is refitted by: what it reads at sampled positions, what it has to give there, and which of them judge.
 import { invariant } from '../../base/errors.js';
-import { windowOf, type Window } from '../../fit/patch-moments.js';
+import type { GatheredRow } from '../../fit/gathered-rows.js';
+import { windowOf } from '../../fit/patch-moments.js';
 import type { Gemm } from '../../linalg/gemm.js';
+import type { Hold } from '../../linalg/tall.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { RepairLayer, SkipCode } from './repair-plan.js';
 import { rowsOf, sampledPositions, streamedTensor, type SampledRows, type Sampling } from './repair-targets.js';
@@ -33,9 +35,11 @@ export interface RepairedLayer {
 /** A layer whose samples are being gathered. */
 export interface OpenRepair {
   /** `values`: by name; the input of the layer is among them. */
-  add(values: TensorMap, sample: number, gemm: Gemm): Promise<void>;
+  add(values: TensorMap, sample: number): Promise<void>;
   /** Writes new weights if they are better. */
   close(options: CloseOptions): Promise<RepairedLayer>;
+  /** Gives back the memory of the rows, whatever has become of them. */
+  release(): Promise<void>;
 }
 
 export interface CloseOptions {
@@ -48,13 +52,15 @@ export interface CloseOptions {
 export const PATCH_BYTES = 128 * 2 ** 20;
 
 /** Of every eighth sample the rows are held out, of all layers; where there are few samples, of every eighth row. */
-const HELD_OUT = 8;
+export const HELD_OUT = 8;
 const FEW_SAMPLES = 16;
 
 export interface RepairRows {
   /** Per sample, one row of numbers per sampled position. */
   readonly targets: readonly Float32Array[];
   readonly sampling: Sampling;
+  /** Where rows are held, and products with them made. */
+  readonly hold: Hold;
   /** Bytes of patches that are held on to; default 128 MiB. */
   readonly patchBytes?: number | undefined;
 }
@@ -65,19 +71,15 @@ interface TargetRow {
   readonly addend: Float32Array | undefined;
 }
 
-export interface SampledRow extends TargetRow {
+export interface SampledRow extends GatheredRow {
   /** What it counts for. */
   readonly half: 'fit' | 'held';
-  /** The input of the layer; which of its samples, and which position of the output there. */
-  readonly window: Window;
-  readonly one: number;
-  readonly position: number;
 }
 
 /** The rows of one sample; `values`: by name, the input of the layer (and its addend) among them. */
 export function* sampledRows(
   repaired: RepairLayer,
-  { targets, sampling }: RepairRows,
+  { targets, sampling }: Pick<RepairRows, 'targets' | 'sampling'>,
   { values, sample }: { readonly values: TensorMap; readonly sample: number },
 ): Generator<SampledRow> {
   const { layer, input } = repaired;
@@ -91,7 +93,7 @@ export function* sampledRows(
     for (const position of sampledPositions(window.positions, sample, sampling)) {
       const number = targets.length < FEW_SAMPLES ? row : sample;
       const half = number % HELD_OUT === HELD_OUT - 1 ? 'held' : 'fit';
-      yield { half, window, one, position, ...rowAt(row++) };
+      yield { half, window, sample: one, position, ...rowAt(row++) };
     }
   }
   invariant(row * layer.outputs === wanted.length, `${input.name} has other positions than in the original`);

@@ -5,9 +5,11 @@ import { createFacts } from '../../analysis/inference.js';
 import { InterruptError } from '../../base/errors.js';
 import { layerSizes } from '../../fit/patch-geometry.js';
 import { multiply, type Gemm } from '../../linalg/gemm.js';
+import { holdHere, type Hold } from '../../linalg/tall.js';
 import type { DecodedModel } from '../../onnx/decode.js';
 import { runtimeGemm } from '../../runtime/gemm.js';
 import type { RuntimeHost } from '../../runtime/host.js';
+import { runtimeHold } from '../../runtime/tall.js';
 import { assumedSizes } from '../model-facts.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import type { KeptChannels } from './kept-channels.js';
@@ -94,6 +96,7 @@ export async function repairLayers(
     patchBytes: options.patchBytes,
     samples,
     gemm: gemmOf(bench.host, signal),
+    hold: holdOf(bench.host, signal),
     targets: targetSource(own, { teacher, facts: teacherFacts, samples, sampling, layers: plan.levels.flat() }),
     stream: studentStream(own, { facts, samples, cacheBytes: options.cacheBytes ?? CACHE_BYTES }),
   };
@@ -120,6 +123,7 @@ interface RepairRun {
   readonly stream: StudentStream;
   readonly samples: number;
   readonly gemm: Gemm;
+  readonly hold: Hold;
 }
 
 const FEWEST_ROWS = 1024;
@@ -153,6 +157,11 @@ function gemmOf(host: RuntimeHost, signal: AbortSignal): Gemm {
   return async (a, b) => (a.rows * a.columns * b.columns < HEAVY ? multiply(a, b) : heavy(a, b));
 }
 
+function holdOf(host: RuntimeHost, signal: AbortSignal): Hold {
+  const there = runtimeHold(host, { signal });
+  return (columns, rows) => (rows * columns * columns < HEAVY ? holdHere : there)(columns, rows);
+}
+
 async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer[]> {
   const { bench, plan, targets, stream } = run;
   const sizeOf = (layer: RepairLayer): number => bytesOf(layer, run.sampling(layer).positions * run.samples);
@@ -160,16 +169,22 @@ async function repairLevel(run: RepairRun, level: number): Promise<RepairedLayer
   const repaired: RepairedLayer[] = [];
   for (const [at, part] of parts.entries()) {
     const wanted = await targets.of(part);
+    const { patchBytes, hold } = run;
     const open = part.map((layer, index) =>
-      openRepair(layer, { targets: wanted[index] ?? [], sampling: run.sampling(layer), patchBytes: run.patchBytes }),
+      openRepair(layer, { targets: wanted[index] ?? [], sampling: run.sampling(layer), patchBytes, hold }),
     );
     const later = at === parts.length - 1 ? valuesBehind(bench.decoded.model.graph, plan, level) : undefined;
     const read = part.flatMap(({ input, addend }) => (addend ? [input, addend] : [input]));
-    await stream.run([...new Set(read)], later, async (values, sample) => {
-      if (bench.signal.aborted) throw new InterruptError('stopped');
-      for (const one of open) await one.add(values, sample, run.gemm);
-    });
-    for (const one of open) repaired.push(await one.close({ lambda: run.lambda, gemm: run.gemm }));
+    try {
+      await stream.run([...new Set(read)], later, async (values, sample) => {
+        if (bench.signal.aborted) throw new InterruptError('stopped');
+        for (const one of open) await one.add(values, sample);
+      });
+      for (const one of open) repaired.push(await one.close({ lambda: run.lambda, gemm: run.gemm }));
+    } finally {
+      // After an interrupt there is nobody to tell.
+      await Promise.allSettled(open.map((one) => one.release()));
+    }
   }
   return repaired;
 }

@@ -1,7 +1,8 @@
 // Chains in front of a Relu: better behind it on rows that were not fitted, measured here by the definition.
 import { describe, expect, it } from 'vitest';
 import { createRng, type Rng } from '../../../src/base/rng.js';
-import type { LayerRows } from '../../../src/fit/clipped-refit.js';
+import type { LayerRows } from '../../../src/fit/gathered-rows.js';
+import { holdHere } from '../../../src/linalg/tall.js';
 import { refineBehind } from '../../../src/fit/low-rank/behind-activation.js';
 import { composeWeights } from '../../../src/fit/low-rank/compose.js';
 import { factorize } from '../../../src/fit/low-rank/factorize.js';
@@ -13,18 +14,41 @@ import { momentsOf, normals, patchRows, square } from './chains.js';
 const RELU = { low: 0, high: Infinity };
 const relu = (x: number): number => Math.max(0, x);
 
+/** Rows as numbers, and as they are handed over. */
+interface KnownRows {
+  readonly patches: readonly Float32Array[];
+  readonly targets: readonly Float32Array[];
+  readonly rows: LayerRows;
+}
+
+async function known(patches: readonly Float32Array[], targets: readonly Float32Array[]): Promise<KnownRows> {
+  const held = holdHere((patches[0]?.length ?? 0) + 1, patches.length);
+  await held.append(Float32Array.from(patches.flatMap((patch) => [...patch, 1])));
+  const all = Float32Array.from(targets.flatMap((target) => [...target]));
+  return { patches, targets, rows: { count: patches.length, patches: [held], targets: all } };
+}
+
 /** Rows with what the layer gives there; `drift`: how far the patches that the chain sees are from those of the original. */
-function rowsOf(rng: Rng, layer: LinearLayer, weights: Float64Array, bias: Float64Array, drift: number): LayerRows {
+function rowsOf(
+  rng: Rng,
+  layer: LinearLayer,
+  weights: Float64Array,
+  bias: Float64Array,
+  drift: number,
+): Promise<KnownRows> {
   const { patch } = layerSizes(layer);
   const patches = patchRows(createRng('rows'), patch, 400).map((row) => row.map((x) => x + rng.normal() * 1e-3));
   const targets = patches.map((row) =>
     Float32Array.from(bias, (b, o) => row.reduce((sum, x, j) => sum + x * (weights[o * patch + j] ?? 0), b)),
   );
-  return { patches: patches.map((row) => Float32Array.from(row, (x) => x + drift * rng.normal())), targets };
+  return known(
+    patches.map((row) => Float32Array.from(row, (x) => x + drift * rng.normal())),
+    targets,
+  );
 }
 
 /** By the definition: the mean of |relu(y) - relu(K x + b)|^2 over the variance of relu(y). */
-function errorOf(chain: Factorization, { patches, targets }: LayerRows): number {
+function errorOf(chain: Factorization, { patches, targets }: KnownRows): number {
   const rows = composeWeights(chain);
   const bias = chain.factors.at(-1)?.bias;
   let [error, variance] = [0, 0];
@@ -55,11 +79,19 @@ describe('a chain in front of a Relu', () => {
     const weights = normals(rng, layerSizes(layer).patch * layer.outputs);
     // Half of what the layer gives is cut off.
     const bias = normals(rng, layer.outputs);
-    const [fit, held] = [rowsOf(rng, layer, weights, bias, 0.2), rowsOf(rng, layer, weights, bias, 0.2)];
+    const fit = await rowsOf(rng, layer, weights, bias, 0.2);
+    const held = await rowsOf(rng, layer, weights, bias, 0.2);
     const moments = momentsOf(fit.patches.map((patch) => [...patch]));
     const problem = await lowRankProblem({ layer, weights, bias, metric: { kind: 'outputs', moments } });
     const chain = await factorize(problem, scheme, ranks);
-    const found = await refineBehind({ layer, stored: { weights, bias }, chain, bounds: RELU, fit, held });
+    const found = await refineBehind({
+      layer,
+      stored: { weights, bias },
+      chain,
+      bounds: RELU,
+      fit: fit.rows,
+      held: held.rows,
+    });
     expect(found.errorBefore).toBeCloseTo(errorOf(chain, held), 4);
     expect(found.errorAfter).toBeCloseTo(errorOf(found.chain, held), 4);
     expect(found.errorAfter).toBeLessThan(0.97 * found.errorBefore);
@@ -72,12 +104,12 @@ describe('a chain in front of a Relu', () => {
     const rng = createRng('wide');
     const weights = normals(rng, 6 * 2500);
     const bias = normals(rng, 6);
-    const rows = (count: number): LayerRows => {
+    const rows = async (count: number): Promise<LayerRows> => {
       const patches = Array.from({ length: count }, () => Float32Array.from({ length: 2500 }, () => rng.normal()));
       const targets = patches.map((row) =>
         Float32Array.from(bias, (b, o) => row.reduce((sum, x, j) => sum + x * (weights[o * 2500 + j] ?? 0), b)),
       );
-      return { patches, targets };
+      return (await known(patches, targets)).rows;
     };
     const chain = await factorize(
       await lowRankProblem({ layer: wide, weights, bias, metric: { kind: 'plain' } }),
@@ -89,8 +121,8 @@ describe('a chain in front of a Relu', () => {
       stored: { weights, bias },
       chain,
       bounds: RELU,
-      fit: rows(60),
-      held: rows(30),
+      fit: await rows(60),
+      held: await rows(30),
     });
     expect(found.chain.factors[0]).toBe(chain.factors[0]);
     expect(found.errorAfter).toBeLessThan(found.errorBefore);
@@ -100,10 +132,18 @@ describe('a chain in front of a Relu', () => {
     const rng = createRng('exact');
     const weights = normals(rng, 108);
     const bias = normals(rng, 12);
-    const [fit, held] = [rowsOf(rng, dense, weights, bias, 0), rowsOf(rng, dense, weights, bias, 0)];
+    const fit = await rowsOf(rng, dense, weights, bias, 0);
+    const held = await rowsOf(rng, dense, weights, bias, 0);
     const problem = await lowRankProblem({ layer: dense, weights, bias, metric: { kind: 'plain' } });
     const chain = await factorize(problem, 'svd', [9]);
-    const found = await refineBehind({ layer: dense, stored: { weights, bias }, chain, bounds: RELU, fit, held });
+    const found = await refineBehind({
+      layer: dense,
+      stored: { weights, bias },
+      chain,
+      bounds: RELU,
+      fit: fit.rows,
+      held: held.rows,
+    });
     expect(found.errorAfter).toBeLessThan(1e-9);
     expect(found.errorAfter).toBeLessThanOrEqual(found.errorBefore);
   });
