@@ -1,5 +1,5 @@
-// Slices of a file, plain or gzipped. A plain file is read where asked; a gzipped one is unpacked once, as it has no random
-// access, and kept.
+// Slices of a file, plain or gzipped. A large plain file is read where asked; a small one is read once, and a gzipped one unpacked
+// once, as it has no random access, and kept.
 import { open, readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -7,6 +7,8 @@ import { badData } from './source.js';
 
 const UNPACKED_LIMIT = 2 ** 31 - 1;
 const PIECE = 2 ** 20;
+/** Bytes up to which a plain file is kept: opening a file takes longer than reading one of its samples. */
+const KEPT = 2 ** 26;
 
 export interface ByteFile {
   readonly path: string;
@@ -22,7 +24,10 @@ export async function openByteFile(path: string): Promise<ByteFile> {
   const { size } = await stat(path).catch((cause: unknown) => {
     throw badData(path, 'the file cannot be opened', { cause });
   });
-  return { path, size, read: (offset, length) => readSlice(path, offset, length) };
+  if (size > KEPT) return { path, size, read: (offset, length) => readSlice(path, offset, length) };
+  let whole: Promise<ByteFile> | undefined;
+  const kept = (): Promise<ByteFile> => (whole ??= readSlice(path, 0, size).then((bytes) => inMemory(path, bytes)));
+  return { path, size, read: async (offset, length) => (await kept()).read(offset, length) };
 }
 
 /** All of a file in pieces. */

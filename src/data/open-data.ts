@@ -75,6 +75,7 @@ interface Making extends DataOptions {
 
 /** What samples pass through on their way out. */
 interface Outlet extends Making {
+  readonly made: MadeSamples;
   readonly checks: SampleChecks;
   skip(name: string, error: unknown): void;
 }
@@ -99,7 +100,7 @@ function createDataSet(source: Source, path: string, options: Making): OpenedDat
     seen.add(sample.name);
     checks.add(sample, facts);
   };
-  const outlet: Outlet = { ...options, checks: { ...checks, add }, skip };
+  const outlet: Outlet = { ...options, made: keepFirst(KEPT_BYTES), checks: { ...checks, add }, skip };
   let digest: Promise<string> | undefined;
   return {
     path,
@@ -131,10 +132,34 @@ function tooMany(path: string, skipped: ReadonlyMap<string, Skipped>, cause: Inp
   );
 }
 
+/** Samples that were made before, by their position in the source. */
+interface MadeSamples {
+  get(index: number): MadeFeeds | undefined;
+  add(index: number, made: MadeFeeds): void;
+}
+
+/** Bytes of samples that are kept: data is read again and again, and photographs take longer to unpack than small models to run. */
+const KEPT_BYTES = 2 ** 28;
+
+/** What comes first stays: whoever reads on and on would drive out everything before it came round again. */
+function keepFirst(limit: number): MadeSamples {
+  const kept = new Map<number, MadeFeeds>();
+  let bytes = 0;
+  return {
+    get: (index) => kept.get(index),
+    add: (index, made) => {
+      const size = [...made.feeds.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+      if (kept.has(index) || bytes + size > limit) return;
+      kept.set(index, made);
+      bytes += size;
+    },
+  };
+}
+
 async function* indexedSamples(
   source: IndexedSource,
   { from = 0, to = source.size, order = 'stored', seed = 0, signal }: StreamOptions,
-  { maker, checks, skip, signal: ownSignal }: Outlet,
+  { maker, made: kept, checks, skip, signal: ownSignal }: Outlet,
 ): AsyncGenerator<Sample> {
   const positions = order === 'shuffled' ? shuffledOrder(source.size, seed, source.labels) : undefined;
   const first = Math.max(0, from);
@@ -144,7 +169,11 @@ async function* indexedSamples(
       const index = positions?.[first + i] ?? first + i;
       try {
         // Made here, so that what waits is of the size of the model and not of a photograph.
-        return { index, made: maker.make(await source.read(index), source.name(index)) };
+        const known = kept.get(index);
+        if (known) return { index, made: known };
+        const made = maker.make(await source.read(index), source.name(index));
+        kept.add(index, made);
+        return { index, made };
       } catch (error) {
         return { index, error };
       }

@@ -72,10 +72,7 @@ export class GatheredRows {
       let to = this.#waiting * (patch + 1);
       let base = sample * window.batch + group * inputs * window.channel;
       for (let channel = 0; channel < inputs; channel++, base += window.channel) {
-        for (let t = 0; t < taps.length; t++) {
-          const tap = taps[t] as number;
-          block[to++] = tap < 0 ? 0 : (window.data[base + tap] as number);
-        }
+        for (const tap of taps) block[to++] = tap < 0 ? 0 : (window.data[base + tap] as number);
       }
       block[to] = 1;
     }

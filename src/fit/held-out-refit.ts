@@ -2,8 +2,7 @@
 // strong one, which leaves little more than a change of the bias), and where even that is no better than the old weights the
 // layer stays as it is. Rows held out are never fitted: what one layer was fitted to, the next layer would find too good, and a
 // classifier with more columns than there are samples would learn its samples by heart.
-import { refitLayer, type RefittedLayer } from './layer-weights.js';
-import { layerSizes, weightRows, type LinearLayer } from './patch-geometry.js';
+import { layerSizes, storedWeights, weightRows, type LinearLayer } from './patch-geometry.js';
 import type { PatchMoments } from './patch-moments.js';
 import type { Moments } from './rank-update.js';
 import { fitError, ridgeSolver } from './refit.js';
@@ -24,7 +23,7 @@ export interface StoredLayer {
 
 export interface HeldOutRefit {
   /** Undefined where no fit was better than the old weights on rows that it had not seen. */
-  readonly layer: RefittedLayer | undefined;
+  readonly layer: StoredLayer | undefined;
   /** The ridge that was best, as a part of the mean diagonal. */
   readonly lambda: number;
   /** Mean squared error on the rows held out, summed over outputs, over the variance of the targets there. */
@@ -62,32 +61,35 @@ export function refitHeldOut(
   const solvers = fit.parts.map((part, group) =>
     ridgeSolver(part, unpackSymmetric(part.gram, part.columns), rows[group] ?? matrix(0, 0)),
   );
-  const errorAt = (tried: number): number => {
-    const found = solvers.map((solver) => solver(tried)?.rows);
-    const error = found.every((one) => one !== undefined) ? judge(found) : Infinity;
-    return Number.isFinite(error) ? error : Infinity;
+  const attempt = (tried: number): Attempt => {
+    const found = solvers.flatMap((solver) => solver(tried)?.rows ?? []);
+    const error = found.length === solvers.length ? judge(found) : Infinity;
+    return { lambda: tried, rows: found, error: Number.isFinite(error) ? error : Infinity };
   };
   const search = layerSizes(layer).patch < WIDE ? 'thorough' : 'quick';
-  const best = lambda === undefined ? leastError(errorAt, before, search) : { lambda, error: errorAt(lambda) };
+  const best = lambda === undefined ? leastError(attempt, before, search) : attempt(lambda);
   const isBetter = best.error < before && before * scale > EXACT;
   return {
-    layer: isBetter ? refitLayer(layer, old.weights, old.bias, fit, { lambda: best.lambda }) : undefined,
+    layer: isBetter ? layerOf(layer, best.rows) : undefined,
     lambda: best.lambda,
     errorBefore: before * scale,
     errorAfter: best.error * scale,
   };
 }
 
-function leastError(
-  errorAt: (lambda: number) => number,
-  before: number,
-  search: 'thorough' | 'quick',
-): { readonly lambda: number; readonly error: number } {
-  let best = { lambda: FIRST_TRIED as number, error: errorAt(FIRST_TRIED) };
+/** One ridge: the rows that it gives, by group, and their error on the rows held out. */
+interface Attempt {
+  readonly lambda: number;
+  readonly rows: readonly Matrix[];
+  readonly error: number;
+}
+
+function leastError(attempt: (lambda: number) => Attempt, before: number, search: 'thorough' | 'quick'): Attempt {
+  let best = attempt(FIRST_TRIED);
   const improves = (lambda: number): boolean => {
-    const error = errorAt(lambda);
-    const isBetter = error < best.error;
-    if (isBetter) best = { lambda, error };
+    const next = attempt(lambda);
+    const isBetter = next.error < best.error;
+    if (isBetter) best = next;
     return isBetter;
   };
   const strongest = LAST_TRIED[1];
@@ -114,6 +116,21 @@ function groupedRows(layer: LinearLayer, { weights, bias }: StoredLayer): Matrix
     }
     return own;
   });
+}
+
+/** The inverse of `groupedRows`. */
+function layerOf(layer: LinearLayer, rows: readonly Matrix[]): StoredLayer {
+  const { groups, outputs, patch } = layerSizes(layer);
+  const weights = new Float64Array(groups * outputs * patch);
+  const bias = new Float64Array(groups * outputs);
+  for (const [group, { data }] of rows.entries()) {
+    for (let o = 0; o < outputs; o++) {
+      const at = group * outputs + o;
+      weights.set(data.subarray(o * (patch + 1), o * (patch + 1) + patch), at * patch);
+      bias[at] = data[o * (patch + 1) + patch] ?? 0;
+    }
+  }
+  return { weights: storedWeights(layer, weights), bias };
 }
 
 /** The mean squared error of rows, by group, summed over outputs. */

@@ -1,25 +1,11 @@
-// Refit and rounding of a whole layer: weights as ONNX stores them in and out, one set of moments per group (or per run of
+// Rounding of a whole layer: weights as ONNX stores them in and out, one set of moments per group (or per run of
 // channels, see `patchMomentsSpec`).
 import { invariant } from '../base/errors.js';
 import { matrix, type Matrix } from '../linalg/matrix.js';
 import { layerSizes, storedWeights, weightRows, type LinearLayer } from './patch-geometry.js';
 import type { PatchMoments } from './patch-moments.js';
 import type { Moments } from './rank-update.js';
-import { refitRows, type RidgeOptions } from './refit.js';
 import { roundRows, type RoundingOptions } from './round-weights.js';
-
-export interface RefittedLayer {
-  /** As ONNX stores them. */
-  readonly weights: Float64Array;
-  /** One per output. */
-  readonly bias: Float64Array;
-  /** Largest over the groups. */
-  readonly lambda: number;
-  /** Mean over positions, summed over outputs: see `Refit`. */
-  readonly errorBefore: number;
-  readonly errorAfter: number;
-  readonly energy: number;
-}
 
 export interface RoundedLayer {
   /** As ONNX stores the weights. */
@@ -30,44 +16,6 @@ export interface RoundedLayer {
   readonly nearestError: Float64Array;
   readonly error: Float64Array;
   readonly energy: Float64Array;
-}
-
-/**
- * Weights and bias that bring the layer nearest to the targets its moments were gathered against. `bias`: zeros where
- * the layer has none. Undefined when the moments are not finite or empty.
- */
-export function refitLayer(
-  layer: LinearLayer,
-  weights: ArrayLike<number>,
-  bias: ArrayLike<number>,
-  moments: PatchMoments,
-  options: RidgeOptions = {},
-): RefittedLayer | undefined {
-  const { groups, outputs, patch } = layerSizes(layer);
-  invariant(moments.parts.length === groups, 'a fit needs the moments of all channels of a group together');
-  const old = weightRows(layer, weights);
-  const rows = new Float64Array(old.length);
-  const newBias = new Float64Array(groups * outputs);
-  const total = { lambda: 0, errorBefore: 0, errorAfter: 0, energy: 0 };
-  for (const [group, part] of moments.parts.entries()) {
-    const first = group * outputs;
-    const before = matrix(outputs, patch + 1);
-    for (let o = 0; o < outputs; o++) {
-      before.data.set(old.subarray((first + o) * patch, (first + o + 1) * patch), o * (patch + 1));
-      before.data[o * (patch + 1) + patch] = bias[first + o] ?? 0;
-    }
-    const fit = refitRows(part, before, options);
-    if (!fit) return undefined;
-    for (let o = 0; o < outputs; o++) {
-      rows.set(fit.rows.data.subarray(o * (patch + 1), o * (patch + 1) + patch), (first + o) * patch);
-      newBias[first + o] = fit.rows.data[o * (patch + 1) + patch] ?? 0;
-    }
-    total.lambda = Math.max(total.lambda, fit.lambda);
-    total.errorBefore += fit.errorBefore;
-    total.errorAfter += fit.errorAfter;
-    total.energy += fit.energy;
-  }
-  return { weights: storedWeights(layer, rows), bias: newBias, ...total };
 }
 
 /** Rounds weights to multiples of `scales` (one per output, all groups): see `roundRows`. */

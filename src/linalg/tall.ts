@@ -34,7 +34,7 @@ export const holdHere: Hold = (columns) => {
     },
     append: async (numbers) => {
       const count = rowsIn(numbers, columns);
-      blocks.push(matrix(count, columns, Float64Array.from(numbers)));
+      blocks.push(matrix(count, columns, new Float64Array(numbers)));
       rows += count;
     },
     gram: async () => {

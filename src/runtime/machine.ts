@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 
+/** Threads for work whose time is not measured. */
+export const BUSY_THREADS = Math.min(8, availableParallelism());
+
 export interface Machine {
   /** As the system names it, such as `AMD EPYC 7B13`; `unknown` where it does not. */
   readonly cpu: string;

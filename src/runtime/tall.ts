@@ -5,8 +5,12 @@ import { matrix, type Matrix } from '../linalg/matrix.js';
 import { rowsIn, type Hold } from '../linalg/tall.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { CallOptions, RuntimeHost, RuntimeLink } from './host.js';
+import { BUSY_THREADS } from './machine.js';
 import { acrossModel, gramModel, timesModel } from './product-models.js';
 import { fromWire, toWire, type TensorMap } from './wire-tensor.js';
+
+/** Nobody else works while a product is waited for; without the arena every block would be widened into fresh memory. */
+const PRODUCTS = { arena: 'on', threads: BUSY_THREADS } as const;
 
 interface HeldBlock {
   readonly name: string;
@@ -18,7 +22,7 @@ export function runtimeHold(host: RuntimeHost, options: CallOptions = {}): Hold 
   const models = { gram: gramModel(), times: timesModel(), across: acrossModel() };
   const run = async (model: keyof typeof models, { name }: HeldBlock, feeds: TensorMap): Promise<Tensor> => {
     const result = await host.exclusive(async (link) => {
-      const { session } = await link.open(models[model], { arena: 'off' });
+      const { session } = await link.open(models[model], PRODUCTS);
       const ask = { session, feeds: toWire(feeds), held: { x: name } };
       return fromWire(await link.ask('run', ask, models[model])).get('c');
     }, options);
@@ -47,7 +51,7 @@ export function runtimeHold(host: RuntimeHost, options: CallOptions = {}): Hold 
       },
       times: async (b) => {
         const result = matrix(rows(), b.columns);
-        const feeds = new Map([['b', float32(Float32Array.from(b.data), b.rows, b.columns)]]);
+        const feeds = new Map([['b', float32(new Float32Array(b.data), b.rows, b.columns)]]);
         let from = 0;
         for (const block of blocks) {
           result.data.set((await run('times', block, feeds)).toFloat64(), from * b.columns);
@@ -61,7 +65,7 @@ export function runtimeHold(host: RuntimeHost, options: CallOptions = {}): Hold 
         let from = 0;
         for (const block of blocks) {
           const own = y.data.subarray(from * y.columns, (from + block.rows) * y.columns);
-          const feeds = new Map([['y', float32(Float32Array.from(own), block.rows, y.columns)]]);
+          const feeds = new Map([['y', float32(new Float32Array(own), block.rows, y.columns)]]);
           addTo(sum, await run('across', block, feeds));
           from += block.rows;
         }
@@ -79,5 +83,6 @@ const float32 = ({ buffer, byteOffset, byteLength }: Float32Array, rows: number,
   new Tensor('float32', [rows, columns], new Uint8Array(buffer, byteOffset, byteLength));
 
 function addTo({ data }: Matrix, part: Tensor): void {
-  for (const [i, value] of part.toFloat64().entries()) data[i] = (data[i] as number) + value;
+  const added = part.toFloat64();
+  for (let i = 0; i < added.length; i++) data[i] = (data[i] as number) + (added[i] as number);
 }

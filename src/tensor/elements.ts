@@ -67,8 +67,12 @@ const isSmallFloat = (dtype: DType): dtype is DType & SmallFloat => dtype in FLO
 /** `count` elements of `bytes` as float64 (int64 beyond 2^53 loses its low bits: use `readBigInts`). */
 export function readNumbers(dtype: DType, bytes: Uint8Array, count: number): Float64Array {
   const out = new Float64Array(count);
-  if (dtype === 'float32' && bytes.byteOffset % 4 === 0) {
-    out.set(new Float32Array(bytes.buffer, bytes.byteOffset, count));
+  if (dtype === 'float32' || dtype === 'float64') {
+    // Not `slice`: that of a Buffer copies nothing.
+    const { buffer, byteOffset } = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+    out.set(
+      dtype === 'float32' ? new Float32Array(buffer, byteOffset, count) : new Float64Array(buffer, byteOffset, count),
+    );
     return out;
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -49,8 +49,8 @@ describe('refitHeldOut', () => {
       { weights: zeros(6), bias: zeros(2) },
       sumsOf(layer, { weights, bias, noise: 0, rows: 400 }),
     );
-    expect([...(found?.layer?.weights ?? [])]).toEqual(weights.map((w) => expect.closeTo(w, 5)));
-    expect([...(found?.layer?.bias ?? [])]).toEqual(bias.map((b) => expect.closeTo(b, 5)));
+    expect(Array.from(found?.layer?.weights ?? [])).toEqual(weights.map((w) => expect.closeTo(w, 5)));
+    expect(Array.from(found?.layer?.bias ?? [])).toEqual(bias.map((b) => expect.closeTo(b, 5)));
     // Means of 4 and -5 are no variance: with no weights at all the error is that and the variance.
     expect(found?.errorBefore).toBeGreaterThan(2);
     expect(found?.errorAfter).toBeLessThan(1e-10);

@@ -145,7 +145,7 @@ async function passed({ hold = holdHere }: BehindRequest, rows: LayerRows, seen:
   for (const patches of rows.patches) {
     const given = await patches.times(transpose(padded));
     const held = hold(width, given.rows);
-    await held.append(Float32Array.from(given.data));
+    await held.append(new Float32Array(given.data));
     own.push(held);
   }
   return { ...rows, patches: own };

@@ -4,6 +4,7 @@ import { AppError, InputError, InterruptError, InternalError } from '../../base/
 import type { Sample } from '../../data/data-set.js';
 import { compareOutputs } from '../../runtime/compare.js';
 import type { RunOptions, RuntimeHost } from '../../runtime/host.js';
+import { BUSY_THREADS } from '../../runtime/machine.js';
 import type { ModelSource } from '../../runtime/model-source.js';
 import type { ModelSignature } from '../../runtime/protocol.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
@@ -12,6 +13,7 @@ import { Tensor } from '../../tensor/tensor.js';
 export interface RunnerOptions {
   /** Only these outputs; all by default. */
   readonly outputs?: readonly string[];
+  /** Default: as many as there are processors, up to 8. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
 }
@@ -50,7 +52,7 @@ const CHUNK_SAMPLES = 64;
 export async function openRunner(
   host: RuntimeHost,
   model: ModelSource,
-  { outputs, threads = 1, signal }: RunnerOptions = {},
+  { outputs, threads = BUSY_THREADS, signal }: RunnerOptions = {},
 ): Promise<SampleRunner> {
   const options: RunOptions = {
     threads,

@@ -50,13 +50,10 @@ export async function scoreModel(
   const reference = against && (await openReference(host, against, options));
   const [ranges, errors] = [trackRanges(names), trackErrors(reference ? names : [])];
   const samples: SampleAnswer[] = [];
-  let runMs = 0;
+  const clock = createClock();
   const stream = data.samples({ ...part, ...(signal === undefined ? {} : { signal }) });
-  for await (const chunk of inChunks(stream, runner.least)) {
+  for await (const { chunk, outputs } of runAhead(inChunks(stream, runner.least), runner, clock)) {
     if (signal?.aborted) throw new InterruptError('interrupted');
-    const start = performance.now();
-    const outputs = await runner.run(chunk);
-    runMs += performance.now() - start;
     const expected = await reference?.(chunk, samples.length);
     for (const [at, sample] of chunk.entries()) {
       const own = outputs[at] ?? new Map();
@@ -67,7 +64,54 @@ export async function scoreModel(
     }
     onProgress?.(samples.length);
   }
-  return { task, samples, outputs: ranges.ranges(), errors: errors.errors(), batching: runner.batching(), runMs };
+  const batching = runner.batching();
+  return { task, samples, outputs: ranges.ranges(), errors: errors.errors(), batching, runMs: clock.total() };
+}
+
+interface RunChunk {
+  readonly chunk: readonly Sample[];
+  readonly outputs: readonly TensorMap[];
+}
+
+/** The outputs of each chunk. The next one is read and runs while the caller works on the present one. */
+async function* runAhead(
+  chunks: AsyncIterable<readonly Sample[]>,
+  runner: SampleRunner,
+  clock: RunClock,
+): AsyncGenerator<RunChunk> {
+  let running: Promise<RunChunk> | undefined;
+  for await (const chunk of chunks) {
+    const isFirst = running === undefined;
+    const next = clock.during(async () => ({ chunk, outputs: await runner.run(chunk) }));
+    // Whoever stops in between does not wait for it.
+    next.catch(() => undefined);
+    // The first run tells whether samples can go together.
+    if (isFirst) await next;
+    if (running) yield await running;
+    running = next;
+  }
+  if (running) yield await running;
+}
+
+interface RunClock {
+  during<T>(run: () => Promise<T>): Promise<T>;
+  /** Milliseconds in which something ran: of what runs side by side only once. */
+  total(): number;
+}
+
+function createClock(): RunClock {
+  let [total, end] = [0, 0];
+  return {
+    during: async (run) => {
+      const start = performance.now();
+      const result = await run();
+      const now = performance.now();
+      total += now - Math.max(start, end);
+      end = now;
+      return result;
+    },
+    total: () => total,
+  };
 }
 
 function runnerOptions(

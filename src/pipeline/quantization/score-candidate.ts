@@ -26,7 +26,7 @@ export interface Score {
 }
 
 /** What scoring needs of a request. */
-export type ScoringRequest = Pick<QuantizeRequest, 'threads' | 'signal' | 'onStage'>;
+export type ScoringRequest = Pick<QuantizeRequest, 'signal' | 'onStage'>;
 
 interface Reference {
   readonly task: OutputTask;
@@ -73,9 +73,8 @@ export class Scorer {
     this.#reference?.store.dispose();
   }
 
-  #settings(): Required<Pick<TaskRequest, 'part' | 'threads' | 'signal'>> {
-    const { threads, signal } = this.#request;
-    return { part: this.#part, threads, signal };
+  #settings(): Required<Pick<TaskRequest, 'part' | 'signal'>> {
+    return { part: this.#part, signal: this.#request.signal };
   }
 
   async #gather(): Promise<Reference> {
