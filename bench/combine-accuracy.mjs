@@ -41,6 +41,7 @@ const { values: options, positionals } = parseArgs({
 const fetched = process.env.MCOMPRESS_DATA ?? join(root, '.cache/data');
 const folder = join(workFolder, 'combine');
 mkdirSync(folder, { recursive: true });
+if (options.log) mkdirSync(options.log, { recursive: true });
 
 const TUNED = { cifar: 3000, mnist: 3000, photographs: 600 };
 const CIFAR_RECORD = 3073;

@@ -18,7 +18,7 @@ beforeEach(() => void (folder = mkdtempSync(join(root, 'run-'))));
 type Changes = Parameters<typeof deepenRequest>[2];
 
 const out = (): string => join(folder, 'out.onnx');
-const mnist = (changes: Changes = {}) => deepenRequest(MNIST, out(), changes);
+const mnist = (changes: Changes = {}) => deepenRequest(MNIST, out(), { limit: 120, ...changes });
 const lrnNet = (changes: Changes = {}) => deepenRequest(writeLrnNet(folder), out(), changes);
 
 const taken = ({ blocks }: DeepenOutcome) => blocks.filter(({ reason }) => reason === undefined);
@@ -51,7 +51,7 @@ describe('a budget', { timeout: 300_000 }, () => {
   });
 
   it('gives the same bytes again, from a journal as well', async () => {
-    const asked = { settings: { macs: '0.6x', rules: ['slim-streamline', 'merge-depth'] }, limit: 120 } as const;
+    const asked = { settings: { macs: '0.6x', rules: ['slim-streamline', 'merge-depth'] } } as const;
     const first = await finished(mnist(asked));
     const journal = join(folder, 'journal');
     const second = await finished(mnist({ ...asked, journal }));
@@ -74,18 +74,18 @@ describe('the time for looking', { timeout: 300_000 }, () => {
 describe('weights of new layers', { timeout: 300_000 }, () => {
   it('that are random make a model that is taken for broken, unless that is allowed', async () => {
     const settings = { macs: '0.99x', start: 'xavier', rules: ['slim-streamline'] } as const;
-    const broken = await finished(mnist({ settings, limit: 120 }));
+    const broken = await finished(mnist({ settings }));
     expect(broken.outcome).toMatchObject({ kept: 'deepened', gate: 'missed' });
     expect(broken.outcome.warnings.join(' ')).toMatch(/taken for broken/);
-    const allowed = await finished(mnist({ settings: { ...settings, maxDrop: 100 }, limit: 120 }));
+    const allowed = await finished(mnist({ settings: { ...settings, maxDrop: 100 } }));
     expect(allowed.outcome.gate).toBe('met');
   });
 
   it('that are fitted lose less than those that are not', async () => {
     const settings = { macs: '0.99x', maxDrop: 100, rules: ['slim-streamline'] } as const;
     const [fitted, kept] = [
-      await finished(mnist({ settings, limit: 150 })),
-      await finished(mnist({ settings: { ...settings, repair: 'off' }, limit: 150 })),
+      await finished(mnist({ settings })),
+      await finished(mnist({ settings: { ...settings, repair: 'off' } })),
     ];
     expect(kept.outcome.refitted).toBe(0);
     expect(fitted.outcome.loss?.value ?? 100).toBeLessThan(kept.outcome.loss?.value ?? 0);
@@ -94,7 +94,7 @@ describe('weights of new layers', { timeout: 300_000 }, () => {
 
 describe('a loss that is allowed', { timeout: 300_000 }, () => {
   it('says how much goes: what is lost stays within it', async () => {
-    const { outcome } = await finished(mnist({ settings: { maxDrop: 4 }, limit: 200 }));
+    const { outcome } = await finished(mnist({ settings: { maxDrop: 4 } }));
     expect(outcome.gate).toBe('met');
     expect(outcome.steps.length).toBeGreaterThan(0);
     expect(outcome.loss?.value ?? 0).toBeLessThanOrEqual(4);

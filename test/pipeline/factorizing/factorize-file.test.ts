@@ -19,7 +19,8 @@ beforeEach(() => void (folder = mkdtempSync(join(root, 'run-'))));
 
 type Changes = Parameters<typeof factorizeRequest>[2];
 
-const mnist = (changes: Changes = {}) => factorizeRequest(MNIST, join(folder, 'mnist.onnx'), changes);
+const mnist = (changes: Changes = {}) =>
+  factorizeRequest(MNIST, join(folder, 'mnist.onnx'), { limit: 120, ...changes });
 
 /** Random weights, of which no rank can be left out. */
 const net = (changes: Changes = {}) =>
