@@ -38,8 +38,13 @@ const STEP = 10;
 const WEAKEST = 1e-9;
 /** Little more than the bias changes: tried where nothing else is better than the old weights. */
 const LAST_TRIED = [100, 1000] as const;
-/** Columns from which on a try takes seconds: there is one, and one more where it was no good. */
-const WIDE = 2048;
+/**
+ * Columns from which on a try takes half a second and more: there is one, and one more where it was no good. The best of all was no better than
+ * that by more than a hundredth of the error, of layers of 200 columns and more.
+ */
+const WIDE = 1024;
+/** Of such a layer with fewer rows than columns. */
+const FIRST_OF_FEW = 10;
 /** Errors of this size are those of float32. */
 const EXACT = 1e-11;
 
@@ -67,7 +72,9 @@ export function refitHeldOut(
     return { lambda: tried, rows: found, error: Number.isFinite(error) ? error : Infinity };
   };
   const search = layerSizes(layer).patch < WIDE ? 'thorough' : 'quick';
-  const best = lambda === undefined ? leastError(attempt, before, search) : attempt(lambda);
+  const hasFew = search === 'quick' && fit.parts.some((part) => part.rows < part.columns);
+  const start = hasFew ? FIRST_OF_FEW : FIRST_TRIED;
+  const best = lambda === undefined ? leastError(attempt, before, { start, search }) : attempt(lambda);
   const isBetter = best.error < before && before * scale > EXACT;
   return {
     layer: isBetter ? layerOf(layer, best.rows) : undefined,
@@ -84,8 +91,12 @@ interface Attempt {
   readonly error: number;
 }
 
-function leastError(attempt: (lambda: number) => Attempt, before: number, search: 'thorough' | 'quick'): Attempt {
-  let best = attempt(FIRST_TRIED);
+function leastError(
+  attempt: (lambda: number) => Attempt,
+  before: number,
+  { start, search }: { readonly start: number; readonly search: 'thorough' | 'quick' },
+): Attempt {
+  let best = attempt(start);
   const improves = (lambda: number): boolean => {
     const next = attempt(lambda);
     const isBetter = next.error < best.error;
@@ -97,7 +108,7 @@ function leastError(attempt: (lambda: number) => Attempt, before: number, search
     if (!(best.error < before)) improves(LAST_TRIED[0]);
     return best;
   }
-  if (improves(FIRST_TRIED * STEP)) while (best.lambda < strongest && improves(best.lambda * STEP));
+  if (improves(start * STEP)) while (best.lambda < strongest && improves(best.lambda * STEP));
   else while (best.lambda > WEAKEST && improves(best.lambda / STEP));
   if (!(best.error < before)) for (const lambda of LAST_TRIED) improves(lambda);
   return best;
