@@ -1,6 +1,6 @@
 // Peak activation memory by liveness: a tensor lives from the node that makes it to the last one that reads it. Graph
 // inputs live throughout, graph outputs until the end; weights are not activations. Outputs of views (Reshape and its
-// like) share the memory of their input. Elementwise nodes are not taken to work in place, though a runtime may do so.
+// like) share the memory of their input, and elementwise nodes write over an input that nobody reads any more, as runtimes do.
 // While a node with subgraphs, or a call of a local function, runs, the dearest of its graphs adds its own peak.
 import type { Graph } from '../ir/graph.js';
 import type { Model } from '../ir/model.js';
@@ -72,7 +72,42 @@ function lastUses(nodes: readonly Node[], graph: Graph, sweep: Sweep, roots: Map
     for (const inner of node.subgraphs()) for (const value of captures(inner)) use(value, index);
   });
   for (const value of graph.outputs) use(value, Number.POSITIVE_INFINITY);
+  shareInPlace(nodes, graph, sweep, { roots, lastUse });
   return lastUse;
+}
+
+interface Buffers {
+  /** The value that owns the buffer of each value. */
+  readonly roots: Map<Value, Value>;
+  readonly lastUse: Map<Value, number>;
+}
+
+/** Results of elementwise nodes move into the buffer of an input that ends with the node. Inputs of the graph are the caller's. */
+function shareInPlace(nodes: readonly Node[], graph: Graph, sweep: Sweep, { roots, lastUse }: Buffers): void {
+  const pinned = new Set(graph.inputs);
+  const moved = new Map<Value, Value>();
+  const ownerOf = (value: Value): Value => {
+    const root = roots.get(value) ?? value;
+    return moved.get(root) ?? root;
+  };
+  nodes.forEach((node, index) => {
+    const { output } = node;
+    const traits = sweep.facts.record(node)?.traits;
+    if (!output || roots.get(output) !== output || sweep.outside.has(output) || !traits?.elementwise) return;
+    const size = tensorBytes(sweep.scope.dtype(output), sweep.scope.dims(output));
+    const owner = node.inputs.find((value) => {
+      if (!value || isWeight(value)) return false;
+      const own = ownerOf(value);
+      // What a graph around this one has made is not ours to write over.
+      if (pinned.has(own) || !roots.has(own) || lastUse.get(own) !== index) return false;
+      return size !== undefined && tensorBytes(sweep.scope.dtype(own), sweep.scope.dims(own)) === size;
+    });
+    if (!owner) return;
+    const buffer = ownerOf(owner);
+    moved.set(output, buffer);
+    lastUse.set(buffer, lastUse.get(output) ?? index);
+  });
+  for (const [value, root] of roots) roots.set(value, moved.get(root) ?? root);
 }
 
 /** Every value that nodes under `graph` read or return: those from outside keep their buffers while it runs. */
