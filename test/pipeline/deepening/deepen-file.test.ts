@@ -124,7 +124,7 @@ describe('normalizations', { timeout: 300_000 }, () => {
 
   it('are taken in where that is measured faster, and the model is not slower', async () => {
     const { outcome } = await finished(
-      lrnNet({ measure: 'on', settings: { maxDrop: 100, rules: ['slim-streamline'] }, limit: 60 }),
+      lrnNet({ measure: 'on', timingMs: 400, settings: { maxDrop: 100, rules: ['slim-streamline'] }, limit: 60 }),
     );
     expect(outcome.measurement?.latency.verdict).not.toBe('slower');
     for (const { ms } of taken(outcome)) expect(ms?.after).toBeLessThan(ms?.before ?? 0);

@@ -170,7 +170,7 @@ async function withVerdict(
   changes: Changes,
 ): Promise<FactorizeOutcome> {
   const journal = join(folder, 'timed.jsonl');
-  const request = mnist({ ...changes, journal, measure: 'on' });
+  const request = mnist({ ...changes, journal, measure: 'on', timingMs: 400 });
   await finished(request);
   const lines = readFileSync(journal, 'utf8').trim().split('\n');
   const changed = lines.flatMap((text) => {

@@ -25,6 +25,7 @@ async function slowerRun(settings: Partial<PruneSettings>, name: string): Promis
     openData: () => Promise.resolve(netData(24)),
     journal,
     measure: 'on',
+    timingMs: 400,
     settings: { samples: 8, repair: 'off', score: 'l2', ...settings },
   });
   await finished(request);

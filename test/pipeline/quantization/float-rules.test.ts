@@ -55,7 +55,8 @@ describe('a rule of speed where nothing is timed', () => {
 describe.skipIf(target === undefined)('a rule of speed where times are taken', () => {
   let steps = new Map<string, unknown>();
   let header = '';
-  const run = (): Promise<QuantizeOutcome> => outcomeOf({ journal, measure: 'on', target: target ?? 'x64-vnni' });
+  const run = (): Promise<QuantizeOutcome> =>
+    outcomeOf({ journal, measure: 'on', timingMs: 400, target: target ?? 'x64-vnni' });
 
   beforeAll(async () => {
     await run();
@@ -97,7 +98,7 @@ describe.skipIf(target === undefined)('a rule of speed where times are taken', (
 
   it('takes its times from a table', { timeout: 120_000 }, async () => {
     const latencyTable = join(folder, 'table.json');
-    const options = { measure: 'on', latencyTable, target: target ?? 'x64-vnni' } as const;
+    const options = { measure: 'on', timingMs: 400, latencyTable, target: target ?? 'x64-vnni' } as const;
     await outcomeOf(options);
     const text = readFileSync(latencyTable, 'utf8');
     const forms = ['int8', 'float'].map((form) => RegExp(`("in place ${form} Conv.*": )[\\d.]+`));

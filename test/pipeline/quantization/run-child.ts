@@ -12,6 +12,7 @@ const outcome = await quantizeFile(
     maxDrop: Number(maxDrop),
     journal: join(folder, journal),
     measure: 'on',
+    timingMs: 400,
   }),
 );
 await outcome.publish(join(folder, output));

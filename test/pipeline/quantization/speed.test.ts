@@ -35,7 +35,12 @@ let header = '';
 let real: Record<string, unknown> = {};
 
 async function run(): Promise<{ outcome: QuantizeOutcome; bytes: Buffer }> {
-  const request = requestFor(join(folder, 'net.onnx'), { journal, measure: 'on', target: target ?? 'x64-vnni' });
+  const request = requestFor(join(folder, 'net.onnx'), {
+    journal,
+    measure: 'on',
+    timingMs: 400,
+    target: target ?? 'x64-vnni',
+  });
   const outcome = await quantizeFile(request);
   const to = join(folder, 'out.onnx');
   await outcome.publish(to);
@@ -133,6 +138,7 @@ describe.skipIf(target === undefined)('a model on integers that is slower', () =
     const latencyTable = join(folder, 'table.json');
     const request = requestFor(join(folder, 'net.onnx'), {
       measure: 'on',
+      timingMs: 400,
       latencyTable,
       maxDrop: 0.04,
       target: target ?? 'x64-vnni',
