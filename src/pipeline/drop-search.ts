@@ -28,6 +28,9 @@ export interface DropSearch<C extends Made, S> {
   readonly judge: (candidate: C) => Promise<S>;
 }
 
+/** Halvings at once where there is time for one candidate alone. */
+const LITTLE = 2;
+
 /** Those looked at, in order; and the furthest that was allowed with some before it, the furthest first. */
 export interface DropFound<C, S> {
   readonly steps: readonly S[];
@@ -35,8 +38,8 @@ export interface DropFound<C, S> {
 }
 
 /**
- * The best so far is beside the output all the time; where the time is over, it is what was found. @throws what making and judging
- * candidates throw
+ * The best so far is beside the output all the time; where the time is over, or would be before the next one is judged, it is what was
+ * found. Where nothing was, one more is looked at, with little change. @throws what making and judging candidates throw
  */
 export async function searchDrop<C extends Made, S extends { readonly loss: Loss }>(
   request: RunRequest & Pick<SampledRunRequest, 'until'>,
@@ -45,11 +48,16 @@ export async function searchDrop<C extends Made, S extends { readonly loss: Loss
   const steps: S[] = [];
   let [low, high] = [-1, candidates.length];
   const { until = Infinity } = request;
-  while (high - low > 1 && (low < 0 || performance.now() < until)) {
-    const middle = (low + high) >> 1;
+  let [longest, isLast] = [0, false];
+  while (high - low > 1 && !isLast) {
+    const start = performance.now();
+    isLast = start + longest > until;
+    if (isLast && low >= 0) break;
+    const middle = isLast ? (high - 1) >> LITTLE : (low + high) >> 1;
     const candidate = candidates[middle];
     if (!candidate) break;
     const step = await judge(candidate);
+    longest = Math.max(longest, performance.now() - start);
     steps.push(step);
     if (gateVerdict(step.loss, maxDrop) === 'missed') high = middle;
     else {

@@ -40,6 +40,14 @@ const FITTED = 256;
 /** Ratios from here on are no gain. */
 const CLEAR = 0.995;
 
+/** Of the time that is left, what goes into looking at blocks; the rest is for models of several. */
+const LOOKING = 0.6;
+
+function lookingEnds({ until = Infinity }: DeepenRun['request']): number {
+  const now = performance.now();
+  return now + LOOKING * (until - now);
+}
+
 /** All proposals of the rules for the model of the run; each is noted in the journal by itself. */
 export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): Promise<StudiedBlocks> {
   const bench = await openBench(run, run.base);
@@ -47,7 +55,7 @@ export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): 
   let gathered: Promise<Judge> | undefined;
   const judge = (): Promise<Judge> => (gathered ??= Judge.gather(bench, {}));
   const studied = new Map<NamedProposal, StudiedProposal>();
-  const { until = Infinity } = run.request;
+  const until = lookingEnds(run.request);
   for (const one of until < Infinity ? await mostPromisingFirst(run, proposals) : proposals) {
     run.request.onStage?.(`looking at blocks, ${studied.size + 1} of ${proposals.length}`);
     // What was passed over is noted, too: plans and candidates are named after the blocks that were looked at.
