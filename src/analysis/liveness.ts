@@ -1,6 +1,7 @@
 // Peak activation memory by liveness: a tensor lives from the node that makes it to the last one that reads it. Graph
 // inputs live throughout, graph outputs until the end; weights are not activations. Outputs of views (Reshape and its
-// like) share the memory of their input, and elementwise nodes write over an input that nobody reads any more, as runtimes do.
+// like) share the memory of their input, and elementwise nodes write over an input that nobody reads any more, as runtimes do. What
+// an integer kernel computes between DequantizeLinear and QuantizeLinear is counted as the integers that it is.
 // While a node with subgraphs, or a call of a local function, runs, the dearest of its graphs adds its own peak.
 import type { Graph } from '../ir/graph.js';
 import type { Model } from '../ir/model.js';
@@ -9,6 +10,7 @@ import type { Value } from '../ir/value.js';
 import { constantTensor } from '../ops/generate.js';
 import { tensorBytes } from './cost.js';
 import type { ModelFacts, Scope } from './inference.js';
+import { integerBuffers, type IntegerBuffers } from './integer-buffers.js';
 
 export interface PeakMemory {
   readonly bytes: number;
@@ -26,6 +28,11 @@ interface Sweep {
   readonly outside: ReadonlySet<Value>;
 }
 
+/** What is known within one graph. */
+interface GraphSweep extends Sweep {
+  readonly integers: IntegerBuffers;
+}
+
 /** Peak over one run of `model`, at the sizes that `facts` assume. */
 export function peakActivations(model: Model, facts: ModelFacts): PeakMemory {
   const unknown = new Set<Value>();
@@ -33,7 +40,8 @@ export function peakActivations(model: Model, facts: ModelFacts): PeakMemory {
   return { bytes, at, unknown: unknown.size };
 }
 
-function graphPeak(graph: Graph, sweep: Sweep): { readonly bytes: number; readonly at: Node | undefined } {
+function graphPeak(graph: Graph, given: Sweep): { readonly bytes: number; readonly at: Node | undefined } {
+  const sweep: GraphSweep = { ...given, integers: integerBuffers(graph) };
   const nodes = graph.nodes();
   const roots = new Map<Value, Value>();
   const lastUse = lastUses(nodes, graph, sweep, roots);
@@ -43,7 +51,7 @@ function graphPeak(graph: Graph, sweep: Sweep): { readonly bytes: number; readon
   const freed = new Map<number, number>();
   nodes.forEach((node, index) => {
     for (const value of node.outputs) {
-      if (value === undefined || isWeight(value) || roots.get(value) !== value) continue;
+      if (value === undefined || isWeight(value, sweep) || roots.get(value) !== value) continue;
       const size = sizeOf(value, sweep);
       live += size;
       const end = lastUse.get(value) ?? index;
@@ -57,16 +65,21 @@ function graphPeak(graph: Graph, sweep: Sweep): { readonly bytes: number; readon
 }
 
 /** Position of the last reader of each buffer; `roots` is filled with the value that owns the buffer of each value. */
-function lastUses(nodes: readonly Node[], graph: Graph, sweep: Sweep, roots: Map<Value, Value>): Map<Value, number> {
+function lastUses(
+  nodes: readonly Node[],
+  graph: Graph,
+  sweep: GraphSweep,
+  roots: Map<Value, Value>,
+): Map<Value, number> {
   const lastUse = new Map<Value, number>();
   const use = (value: Value | undefined, index: number): void => {
     if (value) lastUse.set(roots.get(value) ?? value, index);
   };
   nodes.forEach((node, index) => {
-    const isView = sweep.facts.record(node)?.traits.alias === true;
+    const isView = sweep.facts.record(node)?.traits.alias === true || sweep.integers.views.has(node);
     node.outputs.forEach((value, slot) => {
       const source = isView && slot === 0 ? node.inputs[0] : undefined;
-      if (value) roots.set(value, source && !isWeight(source) ? (roots.get(source) ?? source) : value);
+      if (value) roots.set(value, source && !isWeight(source, sweep) ? (roots.get(source) ?? source) : value);
     });
     for (const value of node.inputs) use(value, index);
     for (const inner of node.subgraphs()) for (const value of captures(inner)) use(value, index);
@@ -83,7 +96,7 @@ interface Buffers {
 }
 
 /** Results of elementwise nodes move into the buffer of an input that ends with the node. Inputs of the graph are the caller's. */
-function shareInPlace(nodes: readonly Node[], graph: Graph, sweep: Sweep, { roots, lastUse }: Buffers): void {
+function shareInPlace(nodes: readonly Node[], graph: Graph, sweep: GraphSweep, { roots, lastUse }: Buffers): void {
   const pinned = new Set(graph.inputs);
   const moved = new Map<Value, Value>();
   const ownerOf = (value: Value): Value => {
@@ -93,14 +106,15 @@ function shareInPlace(nodes: readonly Node[], graph: Graph, sweep: Sweep, { root
   nodes.forEach((node, index) => {
     const { output } = node;
     const traits = sweep.facts.record(node)?.traits;
-    if (!output || roots.get(output) !== output || sweep.outside.has(output) || !traits?.elementwise) return;
-    const size = tensorBytes(sweep.scope.dtype(output), sweep.scope.dims(output));
+    if (!output || roots.get(output) !== output || !traits?.elementwise || sweep.integers.insteadOf.has(output)) return;
+    const size = sizeOf(output, sweep);
+    if (size === 0) return;
     const owner = node.inputs.find((value) => {
-      if (!value || isWeight(value)) return false;
+      if (!value || isWeight(value, sweep)) return false;
       const own = ownerOf(value);
       // What a graph around this one has made is not ours to write over.
       if (pinned.has(own) || !roots.has(own) || lastUse.get(own) !== index) return false;
-      return size !== undefined && tensorBytes(sweep.scope.dtype(own), sweep.scope.dims(own)) === size;
+      return sizeOf(own, sweep) === size;
     });
     if (!owner) return;
     const buffer = ownerOf(owner);
@@ -123,11 +137,14 @@ function captures(graph: Graph): Value[] {
   ];
 }
 
-const isWeight = (value: Value): boolean =>
-  value.constant !== undefined || (value.producer !== undefined && constantTensor(value.producer) !== undefined);
+const isWeight = (value: Value, { integers }: GraphSweep): boolean =>
+  integers.weights.has(value) ||
+  value.constant !== undefined ||
+  (value.producer !== undefined && constantTensor(value.producer) !== undefined);
 
-function sizeOf(value: Value, { scope, unknown, outside }: Sweep): number {
-  if (outside.has(value)) return 0;
+function sizeOf(made: Value, { scope, unknown, outside, integers }: GraphSweep): number {
+  if (outside.has(made)) return 0;
+  const value = integers.insteadOf.get(made) ?? made;
   const bytes = tensorBytes(scope.dtype(value), scope.dims(value));
   if (bytes === undefined) unknown.add(value);
   return bytes ?? 0;
