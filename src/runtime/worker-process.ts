@@ -115,7 +115,8 @@ export class WorkerProcess {
   #settle(reply: Reply): void {
     const pending = this.#pending.get(reply.id);
     this.#pending.delete(reply.id);
-    if (this.#pending.size === 0) this.#hold('idle');
+    // Whoever ends the child waits for it to be gone.
+    if (this.#pending.size === 0 && this.#alive) this.#hold('idle');
     if (reply.ok) pending?.resolve(reply.value);
     else pending?.reject(new WorkerFailure(reply.stage, reply.message));
   }

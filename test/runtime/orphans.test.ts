@@ -1,5 +1,5 @@
-// However a program ends, its child does not outlive it.
-import { spawn } from 'node:child_process';
+// However a program ends, its child does not outlive it; and a program does not end because its child does.
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,22 +27,29 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Starts a run of seconds in a program of its own, lets it end by `end`, and returns the child's process id. */
-async function endProgram(end: string, signal?: NodeJS.Signals): Promise<number> {
-  const code = `
+/** A run of a model in a program of its own. */
+const programOf = (model: string, dims: readonly number[], then: string): string => `
     import { RuntimeHost, Tensor } from ${JSON.stringify(join(folder, 'host.mjs'))};
     import { pathToFileURL } from 'node:url';
     const host = new RuntimeHost({ workerUrl: pathToFileURL(${JSON.stringify(here('dist/runtime/worker.js'))}) });
-    const model = ${JSON.stringify(here('fixtures/basic-pitch-nmp.onnx'))};
+    const model = ${JSON.stringify(here(`fixtures/${model}`))};
     const { inputs } = await host.describe(model);
-    const dims = [6, 43844, 1];
-    const feeds = new Map([[inputs[0].name, Tensor.fromNumbers('float32', dims, new Float64Array(6 * 43844))]]);
+    const dims = ${JSON.stringify(dims)};
+    const feeds = new Map([[inputs[0].name, Tensor.fromNumbers('float32', dims, new Float64Array(dims.reduce((all, size) => all * size)))]]);
     const running = host.run(model, feeds);
-    setTimeout(() => {
+    ${then}`;
+
+/** Starts a run of seconds, lets the program end by `end`, and returns the child's process id. */
+async function endProgram(end: string, signal?: NodeJS.Signals): Promise<number> {
+  const code = programOf(
+    'basic-pitch-nmp.onnx',
+    [6, 43844, 1],
+    `setTimeout(() => {
       console.log(host.pid);
       ${end}
     }, 100);
-    await running;`;
+    await running;`,
+  );
   const program = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: ['ignore', 'pipe', 'ignore'] });
   const said: string[] = [];
   program.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -72,5 +79,23 @@ describe.skipIf(process.platform === 'win32')('the child of a program that ends'
     // A run cannot be broken off from inside: without a word from its program the child goes when its run is over.
     while (isAlive(pid)) await pause(50);
     expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe('a program whose child is ended', () => {
+  it('goes on, though a reply was under way', async () => {
+    const code = programOf(
+      'mnist-bn-as-exported.onnx',
+      [1, 1, 28, 28],
+      `running.catch(() => undefined);
+      await new Promise((resolve) => setImmediate(resolve));
+      // The reply comes, and nobody takes it up before the child is ended.
+      const start = Date.now();
+      while (Date.now() - start < 1500);
+      await host.dispose();
+      console.log('goes on');`,
+    );
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+    expect({ said: stdout.trim(), status }).toEqual({ said: 'goes on', status: 0 });
   });
 });
