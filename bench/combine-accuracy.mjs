@@ -73,21 +73,25 @@ const SPLITS = {
       return join(path, 'images-idx3-ubyte');
     });
   },
-  photographs: () => {
-    const from = join(assets, 'images/imagenet-1000');
-    // Every fifth pair of classes scores, so that both parts hold all kinds of pictures.
-    const files = readdirSync(from)
-      .filter((name) => name.endsWith('.jpg'))
-      .sort();
-    return partsOf('photographs', (part, path) => {
-      rmSync(path, { recursive: true, force: true });
-      mkdirSync(path, { recursive: true });
-      for (const [at, name] of files.entries())
-        if (at % 5 < 3 === (part === 'tune')) symlinkSync(join(from, name), join(path, name));
-      return path;
-    });
-  },
+  photographs: () => photographs('photographs', (name) => name),
+  // Models of other classes: the labels in the names of the files are not theirs.
+  unlabelled: () => photographs('unlabelled', (_, at) => `photograph-${at}.jpg`),
 };
+
+/** Every fifth pair of classes scores, so that both parts hold all kinds of pictures. */
+function photographs(kind, named) {
+  const from = join(assets, 'images/imagenet-1000');
+  const files = readdirSync(from)
+    .filter((name) => name.endsWith('.jpg'))
+    .sort();
+  return partsOf(kind, (part, path) => {
+    rmSync(path, { recursive: true, force: true });
+    mkdirSync(path, { recursive: true });
+    for (const [at, name] of files.entries())
+      if (at % 5 < 3 === (part === 'tune')) symlinkSync(join(from, name), join(path, named(name, at)));
+    return path;
+  });
+}
 
 const partsOf = (name, make) =>
   Object.fromEntries(['tune', 'score'].map((part) => [part, make(part, join(folder, 'data', `${name}-${part}`))]));
@@ -103,8 +107,8 @@ const CASES = {
   'mnist-bn-as-exported': { data: 'mnist', preprocess: 'raw', labels: true },
   'squeezenet1.1-imagenet': { data: 'photographs', preprocess: 'caffe', labels: true },
   'mobilenetv2-imagenet': { data: 'photographs', preprocess: 'imagenet', labels: true },
-  'mobilenetv1-025-vww': { data: 'photographs', preprocess: 'unit', labels: false },
-  'ultraface-rfb-320': { data: 'photographs', preprocess: 'raw:mean=127/127/127,std=128/128/128', labels: false },
+  'mobilenetv1-025-vww': { data: 'unlabelled', preprocess: 'unit', labels: false },
+  'ultraface-rfb-320': { data: 'unlabelled', preprocess: 'raw:mean=127/127/127,std=128/128/128', labels: false },
 };
 
 const host = new RuntimeHost();

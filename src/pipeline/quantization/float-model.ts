@@ -86,13 +86,17 @@ function raised(recipe: Recipe, opset: number): Recipe {
   return (recipe.opset ?? opset) < LEAST_OPSET ? { ...recipe, opset: LEAST_OPSET } : recipe;
 }
 
+/** What would take out again the channels of zeros that integer kernels want; idle channels are gone by then. */
+const UNDOING: ReadonlySet<string> = new Set(['drop-idle-channels']);
+
 /** The exact passes tidy up behind them, where the recipe has no passes of its own. */
 function preparingPasses(recipe: Recipe): ConfiguredPass[] {
   const preparing = PREPARING.flatMap((name) => {
     const pass = findPass(name);
     return pass ? [configure(pass)] : [];
   });
-  return [...(matchingPreset(recipe.passes) === 'exact' ? presetPasses('exact') : []), ...preparing];
+  const exact = matchingPreset(recipe.passes) === 'exact' ? presetPasses('exact') : [];
+  return [...exact.filter(({ pass }) => !UNDOING.has(pass.name)), ...preparing];
 }
 
 function slimWarnings({ checked: { verdict, reason, warnings } }: SlimOutcome): string[] {
