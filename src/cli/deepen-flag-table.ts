@@ -29,7 +29,7 @@ export const DEEPENING = {
     name: 'effort',
     group: 'What to do',
     value: 'TIME',
-    help: 'look at blocks for so long, the most promising first: 90s, 10m, 2h; by default at all of them',
+    help: 'how long to look, at the most promising blocks first: 90s, 10m, 2h; by default at all of them',
   },
   deepened: {
     name: 'output',
