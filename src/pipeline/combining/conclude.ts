@@ -12,6 +12,7 @@ import type { Side } from '../slim.js';
 import { writeResult } from '../slimmed-result.js';
 import { externalBytes, modelPath, publishModel } from '../written-model.js';
 import type { ChosenResult, Rival } from './choose-result.js';
+import { fewSamplesWarnings } from './few-samples.js';
 import type { CombineRun } from './combine-run.js';
 import type { CombineOutcome, Int8Alone, StepFate } from './outcome.js';
 import type { CombineFound } from './search.js';
@@ -102,6 +103,9 @@ function told(
     warnings: [
       ...new Set([...run.warnings, ...scorers.select.warnings, ...scorers.report.warnings]),
       ...samples.warnings(),
+      ...(variants[0]?.step.loss.unit === 'points'
+        ? fewSamplesWarnings(request.settings.maxDrop ?? Infinity, samples.counts.reported)
+        : []),
     ],
   };
 }
