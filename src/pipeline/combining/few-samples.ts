@@ -9,7 +9,7 @@ export function fewSamplesWarnings(limit: number, reported: number): string[] {
   if (samples >= CLEAR || limit <= 0) return [];
   const wanted = Math.ceil((CLEAR * 100) / limit);
   return [
-    `${limit} points are ${samples.toFixed(1)} of the ${reported} samples that are reported, so that chance may decide; give so many ` +
+    `--max-drop ${limit} is ${samples.toFixed(1)} of the ${reported} samples that are reported, so that chance may decide; give so many ` +
       `that ${wanted} are (a quarter of all, of more than 800 half of what 400 leave)`,
   ];
 }

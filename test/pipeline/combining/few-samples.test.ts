@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { fewSamplesWarnings } from '../../../src/pipeline/combining/few-samples.js';
 
 it.each([
-  [1, 150, ['1 points are 1.5 of the 150 samples', '500 are']],
-  [0.5, 999, ['0.5 points are 5.0 of the 999 samples', '1000 are']],
+  [1, 150, ['--max-drop 1 is 1.5 of the 150 samples', '500 are']],
+  [0.5, 999, ['--max-drop 0.5 is 5.0 of the 999 samples', '1000 are']],
 ])('%f points on %i samples are warned of', (limit, reported, parts) => {
   const [text, ...others] = fewSamplesWarnings(limit, reported);
   for (const part of parts) expect(text).toContain(part);
