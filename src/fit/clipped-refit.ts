@@ -5,8 +5,8 @@ import { dampedCholesky, solve } from '../linalg/cholesky.js';
 import { multiplyTransposed } from '../linalg/gemm.js';
 import { matrix, transpose, unpackSymmetric, type Matrix } from '../linalg/matrix.js';
 import type { LayerRows } from './gathered-rows.js';
-import type { HeldOutRefit, StoredLayer } from './held-out-refit.js';
-import { layerSizes, storedWeights, weightRows, type LinearLayer } from './patch-geometry.js';
+import { groupedRows, layerOf, type HeldOutRefit, type StoredLayer } from './held-out-refit.js';
+import { layerSizes, type LinearLayer } from './patch-geometry.js';
 import type { PatchMoments } from './patch-moments.js';
 
 /** What the activation leaves: 0 and infinity for a Relu. */
@@ -72,16 +72,17 @@ async function refitClipped(
   { bounds, lambda, prior, sweeps }: ClippedOptions,
 ): Promise<StoredLayer | undefined> {
   const { groups, outputs, patch } = layerSizes(layer);
-  const found = { rows: new Float64Array(groups * outputs * patch), bias: new Float64Array(groups * outputs) };
-  const [old, first] = [numbersOf(layer, prior), numbersOf(layer, start)];
+  const [old, first] = [groupedRows(layer, prior), groupedRows(layer, start)];
+  const found: Matrix[] = [];
   for (let group = 0; group < groups; group++) {
     const [part, patches] = [moments.parts[group], rows.patches[group]];
     const gram = part && unpackSymmetric(part.gram, part.columns);
     const factor = gram && dampedCholesky(gram, { damping: lambda, undamped: [patch] });
     if (!gram || !patches || !factor) return undefined;
-    const before = groupRows(layer, old, group);
+    const [before, own] = [old[group], first[group]];
+    if (!before || !own) return undefined;
     const shrunk = multiplyTransposed(gram, before);
-    let now = groupRows(layer, first, group);
+    let now = own;
     for (let sweep = 0; sweep < sweeps; sweep++) {
       const given = await patches.times(transpose(now));
       const residual = await patches.across(freedTargets(given, rows, group * outputs, bounds));
@@ -90,9 +91,9 @@ async function refitClipped(
       const sum = before.data.map((value, i) => value + (change.data[i] ?? 0));
       now = matrix(outputs, patch + 1, sum);
     }
-    keepRows(found, now, group * outputs);
+    found.push(now);
   }
-  return { weights: storedWeights(layer, found.rows), bias: found.bias };
+  return layerOf(layer, found);
 }
 
 /** Mean squared error behind the activation, summed over outputs, over the variance of the targets behind it. */
@@ -105,10 +106,10 @@ export async function clippedError(
   const { outputs } = layerSizes(layer);
   const { targets, addends } = rows;
   const cut = (value: number): number => Math.min(high, Math.max(low, value));
-  const own = numbersOf(layer, weights);
+  const own = groupedRows(layer, weights);
   let [error, variance] = [0, 0];
   for (const [group, patches] of rows.patches.entries()) {
-    const given = await patches.times(transpose(groupRows(layer, own, group)));
+    const given = await patches.times(transpose(own[group] ?? matrix(outputs, patches.columns)));
     for (let o = 0; o < outputs; o++) {
       let [sum, squares] = [0, 0];
       for (let row = 0, at = group * outputs + o; row < rows.count; row++, at += layer.outputs) {
@@ -142,35 +143,4 @@ export function freedTargets(
     }
   }
   return freed;
-}
-
-interface LayerNumbers {
-  /** Of all groups: outputs x patch. */
-  readonly rows: Float64Array;
-  readonly bias: ArrayLike<number>;
-}
-
-const numbersOf = (layer: LinearLayer, { weights, bias }: StoredLayer): LayerNumbers => ({
-  rows: weightRows(layer, weights),
-  bias,
-});
-
-/** Outputs of a group x (patch, bias). */
-function groupRows(layer: LinearLayer, { rows, bias }: LayerNumbers, group: number): Matrix {
-  const { outputs, patch } = layerSizes(layer);
-  const own = matrix(outputs, patch + 1);
-  for (let o = 0; o < outputs; o++) {
-    const row = group * outputs + o;
-    own.data.set(rows.subarray(row * patch, (row + 1) * patch), o * (patch + 1));
-    own.data[o * (patch + 1) + patch] = bias[row] ?? 0;
-  }
-  return own;
-}
-
-function keepRows(all: { rows: Float64Array; bias: Float64Array }, own: Matrix, first: number): void {
-  const patch = own.columns - 1;
-  for (let o = 0; o < own.rows; o++) {
-    all.rows.set(own.data.subarray(o * own.columns, o * own.columns + patch), (first + o) * patch);
-    all.bias[first + o] = own.data[o * own.columns + patch] ?? 0;
-  }
 }

@@ -2,7 +2,7 @@
 // here. Where nothing but sums is asked for, each block is summed and forgotten.
 import type { Hold, TallMatrix } from '../linalg/tall.js';
 import { matrix, packedLength, packedRow, type Matrix } from '../linalg/matrix.js';
-import { layerSizes, type LinearLayer } from './patch-geometry.js';
+import { layerSizes, type LayerSizes, type LinearLayer } from './patch-geometry.js';
 import type { PatchMoments, Window } from './patch-moments.js';
 import { mergeMoments, type Moments } from './rank-update.js';
 
@@ -41,6 +41,7 @@ const FEWEST_ROWS = 16;
 
 export class GatheredRows {
   readonly #options: GatherOptions;
+  readonly #sizes: LayerSizes;
   readonly #taps: Int32Array;
   /** Per group, the rows of the block that is being filled. */
   readonly #blocks: readonly Float32Array[];
@@ -53,7 +54,8 @@ export class GatheredRows {
 
   constructor(options: GatherOptions) {
     const { layer, rows, keep } = options;
-    const { groups, taps, patch } = layerSizes(layer);
+    this.#sizes = layerSizes(layer);
+    const { groups, taps, patch } = this.#sizes;
     const most = Math.max(FEWEST_ROWS, Math.floor(BLOCK_NUMBERS / (groups * (patch + 1))));
     this.#options = options;
     this.#depth = Math.max(1, Math.min(most, Math.ceil(rows)));
@@ -64,7 +66,7 @@ export class GatheredRows {
 
   /** Resolves when there is room for the next row. */
   add({ window, sample, position, target, addend }: GatheredRow): Promise<void> | undefined {
-    const { groups, inputs, patch } = layerSizes(this.#options.layer);
+    const { groups, inputs, patch } = this.#sizes;
     const taps = this.#taps;
     window.seek(position, taps);
     for (let group = 0; group < groups; group++) {
@@ -77,7 +79,8 @@ export class GatheredRows {
       block[to] = 1;
     }
     this.#targets.append(target);
-    if (addend) this.#addends.append(addend);
+    // Sums ask for the targets alone.
+    if (addend && this.#options.keep === 'rows') this.#addends.append(addend);
     this.#waiting++;
     return this.#waiting === this.#depth ? this.#flush() : undefined;
   }
@@ -95,7 +98,7 @@ export class GatheredRows {
   async moments(): Promise<PatchMoments> {
     await this.#flush();
     if (this.#options.keep === 'rows') return momentsOfRows(this.#options.layer, await this.rows());
-    const { outputs, patch } = layerSizes(this.#options.layer);
+    const { outputs, patch } = this.#sizes;
     return { parts: this.#sums ?? this.#blocks.map(() => emptyMoments(patch + 1, outputs)) };
   }
 
@@ -106,7 +109,7 @@ export class GatheredRows {
   }
 
   #newHeld(rows: number): TallMatrix[] {
-    const { groups, patch } = layerSizes(this.#options.layer);
+    const { groups, patch } = this.#sizes;
     return Array.from({ length: groups }, () => this.#options.hold(patch + 1, rows));
   }
 

@@ -114,8 +114,8 @@ function leastError(
   return best;
 }
 
-/** By group, outputs x (patch, bias). */
-function groupedRows(layer: LinearLayer, { weights, bias }: StoredLayer): Matrix[] {
+/** Weights and biases by group: outputs x (patch, bias). */
+export function groupedRows(layer: LinearLayer, { weights, bias }: StoredLayer): Matrix[] {
   const { groups, outputs, patch } = layerSizes(layer);
   const all = weightRows(layer, weights);
   return Array.from({ length: groups }, (_, group) => {
@@ -130,7 +130,7 @@ function groupedRows(layer: LinearLayer, { weights, bias }: StoredLayer): Matrix
 }
 
 /** The inverse of `groupedRows`. */
-function layerOf(layer: LinearLayer, rows: readonly Matrix[]): StoredLayer {
+export function layerOf(layer: LinearLayer, rows: readonly Matrix[]): StoredLayer {
   const { groups, outputs, patch } = layerSizes(layer);
   const weights = new Float64Array(groups * outputs * patch);
   const bias = new Float64Array(groups * outputs);
