@@ -41,7 +41,8 @@ const CASES = {
   'googlenet-lrn-cifar10': {
     data: CIFAR,
     levels: {
-      bar: [deepen(...drop(5))],
+      bar: [deepen(...drop(4)), ['prune', ['--memory', '0.66x', ...SAMPLES]]],
+      'drop 5': [deepen(...drop(5))],
       'drop 2': [deepen(...drop(2))],
       'drop 10': [deepen(...drop(10))],
       'with factorization and int8': [
@@ -54,7 +55,7 @@ const CASES = {
   },
   'resnet56-cifar10': {
     levels: {
-      bar: [deepen('--rules', 'merge-depth', ...drop(1), '--effort', '10m')],
+      bar: [deepen('--rules', 'merge-depth', ...drop(2), '--effort', '15m')],
       'drop 3': [deepen('--rules', 'merge-depth', ...drop(3))],
       'drop 8': [deepen('--rules', 'merge-depth', ...drop(8))],
     },

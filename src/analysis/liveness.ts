@@ -33,6 +33,15 @@ interface GraphSweep extends Sweep {
   readonly integers: IntegerBuffers;
 }
 
+/** What is alive while a node of the main graph runs. */
+export interface Moment {
+  readonly node: Node;
+  /** Bytes by the value that owns the buffer. */
+  readonly buffers: ReadonlyMap<Value, number>;
+  /** Of the graphs that the node runs. */
+  readonly inner: number;
+}
+
 /** Peak over one run of `model`, at the sizes that `facts` assume. */
 export function peakActivations(model: Model, facts: ModelFacts): PeakMemory {
   const unknown = new Set<Value>();
@@ -40,28 +49,52 @@ export function peakActivations(model: Model, facts: ModelFacts): PeakMemory {
   return { bytes, at, unknown: unknown.size };
 }
 
-function graphPeak(graph: Graph, given: Sweep): { readonly bytes: number; readonly at: Node | undefined } {
+/** Every moment of one run, in the order of the nodes; `peakActivations` is the largest of their sums. */
+export function moments(model: Model, facts: ModelFacts): Moment[] {
+  const sweep = { facts, unknown: new Set<Value>(), scope: facts.scope, outside: new Set<Value>() };
+  const found: Moment[] = [];
+  walk(model.graph, sweep, ({ node, buffers, inner }) => found.push({ node, buffers: new Map(buffers), inner }));
+  return found;
+}
+
+function graphPeak(graph: Graph, sweep: Sweep): { readonly bytes: number; readonly at: Node | undefined } {
+  let peak: { bytes: number; at: Node | undefined } | undefined;
+  const start = walk(graph, sweep, ({ node, inner }, live) => {
+    const bytes = live + inner;
+    if (!peak || bytes > peak.bytes) peak = { bytes, at: node };
+  });
+  return peak ?? { bytes: start, at: undefined };
+}
+
+/** Shows every moment with the bytes that live outside the node; `buffers` goes on changing. Returns what lives before the first. */
+function walk(graph: Graph, given: Sweep, visit: (moment: Moment, live: number) => void): number {
   const sweep: GraphSweep = { ...given, integers: integerBuffers(graph) };
   const nodes = graph.nodes();
   const roots = new Map<Value, Value>();
   const lastUse = lastUses(nodes, graph, sweep, roots);
   const inputs = graph.inputs.filter((value) => value.constant === undefined);
-  let live = inputs.reduce((sum, value) => sum + sizeOf(value, sweep), 0);
-  let peak: { bytes: number; at: Node | undefined } = { bytes: live, at: nodes[0] };
-  const freed = new Map<number, number>();
+  const buffers = new Map(inputs.map((value) => [value, sizeOf(value, sweep)]));
+  const start = [...buffers.values()].reduce((sum, size) => sum + size, 0);
+  let live = start;
+  const ending = new Map<number, Value[]>();
   nodes.forEach((node, index) => {
     for (const value of node.outputs) {
       if (value === undefined || isWeight(value, sweep) || roots.get(value) !== value) continue;
       const size = sizeOf(value, sweep);
       live += size;
+      buffers.set(value, size);
       const end = lastUse.get(value) ?? index;
-      freed.set(end, (freed.get(end) ?? 0) + size);
+      const others = ending.get(end);
+      if (others) others.push(value);
+      else ending.set(end, [value]);
     }
-    const bytes = live + innerPeak(node, sweep);
-    if (bytes > peak.bytes) peak = { bytes, at: node };
-    live -= freed.get(index) ?? 0;
+    visit({ node, buffers, inner: innerPeak(node, sweep) }, live);
+    for (const value of ending.get(index) ?? []) {
+      live -= buffers.get(value) ?? 0;
+      buffers.delete(value);
+    }
   });
-  return peak;
+  return start;
 }
 
 /** Position of the last reader of each buffer; `roots` is filled with the value that owns the buffer of each value. */

@@ -34,7 +34,7 @@ const COMBINE_FLAGS = [
 ] as const satisfies readonly FlagKey[];
 
 const PRUNE_FLAGS = [
-  ...(['ratio', 'macs', 'params', 'latency', 'maxDropPruned'] as const),
+  ...(['ratio', 'macs', 'params', 'memory', 'latency', 'maxDropPruned'] as const),
   ...(['pruneScore', 'scope', 'widths', 'pruneTarget', 'noRepair', 'classes'] as const),
   ...(['schedule', 'share', 'kappa'] as const),
   ...(['data', 'labels', 'preprocess', 'fitSamples', 'limit', 'weightsOnly'] as const),

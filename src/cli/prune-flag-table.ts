@@ -15,6 +15,12 @@ export const PRUNING = {
     value: 'Nx',
     help: 'leave this part of the parameters, as 0.7x, whether that is faster or not',
   },
+  memory: {
+    name: 'memory',
+    group: 'What to do',
+    value: 'Nx',
+    help: 'leave this part of the peak memory of activations, as 0.7x, whether that is faster or not',
+  },
   latency: {
     name: 'latency',
     group: 'What to do',

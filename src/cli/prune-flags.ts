@@ -5,7 +5,7 @@ import {
   DEFAULT_PRUNING,
   budgetOf,
   PRUNE_SETTINGS,
-  refuseTwoBudgets,
+  refuseBudgets,
   type PruneSettings,
 } from '../pipeline/pruning/settings.js';
 import type { DataRequest } from './data-flags.js';
@@ -17,6 +17,7 @@ const SET_BY = {
   ratio: 'ratio',
   macs: 'macs',
   params: 'params',
+  memory: 'memory',
   latency: 'latency',
   maxDrop: 'maxDropPruned',
   score: 'pruneScore',
@@ -53,7 +54,7 @@ export function pruneSettings(flags: FlagValues, recipe: PruneSettings = DEFAULT
     ...(flags.noRepair ? { repair: 'off' } : {}),
     ...(flags.classes === undefined ? {} : { classes: flags.classes.split(',').map((one) => one.trim()) }),
   };
-  refuseTwoBudgets(settings, (what, fix) => {
+  refuseBudgets(settings, (what, fix) => {
     throw new UsageError('conflict', what, { fix });
   });
   const stray = OF_DROPNET.find((key) => flags[key] !== undefined);
@@ -93,7 +94,7 @@ export function settledBudget(
     return settings;
   if (!asked)
     throw new UsageError('no-input', 'nothing says how much is to leave', {
-      fix: 'give a budget: --ratio 0.3, --macs 0.7x, --params 0.7x, --latency 0.8x',
+      fix: 'give a budget: --ratio 0.3, --macs 0.7x, --params 0.7x, --memory 0.7x, --latency 0.8x',
     });
   return { ...settings, maxDrop: USUAL_DROP };
 }

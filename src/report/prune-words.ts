@@ -109,6 +109,7 @@ export function budgetText({ kept, figures, units, gates: { budget } }: PruneRep
     values === undefined ? 'not known' : `${share(values.after, values.before)} left`;
   if (asked.startsWith('--macs')) return part(figures.macs);
   if (asked.startsWith('--params')) return part(figures.parameters);
+  if (asked.startsWith('--memory')) return part(figures.peakActivationBytes);
   if (asked.startsWith('--latency'))
     return given(figures.latency, ({ ratio, after }) => `${ratio.value.toFixed(3)}x, ${after.p50Ms.toFixed(3)} ms`);
   const removed = units.before - units.after;

@@ -1,7 +1,7 @@
 // Peak activation memory of hand-worked graphs: bytes that live while each node runs.
 import { describe, expect, it } from 'vitest';
 import { createFacts } from '../../src/analysis/inference.js';
-import { peakActivations } from '../../src/analysis/liveness.js';
+import { moments, peakActivations } from '../../src/analysis/liveness.js';
 import { parseModel } from '../../src/ir/text/parse.js';
 
 function peak(text: string): { readonly bytes: number; readonly at: string | undefined; readonly unknown: number } {
@@ -50,6 +50,31 @@ describe('a chain', () => {
         '<opset_import: ["" : 17, "acme" : 1]> g (float[10] x) => (float[10] y) { a = acme.Mystery (x) y = Neg (x) }',
       ),
     ).toMatchObject({ bytes: 80, unknown: 1 });
+  });
+});
+
+describe('moments', () => {
+  it('name what is alive at each node, and the largest is the peak', () => {
+    const text = 'g (float[10] x) => (float[10] y) { a = Softmax (x) b = Softmax (a) c = Relu (b) y = Add (a, c) }';
+    const model = parseModel(text);
+    const found = moments(model, createFacts(model)).map(({ node, buffers, inner }) => ({
+      at: node.output?.name,
+      alive: [...buffers].map(([{ name }, bytes]) => `${name} ${bytes}`),
+      inner,
+    }));
+    expect(found).toEqual([
+      { at: 'a', alive: ['x 40', 'a 40'], inner: 0 },
+      { at: 'b', alive: ['x 40', 'a 40', 'b 40'], inner: 0 },
+      { at: 'c', alive: ['x 40', 'a 40', 'b 40'], inner: 0 },
+      { at: 'y', alive: ['x 40', 'a 40', 'b 40'], inner: 0 },
+    ]);
+    expect(peak(text).bytes).toBe(120);
+  });
+
+  it('of a node with graphs have what these need', () => {
+    const text = `g (bool b, float[10] x) => (float[10] y) { a = Softmax (x) y = If (b) <then_branch = t () => (float[10] p) { p1 = Softmax (a) p = Softmax (p1) }, else_branch = e () => (float[10] q) { q = Softmax (a) }> }`;
+    const model = parseModel(text);
+    expect(moments(model, createFacts(model)).map(({ inner }) => inner)).toEqual([0, 80]);
   });
 });
 

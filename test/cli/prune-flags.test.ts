@@ -136,12 +136,14 @@ describe('what is refused', () => {
       ['--ratio', '30%'],
       ['--macs', '0.7'],
       ['--macs', '1.2x'],
+      ['--memory', '0.7'],
       ['--latency', '8'],
       ['--max-drop', '-1'],
       ['--samples', '0'],
     ] as const)
       expect(await refused('bad-value', [net(), ...DATA, flag, value])).toContain(flag);
     await refused('conflict', [net(), ...DATA, '--kappa', '0.9']);
+    await refused('conflict', [net(), ...DATA, '--memory', '0.7x', '--schedule', 'dropnet']);
     await refused('conflict', [net(), ...DATA, '--data-free', '--ratio', '0.3']);
     await refused('bad-value', [net(), ...DATA.slice(0, 2), '-p', 'prune-filters:ration=0.3']);
     await refused('conflict', [net(), ...DATA.slice(0, 2), '-p', 'prune-filters', '-p', 'fold-constants']);

@@ -4,19 +4,20 @@ import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { GateError, InternalError } from '../../base/errors.js';
 import { rankUnits, selectLowest } from '../../passes/prune/scores/scope.js';
 import { allocate, allocationFrontier, type AllocationOptions, type AllocationProblem } from './allocate.js';
-import { costAt, type CostKind, type WidthCost } from './costs.js';
+import { costAt, type CostKind, type WidthCost, type WidthForm } from './costs.js';
 import type {
   AllocationMethod,
   GroupChoice,
   KeptReason,
   LeftGroup,
+  MemoryObjective,
   Objective,
   StudiedGroup,
   WidthChoice,
   WidthPlan,
 } from './width-choice.js';
 
-type CostObjective = Exclude<Objective, { readonly kind: 'ratio' }>;
+type CostObjective = Exclude<Objective, { readonly kind: 'ratio' } | MemoryObjective>;
 
 /** Words for messages: what a cost is of, and its unit. */
 const COST_WORDS: Readonly<Record<CostKind, readonly [string, string]>> = {
@@ -30,7 +31,11 @@ const COST_WORDS: Readonly<Record<CostKind, readonly [string, string]>> = {
  * The widths that lose least and meet the objective (`ratio`: the widths nearest to the share), and the units that leave.
  * @throws GateError when no widths meet it: the message says what is possible
  */
-export function chooseWidths(plan: WidthPlan, objective: Objective, options: AllocationOptions = {}): WidthChoice {
+export function chooseWidths(
+  plan: WidthPlan,
+  objective: Exclude<Objective, MemoryObjective>,
+  options: AllocationOptions = {},
+): WidthChoice {
   if (objective.kind === 'ratio') {
     const { widths, reasons } = widthsByRatio(plan.study.studied, objective);
     return choiceOf(plan, widths, { method: 'ratio', reasons });
@@ -65,7 +70,7 @@ function costOf({ costs }: WidthPlan, kind: CostKind): WidthCost {
 }
 
 /** The cost as one of the studied groups alone: the others keep all units. */
-function problemOf({ study }: WidthPlan, cost: WidthCost): AllocationProblem {
+export function problemOf({ study }: Pick<WidthPlan, 'study'>, cost: WidthForm): AllocationProblem {
   const place = new Map(study.studied.map(({ group }, at) => [group, at]));
   const linear = new Float64Array(study.studied.length);
   const whole = new Float64Array(study.studied.length);
@@ -112,7 +117,12 @@ interface Means {
   readonly reasons: readonly KeptReason[];
 }
 
-function choiceOf({ study, costs }: WidthPlan, widths: readonly number[], { method, reasons }: Means): WidthChoice {
+/** The choice that these widths are, by number of the studied group. */
+export function choiceOf(
+  { study, costs }: WidthPlan,
+  widths: readonly number[],
+  { method, reasons }: Means,
+): WidthChoice {
   const kept = new Map(study.studied.map(({ group }, at) => [group, widths[at] ?? group.width]));
   const removals = new Map<ChannelGroup, readonly number[]>();
   const rows = study.studied.map(({ group, order, curve }, at): GroupChoice => {

@@ -146,7 +146,7 @@ async function examineCandidate(run: PruneRun, candidate: Candidate, onLoss: Cho
 /** Time may grow for a figure that the user asked for in so many words. */
 function isExempt({ request }: PruneRun): boolean {
   const budget = budgetOf(request.settings);
-  return budget === 'macs' || budget === 'params';
+  return budget === 'macs' || budget === 'params' || budget === 'memory';
 }
 
 /** The slimmed model, or the original where slimming made it slower. */
@@ -203,6 +203,8 @@ const BUDGETS: Readonly<Record<BudgetKey, (run: PruneRun, reached: Reached) => '
     within(request.settings.macs, after.cost.macs / slimmed.before.figures.cost.macs),
   params: ({ request, slimmed }, { after }) =>
     within(request.settings.params, after.cost.parameters / slimmed.before.figures.cost.parameters),
+  memory: ({ request, slimmed }, { after }) =>
+    within(request.settings.memory, after.peakActivationBytes / slimmed.before.figures.peakActivationBytes),
   latency: ({ request }, { timing }) => {
     const { latency } = request.settings;
     if (!timing || latency === undefined) return undefined;

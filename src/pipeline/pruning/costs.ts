@@ -4,6 +4,7 @@
 // last unit of a group in the branch of a residual sum the whole branch goes, and with it what did not depend on the width.
 import type { ChannelGroup } from '../../analysis/channel-group.js';
 import { nodeCosts } from '../../analysis/cost.js';
+import { moments } from '../../analysis/liveness.js';
 import type { Facts } from '../../analysis/facts.js';
 import type { ModelFacts } from '../../analysis/inference.js';
 import { residualBranch } from '../../analysis/residual-branch.js';
@@ -19,8 +20,7 @@ import type { Tensor } from '../../tensor/tensor.js';
 export type CostKind = 'macs' | 'params' | 'size' | 'latency';
 
 /** constant + sum of linear[g] k[g] + sum of whole[g] where k[g] > 0 + sum of factor k[a] k[b], k: units kept by group. */
-export interface WidthCost {
-  readonly kind: CostKind;
+export interface WidthForm {
   readonly groups: readonly ChannelGroup[];
   readonly constant: number;
   /** By group, per unit kept. */
@@ -31,6 +31,15 @@ export interface WidthCost {
   readonly products: readonly CostProduct[];
 }
 
+export interface WidthCost extends WidthForm {
+  readonly kind: CostKind;
+}
+
+/** What is alive while a node runs, in bytes. */
+export interface MemoryForm extends WidthForm {
+  readonly node: Node;
+}
+
 export interface CostProduct {
   readonly a: number;
   readonly b: number;
@@ -38,7 +47,7 @@ export interface CostProduct {
 }
 
 /** The cost at these widths; groups that are not named keep all units. */
-export function costAt(cost: WidthCost, kept: ReadonlyMap<ChannelGroup, number>): number {
+export function costAt(cost: WidthForm, kept: ReadonlyMap<ChannelGroup, number>): number {
   const widths = cost.groups.map((group) => kept.get(group) ?? group.width);
   const own = (width: number, at: number): number =>
     width > 0 ? width * (cost.linear[at] ?? 0) + (cost.whole[at] ?? 0) : 0;
@@ -133,10 +142,14 @@ export class CostSum {
     } else this.#addProduct(amount / (first.size * second.size), first, second);
   }
 
-  total(kind: CostKind): WidthCost {
+  form(): WidthForm {
     const products = [...this.#products.values()].sort((x, y) => x.a - y.a || x.b - y.b);
     const [groups, constant, linear, whole] = [this.#groups, this.#constant, this.#linear, this.#whole];
-    return { kind, groups, constant, linear, whole, products };
+    return { groups, constant, linear, whole, products };
+  }
+
+  total(kind: CostKind): WidthCost {
+    return { kind, ...this.form() };
   }
 
   #addProduct(each: number, first: AxisWidth, second: AxisWidth): void {
@@ -184,6 +197,17 @@ export function countedCost(
   }
   sum.add(fixed);
   return sum.total(kind);
+}
+
+/** Bytes that are alive at each node, by the widths of `groups`, in the order of the nodes. The largest is the peak. */
+export function memoryForms(model: Model, facts: ModelFacts, groups: readonly ChannelGroup[]): readonly MemoryForm[] {
+  const widths = axisWidths(groups, facts);
+  return moments(model, facts).map(({ node, buffers, inner }) => {
+    const sum = new CostSum(groups);
+    sum.add(inner);
+    for (const [value, bytes] of buffers) sum.add(bytes, axesOf(widths, value));
+    return { node, ...sum.form() };
+  });
 }
 
 export const axesOf = (widths: AxisWidths, value: Value | undefined): AxisWidth[] =>

@@ -8,7 +8,7 @@ import { invariant } from '../../base/errors.js';
 import type { Node } from '../../ir/node.js';
 import type { Value } from '../../ir/value.js';
 import { standInLayers } from './branch-stand-in.js';
-import type { CostKind } from './costs.js';
+import type { Objective } from './width-choice.js';
 
 /** What the layers will run on. */
 export interface KernelTarget {
@@ -25,7 +25,7 @@ export type WidthRule =
  * Multiples of 4, which no kernel dislikes, where the size of the file counts; else widths that kernels like: fewer
  * multiplications that take as long are of no use.
  */
-export function ruleFor(objective: CostKind | 'ratio', target: KernelTarget): WidthRule {
+export function ruleFor(objective: Objective['kind'], target: KernelTarget): WidthRule {
   return objective === 'params' || objective === 'size'
     ? { kind: 'multiples', of: FINEST }
     : { kind: 'kernels', target };

@@ -8,7 +8,7 @@ import { convolutionBlock } from '../../runtime/machine.js';
 import { benchFacts, type QuantizationBench } from '../quantization/bench.js';
 import { candidateOf, type Candidate } from './candidate.js';
 import { chooseWidths, widthFrontier } from './choose-widths.js';
-import { countedCost, type CostKind, type WidthCost } from './costs.js';
+import { countedCost, memoryForms, type CostKind, type WidthCost } from './costs.js';
 import { groupStarts, type GroupStart } from './group-rows.js';
 import { allChannels } from './kept-channels.js';
 import { latencyCost } from './latency-costs.js';
@@ -16,11 +16,12 @@ import { ruleFor, type KernelTarget, type LevelOptions } from './levels.js';
 import { makePruned } from './make-pruned.js';
 import type { KeepReason, PruneRequest } from './outcome.js';
 import { openBench, type PruneRun } from './prune-run.js';
+import { widthsWithinMemory } from './memory-widths.js';
 import { NO_RECOVERY } from './recovery.js';
 import { scopeOf } from './score-groups.js';
 import { studyGroups } from './sensitivity.js';
 import { budgetOf } from './settings.js';
-import type { GroupStudy, Objective, WidthChoice } from './width-choice.js';
+import type { GroupStudy, MemoryObjective, Objective, WidthChoice } from './width-choice.js';
 
 /** A choice of units, as plain data. */
 interface PlannedUnits {
@@ -75,6 +76,7 @@ export class Planner {
   async candidate(objective: Objective, name: string): Promise<Candidate> {
     const planned = await this.#run.journal.recall(`widths for ${name}`, async () => {
       const study = await this.#study(objective.kind === 'ratio' ? 'ranked' : 'measured');
+      if (objective.kind === 'memory') return plainChoice(this.#withinMemory(study, objective));
       const costs = objective.kind === 'ratio' ? [] : [await this.#cost(objective.kind, study)];
       return plainChoice(chooseWidths({ study, costs }, objective));
     });
@@ -132,6 +134,11 @@ export class Planner {
       });
     this.#studies.set(depth, found);
     return found;
+  }
+
+  #withinMemory(study: GroupStudy, objective: MemoryObjective): WidthChoice {
+    const forms = memoryForms(this.#bench.decoded.model, benchFacts(this.#bench), this.#groups);
+    return widthsWithinMemory({ study, costs: [] }, forms, objective);
   }
 
   #cost(kind: CostKind, study: GroupStudy): Promise<WidthCost> {

@@ -40,8 +40,13 @@ export async function pruneAtOnce(run: PruneRun): Promise<Chosen> {
 
 /** What the budget asks for, of the figures before slimming; undefined where slimming alone has met it. */
 function objectiveOf({ request, slimmed }: PruneRun, planner: Planner): Objective | undefined {
-  const { ratio, macs, params } = request.settings;
+  const { ratio, macs, params, memory } = request.settings;
   if (ratio !== undefined) return { kind: 'ratio', value: ratio, scope: planner.scope };
+  if (memory !== undefined) {
+    const of = slimmed.before.figures.peakActivationBytes;
+    const most = partOf(memory) * of;
+    return slimmed.after.figures.peakActivationBytes <= most ? undefined : { kind: 'memory', most, of };
+  }
   const [kind, figure] = macs === undefined ? (['params', 'parameters'] as const) : (['macs', 'macs'] as const);
   const part = macs ?? params;
   const [before, now] = [slimmed.before, slimmed.after].map(({ figures }) => figures.cost[figure]);

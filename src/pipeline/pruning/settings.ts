@@ -26,6 +26,8 @@ export interface PruneSettings {
   readonly ratio: number | undefined;
   readonly macs: Part | undefined;
   readonly params: Part | undefined;
+  /** Of the peak of activations. */
+  readonly memory: Part | undefined;
   readonly latency: LatencyBudget | undefined;
   /** Largest loss, in the unit of the loss (DESIGN.md 1). Alone: as much leaves as that allows. */
   readonly maxDrop: number | undefined;
@@ -53,6 +55,7 @@ export const DEFAULT_PRUNING: PruneSettings = {
   ratio: undefined,
   macs: undefined,
   params: undefined,
+  memory: undefined,
   latency: undefined,
   maxDrop: undefined,
   score: 'auto',
@@ -68,7 +71,13 @@ export const DEFAULT_PRUNING: PruneSettings = {
 };
 
 /** Budgets that say how much leaves: one at a time. */
-export const BUDGET_KEYS = ['ratio', 'macs', 'params', 'latency'] as const satisfies readonly (keyof PruneSettings)[];
+export const BUDGET_KEYS = [
+  'ratio',
+  'macs',
+  'params',
+  'memory',
+  'latency',
+] as const satisfies readonly (keyof PruneSettings)[];
 export type BudgetKey = (typeof BUDGET_KEYS)[number];
 
 /** The budget that is set; undefined where only `maxDrop`, or nothing, says how much leaves. */
@@ -76,10 +85,12 @@ export function budgetOf(settings: PruneSettings): BudgetKey | undefined {
   return BUDGET_KEYS.find((key) => settings[key] !== undefined);
 }
 
-/** Refuses more than one of the budgets that say how much leaves. */
-export function refuseTwoBudgets(settings: PruneSettings, fail: Fail): void {
+/** Refuses more than one of the budgets that say how much leaves, and one that cycles cannot go towards. */
+export function refuseBudgets(settings: PruneSettings, fail: Fail): void {
   const [first, second] = BUDGET_KEYS.filter((key) => settings[key] !== undefined);
   if (first && second) fail(`${first} and ${second} both say how much leaves`, 'leave one of them out');
+  if (settings.memory !== undefined && settings.schedule === 'dropnet')
+    fail('a budget of memory is met at once, not in cycles', 'leave out the schedule dropnet, or give macs or params');
 }
 
 /** How settings of pruning are read and written. */
@@ -94,6 +105,7 @@ export const PRUNE_SETTINGS = settingTable<PruneSettings>({
     ratio: numberIn({ above: 0, below: 1 }, 'Part of the units that leave'),
     macs: partField('What is left of the multiplications, as 0.7x'),
     params: partField('What is left of the parameters, as 0.7x'),
+    memory: partField('What is left of the peak of activations, as 0.7x'),
     latency: LATENCY_FIELD,
     maxDrop: lossField('Largest loss: points of classifiers, percent of other outputs; alone it says how much leaves'),
     score: oneOf(SCORE_CHOICES, 'What units are ranked by'),
@@ -125,5 +137,5 @@ export const PRUNE_SETTINGS = settingTable<PruneSettings>({
       from: 'number',
     },
   },
-  check: refuseTwoBudgets,
+  check: refuseBudgets,
 });

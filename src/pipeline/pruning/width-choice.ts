@@ -52,12 +52,20 @@ export interface GroupStudy {
 /**
  * `ratio`: the share of the units of each ranking that leaves, 0 to 1; `scope` says what units are compared over. Costs: as a
  * part of what they are (`factor`), or in their own unit (`absolute`): multiplications, weights, bytes, microseconds of kernels
- * (a time by the clock has to be scaled to these).
+ * (a time by the clock has to be scaled to these). `memory`: bytes that may be alive at one time.
  */
 export type Objective =
   | { readonly kind: 'ratio'; readonly value: number; readonly scope: Scope }
   | { readonly kind: CostKind; readonly factor: number }
-  | { readonly kind: CostKind; readonly absolute: number };
+  | { readonly kind: CostKind; readonly absolute: number }
+  | MemoryObjective;
+
+export interface MemoryObjective {
+  readonly kind: 'memory';
+  readonly most: number;
+  /** What the original needs. */
+  readonly of: number;
+}
 
 export interface GroupChoice {
   readonly group: ChannelGroup;

@@ -4,11 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { findChannelGroups } from '../../../src/analysis/channels.js';
 import { modelCost } from '../../../src/analysis/cost.js';
 import { createFacts } from '../../../src/analysis/inference.js';
+import { peakActivations } from '../../../src/analysis/liveness.js';
 import { residualBranch } from '../../../src/analysis/residual-branch.js';
 import { createRng } from '../../../src/base/rng.js';
 import { parseModel } from '../../../src/ir/text/parse.js';
 import { removeUnits } from '../../../src/passes/prune/remove-units.js';
-import { costAt, countedCost } from '../../../src/pipeline/pruning/costs.js';
+import { costAt, countedCost, memoryForms } from '../../../src/pipeline/pruning/costs.js';
 
 const HEAD = '<ir_version: 8, opset_import: ["" : 17]>';
 
@@ -104,6 +105,33 @@ describe('countedCost', () => {
         if (after.macs < before.macs) tried++;
       }
       expect(tried).toBeGreaterThan(6);
+    });
+  }
+
+  for (const [name, text] of Object.entries(NETS)) {
+    it(`of memory: the largest is the peak when units are removed: ${name}`, () => {
+      const peaks = new Set<number>();
+      for (let seed = 0; seed < 8; seed++) {
+        const model = parseModel(text);
+        const facts = createFacts(model);
+        const groups = findChannelGroups(model, facts);
+        const forms = memoryForms(model, facts, groups);
+        const peakAt = (kept: ReadonlyMap<(typeof groups)[number], number>): number =>
+          Math.max(...forms.map((form) => costAt(form, kept)));
+        expect(peakAt(new Map())).toBe(peakActivations(model, facts).bytes);
+        const rng = createRng(`memory ${name} ${seed}`);
+        const removals = new Map(
+          groups
+            .filter(({ frozen, width }) => !frozen && width > 1)
+            .map((group) => [group, Array.from({ length: rng.int(0, group.width - 1) }, (_, unit) => unit)] as const),
+        );
+        const { removed } = removeUnits(model, facts, removals);
+        const kept = new Map(removed.map((group) => [group, group.width - (removals.get(group)?.length ?? 0)]));
+        const { bytes } = peakActivations(model, createFacts(model));
+        expect(peakAt(kept)).toBeCloseTo(bytes, 6);
+        peaks.add(bytes);
+      }
+      expect(peaks.size).toBeGreaterThan(2);
     });
   }
 

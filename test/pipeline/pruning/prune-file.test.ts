@@ -125,6 +125,34 @@ describe('budgets', () => {
     expect(params.outcome.after.figures.cost.parameters / before.figures.cost.parameters).toBeLessThanOrEqual(0.8);
   });
 
+  it('of memory are met by the groups that are alive where most is needed, and by no others', async () => {
+    const { outcome } = await finished(net({ settings: { memory: '0.7x', repair: 'off', score: 'l2' } }));
+    const { before, after, groups } = outcome;
+    expect(outcome).toMatchObject({ kept: 'pruned', budget: 'met' });
+    expect(after.figures.peakActivationBytes / before.figures.peakActivationBytes).toBeLessThanOrEqual(0.7);
+    expect(after.figures.peakActivationBytes / before.figures.peakActivationBytes).toBeGreaterThan(0.6);
+    expect(groups.some(({ width }) => width.after < width.before)).toBe(true);
+    for (const { reason } of groups) expect(['worth', 'no-gain', 'graph-output', undefined]).toContain(reason);
+  });
+
+  it('of memory that is needed where no channel can leave name the node, and the normalization that keeps them', async () => {
+    const text = `<ir_version: 8, opset_import: ["" : 17]>
+      g (float[1,3,24,24] x) => (float[1,4,24,24] y) < float[16,3,1,1] a = random(1), float[4,16,1,1] b = random(2) >
+      { h = Conv (x, a) n = LRN <size = 3> (h) y = Conv (n, b) }`;
+    const path = join(folder, 'normalized.onnx');
+    writeFileSync(path, Buffer.concat(encodeModel(undefined, parseModel(text))));
+    const request = pruneRequest(path, join(folder, 'out.onnx'), {
+      openData: () => Promise.resolve(netData(60)),
+      settings: { samples: 30, score: 'l2', memory: '0.6x' },
+    });
+    await expect(pruneFile(request)).rejects.toMatchObject({
+      code: 'gate',
+      message: expect.stringContaining('1.00x is the least') as string,
+      at: { node: 'LRN' },
+      fix: expect.stringContaining('expand-lrn') as string,
+    });
+  });
+
   it('that slimming alone meets need no pruning', async () => {
     const { outcome } = await finished(mnist({ settings: { ...CHEAP, params: '0.999x' } }));
     expect(outcome).toMatchObject({ kept: 'original', budget: 'met' });

@@ -35,6 +35,8 @@ describe('settings', () => {
     [{ score: 'best' }, /one of auto, dropnet-minimum/],
     [{ ration: 0.3 }, /did you mean|ratio/],
     [{ ratio: 0.3, macs: '0.7x' }, /both say/],
+    [{ memory: '0.7x', latency: '8ms' }, /both say/],
+    [{ memory: '0.7x', schedule: 'dropnet' }, /met at once/],
     [[], /not an object/],
     [{ classes: 'cat' }, /list/],
   ])('that do not fit are refused: %j', (json, message) => {
