@@ -96,16 +96,15 @@ function grown(problem: PeakProblem, from: readonly number[]): readonly number[]
 function exchanged(problem: PeakProblem, from: readonly number[]): readonly number[] {
   let best = from;
   for (;;) {
-    const narrower = [...best.keys()].flatMap((at) => (best[at] === 0 ? [] : [best.with(at, (best[at] ?? 0) - 1)]));
-    const next = bestOf(
-      problem,
-      narrower.map((picks) => grown(problem, picks)),
-      best,
-    );
+    const narrower = narrowerOf(best).map((picks) => grown(problem, picks));
+    const next = bestOf(problem, narrower, best);
     if (next === best) return best;
     best = next;
   }
 }
+
+const narrowerOf = (picks: readonly number[]): (readonly number[])[] =>
+  picks.flatMap((pick, at) => (pick === 0 ? [] : [picks.with(at, pick - 1)]));
 
 function widerOf({ groups }: PeakProblem, picks: readonly number[]): (readonly number[])[] {
   return groups.flatMap(({ kept }, at) =>
