@@ -10,7 +10,7 @@ import { combineFile } from '../../../src/pipeline/combining/combine-file.js';
 import type { CombineRequest } from '../../../src/pipeline/combining/outcome.js';
 import { DEFAULT_COMBINING, type CombineSettings } from '../../../src/pipeline/combining/settings.js';
 import { fixture } from '../evaluation/fake-data.js';
-import { MNIST } from '../pruning/run.js';
+import { MNIST, THIN } from '../pruning/run.js';
 import { runAndPublish, usualRequest } from '../usual-request.js';
 
 const root = mkdtempSync(join(tmpdir(), 'mcompress-combine-file-'));
@@ -20,7 +20,7 @@ beforeEach(() => void (folder = mkdtempSync(join(root, 'run-'))));
 
 type Changes = Partial<Omit<CombineRequest, 'settings'>> & { readonly settings?: Partial<CombineSettings> };
 
-const request = ({ settings = {}, ...changes }: Changes = {}, path = MNIST): CombineRequest => ({
+const request = ({ settings = {}, ...changes }: Changes = {}, path = THIN): CombineRequest => ({
   ...usualRequest(path, join(folder, 'out.onnx')),
   measure: 'on',
   compression: 'skip',
@@ -31,7 +31,7 @@ const request = ({ settings = {}, ...changes }: Changes = {}, path = MNIST): Com
   ...changes,
 });
 
-const finished = (changes: Changes = {}) => runAndPublish(combineFile, request(changes));
+const finished = (changes: Changes = {}, path = THIN) => runAndPublish(combineFile, request(changes, path));
 
 describe('a choice among all passes', { timeout: 600_000 }, () => {
   it('stays within the loss, is never slower, and tells how it came about', async () => {
@@ -67,7 +67,7 @@ describe('a choice among all passes', { timeout: 600_000 }, () => {
   });
 
   it('with a target of parameters, takes the least loss that meets it', async () => {
-    const { outcome } = await finished({ settings: { params: '0.9x', kinds: ['prune'] } });
+    const { outcome } = await finished({ settings: { params: '0.9x', kinds: ['prune'] } }, MNIST);
     expect(outcome.budget).toBe('met');
     expect(outcome.after.figures.cost.parameters).toBeLessThanOrEqual(0.905 * outcome.before.figures.cost.parameters);
     const { value = 0 } = outcome.steps.find(({ name }) => name === outcome.result)?.loss ?? {};

@@ -8,7 +8,7 @@ import { GateError } from '../../../src/base/errors.js';
 import { openModel } from '../../../src/onnx/open.js';
 import type { FactorizeOutcome } from '../../../src/pipeline/factorizing/outcome.js';
 import type { SpeedFinding } from '../../../src/pipeline/quantization/speed.js';
-import { MNIST } from '../pruning/run.js';
+import { MNIST, THIN } from '../pruning/run.js';
 import { netData, writeNet } from '../quantization/net.js';
 import { factorizeRequest, finished } from './run.js';
 
@@ -19,8 +19,11 @@ beforeEach(() => void (folder = mkdtempSync(join(root, 'run-'))));
 
 type Changes = Parameters<typeof factorizeRequest>[2];
 
-const mnist = (changes: Changes = {}) =>
-  factorizeRequest(MNIST, join(folder, 'mnist.onnx'), { limit: 120, ...changes });
+const mnist = (changes: Changes = {}, path = MNIST) =>
+  factorizeRequest(path, join(folder, 'mnist.onnx'), { limit: 120, ...changes });
+
+/** Where what is done counts, not how well. */
+const thin = (changes: Changes = {}) => mnist(changes, THIN);
 
 /** Random weights, of which no rank can be left out. */
 const net = (changes: Changes = {}) =>
@@ -59,7 +62,7 @@ describe('a budget', { timeout: 300_000 }, () => {
   });
 
   it('of the size of the file is kept', async () => {
-    const { outcome } = await finished(mnist({ settings: { size: '0.9x', layers: 'dense', maxDrop: 99 } }));
+    const { outcome } = await finished(thin({ settings: { size: '0.9x', layers: 'dense', maxDrop: 99 } }));
     expect(outcome).toMatchObject({ kept: 'factorized', budget: 'met', aim: 'size' });
     expect(outcome.after.file.bytes).toBeLessThan(0.9 * outcome.before.file.bytes);
     expect(chains(outcome).every(({ opType }) => ['Gemm', 'MatMul'].includes(opType))).toBe(true);
@@ -67,17 +70,17 @@ describe('a budget', { timeout: 300_000 }, () => {
   });
 
   it('out of reach is refused with what can be had', async () => {
-    await expect(finished(mnist({ settings: { macs: '0.01x' } }))).rejects.toThrow(GateError);
-    await expect(finished(mnist({ settings: { macs: '0.01x' } }))).rejects.toThrow(/is the least/);
+    await expect(finished(thin({ settings: { macs: '0.01x' } }))).rejects.toThrow(GateError);
+    await expect(finished(thin({ settings: { macs: '0.01x' } }))).rejects.toThrow(/is the least/);
   });
 
   it('gives the same bytes again, from a journal as well, and better ones with a repair', async () => {
     const settings = { macs: '0.5x' } as const;
     const journal = join(folder, 'run.jsonl');
-    const first = await finished(mnist({ settings, journal }));
-    expect((await finished(mnist({ settings, journal }))).bytes.equals(first.bytes)).toBe(true);
-    expect((await finished(mnist({ settings }))).bytes.equals(first.bytes)).toBe(true);
-    const off = await finished(mnist({ settings: { ...settings, repair: 'off' } }));
+    const first = await finished(thin({ settings, journal }));
+    expect((await finished(thin({ settings, journal }))).bytes.equals(first.bytes)).toBe(true);
+    expect((await finished(thin({ settings }))).bytes.equals(first.bytes)).toBe(true);
+    const off = await finished(thin({ settings: { ...settings, repair: 'off' } }));
     expect(off.outcome.refitted).toBe(0);
     expect(off.bytes.equals(first.bytes)).toBe(false);
   });
@@ -95,7 +98,7 @@ describe('a budget', { timeout: 300_000 }, () => {
 
 describe('a rule for every layer', { timeout: 300_000 }, () => {
   it('of multiplications: no chain has more, each is the most exact of its layer', async () => {
-    const { outcome } = await finished(mnist({ settings: { ratio: 0.5, for: 'macs', maxDrop: 99 } }));
+    const { outcome } = await finished(thin({ settings: { ratio: 0.5, for: 'macs', maxDrop: 99 } }));
     expect(outcome).toMatchObject({ kept: 'factorized', budget: undefined });
     for (const { macs, chain, curves } of chains(outcome)) {
       const limit = 0.5 * (macs?.before ?? 0);
@@ -108,13 +111,13 @@ describe('a rule for every layer', { timeout: 300_000 }, () => {
   });
 
   it('of energy: every chain keeps it', async () => {
-    const { outcome } = await finished(mnist({ settings: { energy: 0.9, for: 'params' } }));
+    const { outcome } = await finished(thin({ settings: { energy: 0.9, for: 'params' } }));
     expect(chains(outcome).length).toBeGreaterThan(0);
     for (const { chain } of chains(outcome)) expect(chain?.error).toBeLessThanOrEqual(0.1 + 1e-9);
   });
 
   it('by EVBMF runs, and may leave all as it is', async () => {
-    const { outcome } = await finished(mnist({ settings: { ranks: 'evbmf', for: 'macs' } }));
+    const { outcome } = await finished(thin({ settings: { ranks: 'evbmf', for: 'macs' } }));
     expect(outcome.layers.length).toBeGreaterThan(2);
     expect(outcome.gate).toBe(undefined);
   });
@@ -129,7 +132,7 @@ describe('schedules, metrics and schemes', { timeout: 300_000 }, () => {
     ['diagonal', { metric: 'diagonal' }],
     ['sensitivity', { ranks: 'sensitivity' }],
   ] as const)('%s: the budget is kept and the model works', async (_, settings) => {
-    const { outcome } = await finished(mnist({ settings: { macs: '0.75x', ...settings } }));
+    const { outcome } = await finished(thin({ settings: { macs: '0.75x', ...settings } }));
     expect(outcome).toMatchObject({ kept: 'factorized', budget: 'met' });
     expect(outcome.loss?.value).toBeLessThan(5);
     const asked: readonly string[] = { schemes: undefined, ...settings }.schemes ?? USUAL;
@@ -137,14 +140,14 @@ describe('schedules, metrics and schemes', { timeout: 300_000 }, () => {
   });
 
   it('without data weights alone decide', async () => {
-    const { outcome } = await finished(mnist({ openData: undefined, settings: { macs: '0.8x' } }));
+    const { outcome } = await finished(thin({ openData: undefined, settings: { macs: '0.8x' } }));
     expect(outcome).toMatchObject({ dataFree: true, refitted: 0 });
   });
 });
 
 describe('a loss that is allowed', { timeout: 300_000 }, () => {
   it('says how much goes: the search ends within it', async () => {
-    const { outcome } = await finished(mnist({ settings: { maxDrop: 1 } }));
+    const { outcome } = await finished(thin({ settings: { maxDrop: 1 } }));
     expect(outcome.gate).toBe('met');
     expect(outcome.aim).toBe('macs');
     expect(outcome.steps.length).toBeGreaterThan(2);
