@@ -41,8 +41,7 @@ const CASES = {
   'googlenet-lrn-cifar10': {
     data: CIFAR,
     levels: {
-      bar: [deepen(...drop(4)), ['prune', ['--memory', '0.66x', ...SAMPLES]]],
-      'drop 5': [deepen(...drop(5))],
+      bar: [deepen(...drop(5)), ['prune', ['--memory', '0.66x', ...SAMPLES]]],
       'drop 2': [deepen(...drop(2))],
       'drop 10': [deepen(...drop(10))],
       'with factorization and int8': [

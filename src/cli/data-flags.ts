@@ -39,6 +39,26 @@ export function dataRequest(
 }
 
 /**
+ * Refuses a run that has nothing to look at a model with, and one that wants a loss kept which it cannot measure.
+ * @throws UsageError conflict, no-input
+ */
+export function refuseUnseen(
+  flags: FlagValues,
+  asked: DataRequest | undefined,
+  { maxDrop }: { readonly maxDrop: number | undefined },
+): void {
+  const isFree = flags.weightsOnly === true || flags.dataFree === true;
+  if (asked && isFree)
+    throw new UsageError('conflict', '--data-free means: without --data', { fix: 'leave one of them out' });
+  if (!asked && !isFree)
+    throw new UsageError('no-input', 'there is nothing to look at the model with', {
+      fix: 'say where some hundred typical samples are: --data PATH (docs/data.md); or judge by weights alone, at a loss: --data-free',
+    });
+  if (!asked && maxDrop !== undefined)
+    throw new UsageError('conflict', '--max-drop needs --data: without samples no loss can be measured');
+}
+
+/**
  * The data of a request, for a model with these inputs (dims that the user fixed already filled in).
  * @throws InputError not-found, bad-data, bad-feed; UsageError bad-value, not-available
  */

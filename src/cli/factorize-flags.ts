@@ -7,7 +7,7 @@ import {
   refuseTwoMeasures,
   type FactorizeSettings,
 } from '../pipeline/factorizing/settings.js';
-import type { DataRequest } from './data-flags.js';
+import { refuseUnseen, type DataRequest } from './data-flags.js';
 import type { FlagKey } from './flags.js';
 import type { FlagValues } from './parsed-flags.js';
 import { settingsFrom } from './setting-flags.js';
@@ -60,15 +60,7 @@ export function settledMeasure(
   flags: FlagValues,
   asked: DataRequest | undefined,
 ): FactorizeSettings {
-  const isFree = flags.weightsOnly === true || flags.dataFree === true;
-  if (asked && isFree)
-    throw new UsageError('conflict', '--data-free means: without --data', { fix: 'leave one of them out' });
-  if (!asked && !isFree)
-    throw new UsageError('no-input', 'there is nothing to look at the model with', {
-      fix: 'say where some hundred typical samples are: --data PATH (docs/data.md); or judge by weights alone, at a loss: --data-free',
-    });
-  if (!asked && settings.maxDrop !== undefined)
-    throw new UsageError('conflict', '--max-drop needs --data: without samples no loss can be measured');
+  refuseUnseen(flags, asked, settings);
   if (howMuch(settings) !== undefined) return settings;
   if (!asked)
     throw new UsageError('no-input', 'nothing says how much is to go', {

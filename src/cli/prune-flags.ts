@@ -8,9 +8,10 @@ import {
   refuseBudgets,
   type PruneSettings,
 } from '../pipeline/pruning/settings.js';
-import type { DataRequest } from './data-flags.js';
-import { FLAGS, type FlagKey } from './flags.js';
+import { refuseUnseen, type DataRequest } from './data-flags.js';
+import type { FlagKey } from './flags.js';
 import type { FlagValues } from './parsed-flags.js';
+import { settingsFrom } from './setting-flags.js';
 
 /** Which flag sets what. */
 const SET_BY = {
@@ -25,6 +26,7 @@ const SET_BY = {
   widths: 'widths',
   target: 'pruneTarget',
   samples: 'fitSamples',
+  classes: 'classes',
   schedule: 'schedule',
   share: 'share',
   kappa: 'kappa',
@@ -41,19 +43,13 @@ const USUAL_DROP = 1;
  * @throws UsageError bad-value, conflict
  */
 export function pruneSettings(flags: FlagValues, recipe: PruneSettings = DEFAULT_PRUNING): PruneSettings {
-  const given = Object.entries(SET_BY).flatMap(([key, flag]) => {
-    const text = flags[flag];
-    return text === undefined ? [] : [[key, readFlag(key as keyof typeof SET_BY, text)] as const];
+  const given = settingsFrom(flags, recipe, {
+    table: PRUNE_SETTINGS,
+    setBy: SET_BY,
+    measures: BUDGET_KEYS,
+    lists: ['classes'],
   });
-  // A budget on the command line takes the place of that in the recipe.
-  const isBudget = given.some(([key]) => BUDGET_KEYS.some((budget) => budget === key));
-  const base = isBudget ? { ...recipe, ...Object.fromEntries(BUDGET_KEYS.map((key) => [key, undefined])) } : recipe;
-  const settings: PruneSettings = {
-    ...base,
-    ...Object.fromEntries(given),
-    ...(flags.noRepair ? { repair: 'off' } : {}),
-    ...(flags.classes === undefined ? {} : { classes: flags.classes.split(',').map((one) => one.trim()) }),
-  };
+  const settings: PruneSettings = flags.noRepair ? { ...given, repair: 'off' } : given;
   refuseBudgets(settings, (what, fix) => {
     throw new UsageError('conflict', what, { fix });
   });
@@ -63,30 +59,13 @@ export function pruneSettings(flags: FlagValues, recipe: PruneSettings = DEFAULT
   return settings;
 }
 
-function readFlag(key: keyof typeof SET_BY, text: string): unknown {
-  const found = PRUNE_SETTINGS.settingFrom(key, PRUNE_SETTINGS.fromText(key, text));
-  if (found === undefined)
-    throw new UsageError('bad-value', `--${FLAGS[SET_BY[key]].name} cannot be ${JSON.stringify(text)}`, {
-      fix: `give ${PRUNE_SETTINGS.expectedOf(key)}`,
-    });
-  return found;
-}
-
 /** `settings`, with a loss that is allowed where nothing says how much is to leave. @throws UsageError conflict, no-input */
 export function settledBudget(
   settings: PruneSettings,
   flags: FlagValues,
   asked: DataRequest | undefined,
 ): PruneSettings {
-  const isFree = flags.weightsOnly === true || flags.dataFree === true;
-  if (asked && isFree)
-    throw new UsageError('conflict', '--data-free means: without --data', { fix: 'leave one of them out' });
-  if (!asked && !isFree)
-    throw new UsageError('no-input', 'there is nothing to look at the model with', {
-      fix: 'say where some hundred typical samples are: --data PATH (docs/data.md); or judge by weights alone, at a loss: --data-free',
-    });
-  if (!asked && settings.maxDrop !== undefined)
-    throw new UsageError('conflict', '--max-drop needs --data: without samples no loss can be measured');
+  refuseUnseen(flags, asked, settings);
   if (!asked && settings.schedule === 'dropnet')
     throw new UsageError('conflict', '--schedule dropnet needs --data: each cycle is judged on samples');
   if (!asked && settings.classes.length > 0 && budgetOf(settings) === undefined) return settings;

@@ -25,14 +25,13 @@ import {
   type Block,
   type BlockCell,
   type Document,
-  type Section,
 } from './document.js';
 import { lossValue, pairedSentence } from './eval-words.js';
 import { smaller, type Answer, type Tone } from './figures.js';
 import { figure, given } from './format.js';
 import { kindsTable } from './kinds-table.js';
 import { figureSections, footerText, runTitle } from './run-blocks.js';
-import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
+import { lossAnswer, maxDropBlocks, splitMeasurement, speedAnswer } from './sampled-blocks.js';
 import { budgetText, slowerText } from './trade-words.js';
 
 function answers(report: CombineReport): Answer[] {
@@ -126,17 +125,10 @@ function classTable({ subset }: CombineReport): Block | undefined {
   return tableBlock('The classes', 'folded', [right('index'), right('in the original'), left('class')], rows);
 }
 
-function measurement(report: CombineReport): Section[] {
-  const { fitted, selected, reported, dataName, preparation } = report.samples;
-  const { allowedSeconds, takenSeconds } = report.effort;
-  const parts = `${fitted} for calibration and fits, ${selected} for selection, ${reported} for the loss`;
-  const own = [
-    ['method', methodText(report)],
-    ['samples', `${parts}${given(dataName, (text) => `; data: ${text}`)}`],
-    ['effort', `${spanText(takenSeconds)} taken, ${spanText(allowedSeconds)} allowed for looking`],
-  ] as const;
-  return measurementSection(report, { own, preparation }, 'docs/combine.md');
-}
+const effort = ({ effort: { allowedSeconds, takenSeconds } }: CombineReport): readonly [string, string] => [
+  'effort',
+  `${spanText(takenSeconds)} taken, ${spanText(allowedSeconds)} allowed for looking`,
+];
 
 /** The document of a `combine` report. */
 export function combineDocument(report: CombineReport): Document {
@@ -150,7 +142,11 @@ export function combineDocument(report: CombineReport): Document {
       ...stageSections(report),
       ...figureSections(report),
       ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
-      ...measurement(report),
+      ...splitMeasurement(
+        report,
+        { method: methodText(report), fits: 'calibration and fits', more: [effort(report)] },
+        'docs/combine.md',
+      ),
     ],
     footer: footerText(report),
   };

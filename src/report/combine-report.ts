@@ -9,7 +9,7 @@ import { PRUNE_REPORT } from './prune-report.js';
 import { QUANTIZE_REPORT } from './quantize-report.js';
 import { RUN } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
-import { STEP_FIELDS, TRADE } from './trade-facts.js';
+import { STEP_FIELDS, TRADE, splitSamples } from './trade-facts.js';
 
 const STEP = object(
   {
@@ -110,16 +110,7 @@ export const COMBINE_REPORT = object(
     kinds: BOTH_KINDS,
     stages: list(STAGE, 'The runs that the result came of, in their order'),
     subset: maybe(SUBSET),
-    samples: object(
-      {
-        fitted: whole('For calibration and fits'),
-        selected: whole('For choices on the way'),
-        reported: whole('For the loss that is reported'),
-        dataName: maybe(words('Folder or file, without the folder it lies in')),
-        preparation: list(words('What was done to the samples'), 'How inputs were made'),
-      },
-      'What the result rests on',
-    ),
+    samples: splitSamples('For calibration and fits'),
     effort: object(
       {
         allowedSeconds: real('Time that was allowed for looking', { min: 0 }),

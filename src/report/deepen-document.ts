@@ -15,14 +15,13 @@ import {
   type BlockCell,
   type Document,
   type FrontierBlock,
-  type Section,
 } from './document.js';
 import { lossValue, pairedSentence } from './eval-words.js';
 import { smaller, type Answer } from './figures.js';
 import { change, figure, given, plural, share } from './format.js';
 import { kindsTable } from './kinds-table.js';
 import { figureSections, footerText, runTitle } from './run-blocks.js';
-import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
+import { lossAnswer, maxDropBlocks, splitMeasurement, speedAnswer } from './sampled-blocks.js';
 import { budgetText, slowerText } from './trade-words.js';
 
 function answers(report: DeepenReport): Answer[] {
@@ -186,16 +185,6 @@ function frontier({ steps, figures, accuracy, gates, kept }: DeepenReport): Fron
   };
 }
 
-function measurement(report: DeepenReport): Section[] {
-  const { fitted, selected, reported, dataName, preparation } = report.samples;
-  const parts = `${fitted} for fits, ${selected} for selection, ${reported} for the loss`;
-  const own = [
-    ['method', methodText(report)],
-    ['samples', `${parts}${given(dataName, (text) => `; data: ${text}`)}`],
-  ] as const;
-  return measurementSection(report, { own, preparation }, 'docs/deepen.md');
-}
-
 /** The document of a `deepen` report. */
 export function deepenDocument(report: DeepenReport): Document {
   return {
@@ -207,7 +196,7 @@ export function deepenDocument(report: DeepenReport): Document {
       ...figureSections(report),
       ...section('Block by block', blockTable(report, 'folded')),
       ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
-      ...measurement(report),
+      ...splitMeasurement(report, { method: methodText(report), fits: 'fits' }, 'docs/deepen.md'),
     ],
     footer: footerText(report),
   };

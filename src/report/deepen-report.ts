@@ -2,7 +2,7 @@
 import { REPORT_VERSION } from './facts.js';
 import { RUN } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
-import { STEP_FIELDS, TRADE } from './trade-facts.js';
+import { STEP_FIELDS, TRADE, splitSamples } from './trade-facts.js';
 
 const BLOCK = object(
   {
@@ -75,16 +75,7 @@ export const DEEPEN_REPORT = object(
       'Blocks that looked right, and are left alone',
     ),
     steps: list(STEP, 'Candidates of a search'),
-    samples: object(
-      {
-        fitted: whole('For fits'),
-        selected: whole('For choices on the way'),
-        reported: whole('For the loss that is reported'),
-        dataName: maybe(words('Folder or file, without the folder it lies in')),
-        preparation: list(words('What was done to the samples'), 'How inputs were made'),
-      },
-      'What the result rests on',
-    ),
+    samples: splitSamples('For fits'),
     ...RUN,
   },
   'Report of mcompress deepen',

@@ -13,7 +13,6 @@ import {
   type BlockCell,
   type CurvesBlock,
   type Document,
-  type Section,
 } from './document.js';
 import { lossValue, pairedSentence } from './eval-words.js';
 import type { FactorizeLayerReport, FactorizeReport } from './factorize-report.js';
@@ -22,7 +21,7 @@ import { budgetText, slowerText } from './trade-words.js';
 import { smaller, type Answer } from './figures.js';
 import { change, figure, given, plural, share } from './format.js';
 import { figureSections, footerText, runTitle } from './run-blocks.js';
-import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
+import { lossAnswer, maxDropBlocks, splitMeasurement, speedAnswer } from './sampled-blocks.js';
 
 const chained = ({ layers }: FactorizeReport): FactorizeLayerReport[] =>
   layers.filter(({ chain }) => chain !== undefined);
@@ -195,16 +194,6 @@ function curveBlock({ layers }: FactorizeReport): CurvesBlock | undefined {
   };
 }
 
-function measurement(report: FactorizeReport): Section[] {
-  const { fitted, selected, reported, dataName, preparation } = report.samples;
-  const parts = `${fitted} for statistics and repair, ${selected} for selection, ${reported} for the loss`;
-  const own = [
-    ['method', methodText(report)],
-    ['samples', `${parts}${given(dataName, (text) => `; data: ${text}`)}`],
-  ] as const;
-  return measurementSection(report, { own, preparation }, 'docs/factorize.md');
-}
-
 /** The document of a `factorize` report. */
 export function factorizeDocument(report: FactorizeReport): Document {
   return {
@@ -216,7 +205,7 @@ export function factorizeDocument(report: FactorizeReport): Document {
       ...figureSections(report),
       ...section('Layer by layer', curveBlock(report), layerTable(report, 'folded')),
       ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
-      ...measurement(report),
+      ...splitMeasurement(report, { method: methodText(report), fits: 'statistics and repair' }, 'docs/factorize.md'),
     ],
     footer: footerText(report),
   };

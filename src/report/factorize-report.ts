@@ -3,7 +3,7 @@
 import { REPORT_VERSION } from './facts.js';
 import { RUN } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
-import { STEP_FIELDS, TRADE } from './trade-facts.js';
+import { STEP_FIELDS, TRADE, splitSamplesOrNone } from './trade-facts.js';
 
 const POINT = object(
   {
@@ -79,17 +79,7 @@ export const FACTORIZE_REPORT = object(
     ),
     layers: list(LAYER, 'Layers with weights in order of execution'),
     steps: list(STEP, 'Candidates of a search'),
-    samples: object(
-      {
-        fitted: whole('For statistics and refits'),
-        selected: whole('For choices on the way'),
-        reported: whole('For the loss that is reported'),
-        dataFree: choice(['no', 'yes'], 'yes: nothing but weights was looked at, and random inputs scored'),
-        dataName: maybe(words('Folder or file, without the folder it lies in')),
-        preparation: list(words('What was done to the samples'), 'How inputs were made'),
-      },
-      'What the result rests on',
-    ),
+    samples: splitSamplesOrNone('For statistics and refits'),
     ...RUN,
   },
   'Report of mcompress factorize',

@@ -13,7 +13,6 @@ import {
   type Block,
   type BlockCell,
   type Document,
-  type Section,
 } from './document.js';
 import { lossValue, pairedSentence, shareText } from './eval-words.js';
 import { smaller, type Answer } from './figures.js';
@@ -30,7 +29,7 @@ import {
   WEIGHTS_ONLY_TEXT,
 } from './prune-words.js';
 import { figureSections, footerText, runTitle } from './run-blocks.js';
-import { lossAnswer, maxDropBlocks, measurementSection, speedAnswer } from './sampled-blocks.js';
+import { lossAnswer, maxDropBlocks, splitMeasurement, speedAnswer } from './sampled-blocks.js';
 
 function answers(report: PruneReport): Answer[] {
   const { units, groups, figures } = report;
@@ -196,16 +195,6 @@ function subsetBlocks(report: PruneReport): (Block | undefined)[] {
   ];
 }
 
-function measurement(report: PruneReport): Section[] {
-  const { fitted, selected, reported, dataName, preparation } = report.samples;
-  const parts = `${fitted} for statistics and repair, ${selected} for selection, ${reported} for the loss`;
-  const own = [
-    ['method', methodText(report)],
-    ['samples', `${parts}${given(dataName, (text) => `; data: ${text}`)}`],
-  ] as const;
-  return measurementSection(report, { own, preparation }, 'docs/prune.md');
-}
-
 /** The document of a `prune` report. */
 export function pruneDocument(report: PruneReport): Document {
   return {
@@ -218,7 +207,7 @@ export function pruneDocument(report: PruneReport): Document {
       ...figureSections(report),
       ...section('Group by group', groupTable(report, 'folded')),
       ...section('Operators', operatorBars(report.operators, ['before', 'after'])),
-      ...measurement(report),
+      ...splitMeasurement(report, { method: methodText(report), fits: 'statistics and repair' }, 'docs/prune.md'),
     ],
     footer: footerText(report),
   };

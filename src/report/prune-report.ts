@@ -4,7 +4,7 @@ import { ACCURACY } from './eval-report.js';
 import { FIGURES, FILE, REPORT_VERSION } from './facts.js';
 import { GATE, MAX_DROP, RUN, SPEED } from './run-facts.js';
 import { choice, exactly, list, maybe, object, real, whole, words, type ValueOf } from './shape.js';
-import { REPORTED_ACCURACY, STEP_FIELDS } from './trade-facts.js';
+import { REPORTED_ACCURACY, STEP_FIELDS, splitSamplesOrNone } from './trade-facts.js';
 
 const GROUP = object(
   {
@@ -89,17 +89,7 @@ export const PRUNE_REPORT = object(
     groups: list(GROUP, 'Groups of channels in order of execution'),
     steps: list(STEP, 'Cycles, or candidates of a search'),
     subset: maybe(SUBSET),
-    samples: object(
-      {
-        fitted: whole('For statistics and refits'),
-        selected: whole('For choices on the way'),
-        reported: whole('For the loss that is reported'),
-        dataFree: choice(['no', 'yes'], 'yes: nothing but weights was looked at, and random inputs scored'),
-        dataName: maybe(words('Folder or file, without the folder it lies in')),
-        preparation: list(words('What was done to the samples'), 'How inputs were made'),
-      },
-      'What the result rests on',
-    ),
+    samples: splitSamplesOrNone('For statistics and refits'),
     ...RUN,
   },
   'Report of mcompress prune',

@@ -2,7 +2,7 @@
 import type { Block, Section } from './document.js';
 import { section } from './document.js';
 import { faster, type Answer } from './figures.js';
-import { figure, plural } from './format.js';
+import { figure, given, plural } from './format.js';
 import { lossText, lostText, maxDropText, type Judged } from './loss-words.js';
 import type { CombineReport } from './combine-report.js';
 import type { DeepenReport } from './deepen-report.js';
@@ -50,6 +50,19 @@ export function measurementSection(
     kind: 'text',
     text: `${page} says how to read this report, and what to do when accuracy falls.`,
   });
+}
+
+/** That of a run whose samples were split in three. `fits`: what the first part was for. */
+export function splitMeasurement(
+  report: PruneReport | FactorizeReport | DeepenReport | CombineReport,
+  { method, fits, more = [] }: { readonly method: string; readonly fits: string; readonly more?: readonly Fact[] },
+  page: string,
+): Section[] {
+  const { fitted, selected, reported, dataName, preparation } = report.samples;
+  const parts = `${fitted} for ${fits}, ${selected} for selection, ${reported} for the loss`;
+  const samples = `${parts}${given(dataName, (text) => `; data: ${text}`)}`;
+  const own = [['method', method] as const, ['samples', samples] as const, ...more];
+  return measurementSection(report, { own, preparation }, page);
 }
 
 type Fact = readonly [term: string, text: string];

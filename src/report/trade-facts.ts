@@ -2,7 +2,7 @@
 import { LOSS, PAIRED, PROPORTION } from './eval-report.js';
 import { FIGURES, FILE } from './facts.js';
 import { GATE, MAX_DROP, SPEED } from './run-facts.js';
-import { maybe, object, real, whole, words } from './shape.js';
+import { choice, list, maybe, object, real, whole, words } from './shape.js';
 
 /** What was lost, on samples that decided nothing. */
 export const REPORTED_ACCURACY = object(
@@ -35,3 +35,31 @@ export const STEP_FIELDS = {
   loss: LOSS,
   latencyRatio: maybe(real('Time against the original: below 1 is faster; absent where not timed', { min: 0 })),
 };
+
+/** Samples by what they were for. `fits`: what the first part was for. */
+const splitFields = (fits: string) => ({
+  fitted: whole(fits),
+  selected: whole('For choices on the way'),
+  reported: whole('For the loss that is reported'),
+});
+
+const SOURCE = {
+  dataName: maybe(words('Folder or file, without the folder it lies in')),
+  preparation: list(words('What was done to the samples'), 'How inputs were made'),
+};
+
+const RESTS_ON = 'What the result rests on';
+
+/** The samples of a run that needs some. */
+export const splitSamples = (fits: string) => object({ ...splitFields(fits), ...SOURCE }, RESTS_ON);
+
+/** The samples of a run that can do without. */
+export const splitSamplesOrNone = (fits: string) =>
+  object(
+    {
+      ...splitFields(fits),
+      dataFree: choice(['no', 'yes'], 'yes: nothing but weights was looked at, and random inputs scored'),
+      ...SOURCE,
+    },
+    RESTS_ON,
+  );
