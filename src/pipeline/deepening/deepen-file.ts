@@ -33,7 +33,8 @@ export function deepenFile(asked: DeepenRequest): Promise<DeepenOutcome> {
   const rules = rulesNamed(settings.rules);
   const kind = {
     repair: settings.repair,
-    settings: DEEPEN_SETTINGS.document(settings),
+    // Neither changes what is found of a block or a model: a run with more goes on from the journal.
+    settings: DEEPEN_SETTINGS.document({ ...settings, maxDrop: undefined, effort: undefined }),
     last: lastPasses(settings),
     dataFree: (same: DeepenRequest) => same,
   };

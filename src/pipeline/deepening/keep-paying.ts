@@ -18,8 +18,8 @@ export async function withoutIdleBlocks(
   rules: readonly BlockRule[],
   { trade, candidate }: { readonly trade: Trade<BlockOption, DeepenedModel>; readonly candidate: BlockCandidate },
 ): Promise<BlockCandidate> {
-  const { plan, name } = candidate;
-  const idle = await run.journal.recall(`blocks that do not pay in ${name}`, () => idleBlocks(run, rules, plan));
+  const { plan, name, key } = candidate;
+  const idle = await run.journal.recall(`blocks that do not pay in ${key}`, () => idleBlocks(run, rules, plan));
   if (idle.length === 0) return candidate;
   return candidateOf(trade, `${name}, without what does not pay`, without(plan, idle));
 }

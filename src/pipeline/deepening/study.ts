@@ -48,7 +48,7 @@ function lookingEnds({ until = Infinity }: DeepenRun['request']): number {
   return now + LOOKING * (until - now);
 }
 
-/** All proposals of the rules for the model of the run; each is noted in the journal by itself. */
+/** All proposals of the rules for the model of the run; each that is looked at is noted in the journal by itself. */
 export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): Promise<StudiedBlocks> {
   const bench = await openBench(run, run.base);
   const { proposals, declined } = findProposals(bench, rules);
@@ -58,11 +58,11 @@ export async function studyBlocks(run: DeepenRun, rules: readonly BlockRule[]): 
   const until = lookingEnds(run.request);
   for (const one of until < Infinity ? await mostPromisingFirst(run, proposals) : proposals) {
     run.request.onStage?.(`looking at blocks, ${studied.size + 1} of ${proposals.length}`);
-    // What was passed over is noted, too: plans and candidates are named after the blocks that were looked at.
-    const found = await run.journal.recall(`block ${one.name}`, async () =>
-      performance.now() < until ? studyProposal({ run, bench, judge: await judge(), rules }, one) : unseen(run, one),
-    );
-    studied.set(one, found);
+    const step = `block ${one.name}`;
+    const look = async (): Promise<StudiedProposal> => studyProposal({ run, bench, judge: await judge(), rules }, one);
+    // What was passed over is not noted: a run that goes on may have time for it.
+    const isOpen = performance.now() < until || run.journal.has(step);
+    studied.set(one, isOpen ? await run.journal.recall(step, look) : unseen(run, one));
   }
   return {
     proposals: proposals.flatMap((one) => studied.get(one) ?? []),

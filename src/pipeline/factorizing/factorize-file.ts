@@ -22,7 +22,8 @@ export function factorizeFile(request: FactorizeRequest): Promise<FactorizeOutco
   const { settings } = request;
   const kind = {
     repair: settings.repair,
-    settings: FACTORIZE_SETTINGS.document(settings),
+    // What may be lost changes nothing that is found: a run with another limit goes on from the journal.
+    settings: FACTORIZE_SETTINGS.document({ ...settings, maxDrop: undefined }),
     dataFree: (asked: FactorizeRequest) => ({ ...asked, settings: { ...asked.settings, metric: 'plain' as const } }),
   };
   return withTradeRun(request, kind, async (opened) => {

@@ -22,7 +22,7 @@ export async function withoutLosers(
   trade: FactorizeTrade,
   candidate: Candidate<PricedOption, FactorizedModel>,
 ): Promise<Candidate<PricedOption, FactorizedModel>> {
-  const losers = await run.journal.recall(`chains that do not pay in ${candidate.name}`, async () => {
+  const losers = await run.journal.recall(`chains that do not pay in ${candidate.key}`, async () => {
     const times = await timesWithin(run, (await candidate.file()).path);
     return candidate.plan.flatMap(([name]) => {
       const found = times(name);

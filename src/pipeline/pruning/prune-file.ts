@@ -171,7 +171,8 @@ function settingsOf(request: PruneRequest): unknown {
   const { recipe, settings, limit, measure, seed, threads, keepOverridable, latencyTable, shapes = [] } = request;
   return {
     recipe: [recipe.freeze, recipe.opset, recipe.passes.map(formatPass)],
-    how: PRUNE_SETTINGS.document(settings),
+    // What may be lost changes nothing that is found: a run with another limit goes on from the journal.
+    how: PRUNE_SETTINGS.document({ ...settings, maxDrop: undefined }),
     run: [limit, measure, seed, threads, keepOverridable, latencyTable, [...shapes]],
   };
 }

@@ -8,6 +8,8 @@ import { InputError, UsageError } from '../../base/errors.js';
 export interface Journal {
   /** What the step found when it was done before; else does it and notes the result (plain data) down. */
   recall<T>(step: string, compute: () => Promise<T>): Promise<T>;
+  /** Whether `recall` would compute nothing. */
+  has(step: string): boolean;
   /** Steps that were read from an earlier run. */
   readonly known: number;
   /** What was found of an earlier run, in words; undefined when there was none. */
@@ -78,6 +80,7 @@ function makeJournal(entries: Map<string, unknown>, { note, write, close }: Back
     known,
     note,
     close,
+    has: (step) => entries.has(step),
     recall: async <T>(step: string, compute: () => Promise<T>): Promise<T> => {
       if (entries.has(step)) return entries.get(step) as T;
       // What is read back later is what is gone on with now.

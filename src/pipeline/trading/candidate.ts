@@ -1,4 +1,5 @@
 // A model that may be the result: made from its plan when it is asked for, and tidied up by the exact passes.
+import { createHash } from 'node:crypto';
 import { openModel } from '../../onnx/open.js';
 import type { Loss } from '../evaluation/compare-answers.js';
 import { assumedSizes, figuresOf } from '../model-facts.js';
@@ -7,8 +8,10 @@ import type { Plan, Priced } from './choose.js';
 import type { MadeModel, Trade, TradeRun } from './trade-run.js';
 
 export interface Candidate<O extends Priced, M extends MadeModel> {
-  /** In words, as the journal and the report call it. */
+  /** In words, as the report calls it. */
   readonly name: string;
+  /** Its name in the journal: that of its plan, since more time, or another limit, may give the same words to another one. */
+  readonly key: string;
   readonly plan: Plan<O>;
   /** What is changed in it: chains, or blocks. */
   readonly changes: number;
@@ -41,16 +44,23 @@ export function candidateOf<O extends Priced, M extends MadeModel>(
     const model = await make(plan);
     return { ...model, raw: model.path, path: await tidied(run, model.path, run.slimmed.path) };
   };
-  return { name, plan, changes: count(plan), file: () => (made ??= makeTidy()) };
+  const key = `${name} (${planDigest(plan)})`;
+  return { name, key, plan, changes: count(plan), file: () => (made ??= makeTidy()) };
 }
+
+/** Characters of a digest that tell plans apart. */
+const DIGITS = 12;
+
+const planDigest = (plan: unknown): string =>
+  createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, DIGITS);
 
 /** A candidate judged on the samples for selection, unless the journal knows. */
 export function judgeCandidate<O extends Priced, M extends MadeModel>(
   run: TradeRun,
-  { name, changes, file }: Candidate<O, M>,
+  { name, key, changes, file }: Candidate<O, M>,
   latency: number | ((path: string) => Promise<number>) | undefined,
 ): Promise<TradeStep> {
-  return run.journal.recall(`step ${name}`, async () => {
+  return run.journal.recall(`step ${key}`, async () => {
     const { path } = await file();
     run.request.onStage?.(`judging ${name}`);
     const { loss } = await run.scorers.select.score(path);

@@ -131,9 +131,9 @@ async function examineCandidate<O extends Priced, M extends MadeModel>(
   const putBack = first.plan.map(([name]) => name).filter((name) => plan.every(([other]) => other !== name));
   if (plan.length === 0) return { why: 'no-gain' };
   const path = async (): Promise<string> => (await candidate.file()).path;
-  const speed = timed ? await timeCandidate(timedRun(run), path, candidate.name) : undefined;
+  const speed = timed ? await timeCandidate(timedRun(run), path, candidate.key) : undefined;
   if (speed && gated && (isTooSlow(speed) || !isFaster(speed))) return { why: 'slower' };
-  const score = await journal.recall(`score of ${candidate.name}`, async () => scorers.report.score(await path()));
+  const score = await journal.recall(`score of ${candidate.key}`, async () => scorers.report.score(await path()));
   const { maxDrop } = request.settings;
   const isLossy = maxDrop !== undefined && gateVerdict(score.loss, maxDrop) === 'missed';
   if (isLossy && onLoss === 'next') {

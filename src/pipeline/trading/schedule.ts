@@ -152,7 +152,7 @@ export async function searchLatency<O extends Priced, M extends MadeModel>(
     const choice = chooseWithin(priced, [{ cost: 'latency', most }]);
     if (choice.kind === 'infeasible' || choice.plan.length === 0) break;
     const candidate = candidateOf(trade, name, choice.plan);
-    const speed = await timeCandidate(timedRun(run), async () => (await candidate.file()).path, name);
+    const speed = await timeCandidate(timedRun(run), async () => (await candidate.file()).path, candidate.key);
     const ratio = speed.original.latency[speed.original.latency.decidedBy].value;
     candidates.unshift(candidate);
     steps.push(await judgeCandidate(run, candidate, ratio));

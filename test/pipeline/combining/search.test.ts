@@ -100,8 +100,8 @@ describe('the search', () => {
       int8: (_, { step }) => [step.latencyRatio / 2, step.loss.value + 0.6],
     });
     const limits = tried.filter(({ kind }) => kind === 'prune').map(({ limit }) => limit);
-    expect(limits[0]).toBeCloseTo(0.8);
-    expect(limits[1]).toBeCloseTo(1.6);
+    expect(limits[0]).toBeCloseTo(1.2);
+    expect(limits[1]).toBeCloseTo(2.4);
     expect(Math.max(...limits.map((limit) => limit ?? 0))).toBeCloseTo(2.4);
     expect(tried.filter(({ kind }) => kind === 'int8').every(({ limit }) => limit === 3)).toBe(true);
   });

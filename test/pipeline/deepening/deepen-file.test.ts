@@ -69,6 +69,21 @@ describe('the time for looking', { timeout: 300_000 }, () => {
     expect(outcome.blocks.length).toBeGreaterThan(0);
     expect(new Set(outcome.blocks.map(({ reason }) => reason))).toEqual(new Set(['no-time']));
   });
+
+  it('with more of it, and another limit, goes on from the journal, and comes to what it comes to without', async () => {
+    const journal = join(folder, 'run.jsonl');
+    const asked = { rules: ['slim-streamline'], maxDrop: 60 } as const;
+    const run = (settings: NonNullable<Changes>['settings'], more: Changes = {}) =>
+      finished(mnist({ settings: { ...asked, ...settings }, limit: 60, ...more }));
+    const none = await run({ effort: '.001s' }, { journal });
+    expect(none.outcome.kept).toBe('original');
+    const little = await run({ effort: '5m', maxDrop: 0 }, { journal });
+    const more = await run({}, { journal });
+    expect(little.outcome.warnings.join(' ')).toMatch(/taken from the journal/);
+    expect(more.outcome.warnings.join(' ')).toMatch(/taken from the journal/);
+    expect(more.outcome.kept).toBe('deepened');
+    expect(more.bytes.equals((await run({})).bytes)).toBe(true);
+  });
 });
 
 describe('weights of new layers', { timeout: 300_000 }, () => {

@@ -32,7 +32,9 @@ describe('a journal', () => {
     expect(await journal.recall('score', measure)).toEqual({ loss: 0.5, sqnr: Infinity, worst: -Infinity });
     expect(await journal.recall('time', measure)).toEqual([1.25, Number.NaN]);
     expect(measure).not.toHaveBeenCalled();
+    expect([journal.has('score'), journal.has('other')]).toEqual([true, false]);
     await journal.recall('other', measure);
+    expect(journal.has('other')).toBe(true);
     expect(measure).toHaveBeenCalledOnce();
     journal.close();
   });
