@@ -1,7 +1,7 @@
 // Bars, without training: AlexNet without its normalizations at least 2 times as fast at most 1.5 points lost; GoogLeNet 2 times as fast at
 // most 4 points lost with peak activations at least 1.5 times lower, and 3 times as fast at most 5 with factorization and int8 behind it;
 // ResNet-56 and MobileNetV2 by depth merging 1.15 times as fast at most 2 points lost.
-//   npm run bench -- deepen-accuracy [--budget SECONDS] [--levels all|bar] [--json FILE] [NAME...]
+//   npm run bench -- deepen-accuracy [--budget SECONDS] [--levels all|bars|NAME,..] [--json FILE] [NAME...]
 // CIFAR nets: 2,000 training images without labels fit and choose, the 10,000 test images score; MobileNetV2: 600 of the sample images with
 // labels, the other 400 score. Accuracy of onnxruntime-node; times of both models in turn, one thread, processor time. What was made and
 // answered is kept in MCOMPRESS_BENCH_FOLDER. Exits with 1 when a bar is missed.
@@ -137,14 +137,16 @@ try {
     const { data, levels, bars } = CASES[name];
     const one = openCase(name, { key: 'deepen', data });
     const original = figuresOf(one.file);
-    const asked = Object.entries(levels).filter(([level]) => options.levels !== 'bar' || bars[level]);
+    const wanted = { all: Object.keys(levels), bars: Object.keys(bars) }[options.levels] ?? options.levels.split(',');
+    const asked = Object.entries(levels).filter(([level]) => wanted.includes(level));
     for (const level of asked) {
       const row = await run(name, one, level, original);
       rows.push(row);
       writeFileSync(resultFile, `${JSON.stringify(rows, null, 2)}\n`);
       process.stderr.write(`${cellsOf(row).join('  ')}\n`);
     }
-    for (const level of Object.keys(bars)) verdicts.push(verdictOf(name, level, rows));
+    for (const level of Object.keys(bars).filter((asks) => wanted.includes(asks)))
+      verdicts.push(verdictOf(name, level, rows));
   }
 } finally {
   await host.dispose();

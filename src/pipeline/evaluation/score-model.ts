@@ -3,6 +3,7 @@ import { InputError, InterruptError } from '../../base/errors.js';
 import type { DataSet, Sample, StreamOptions } from '../../data/data-set.js';
 import type { RuntimeHost } from '../../runtime/host.js';
 import type { ModelSource } from '../../runtime/model-source.js';
+import { oneAhead } from '../../runtime/one-ahead.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { Answers, ClassAnswer, SampleAnswer } from './answers.js';
 import { trackErrors, trackRanges } from './output-errors.js';
@@ -73,24 +74,21 @@ interface RunChunk {
   readonly outputs: readonly TensorMap[];
 }
 
-/** The outputs of each chunk. The next one is read and runs while the caller works on the present one. */
-async function* runAhead(
+/** The outputs of each chunk. */
+function runAhead(
   chunks: AsyncIterable<readonly Sample[]>,
   runner: SampleRunner,
   clock: RunClock,
 ): AsyncGenerator<RunChunk> {
-  let running: Promise<RunChunk> | undefined;
-  for await (const chunk of chunks) {
-    const isFirst = running === undefined;
-    const next = clock.during(async () => ({ chunk, outputs: await runner.run(chunk) }));
-    // Whoever stops in between does not wait for it.
-    next.catch(() => undefined);
+  let first: Promise<RunChunk> | undefined;
+  const run = (chunk: readonly Sample[]): Promise<RunChunk> =>
+    clock.during(async () => ({ chunk, outputs: await runner.run(chunk) }));
+  return oneAhead(chunks, async (chunk) => {
     // The first run tells whether samples can go together.
-    if (isFirst) await next;
-    if (running) yield await running;
-    running = next;
-  }
-  if (running) yield await running;
+    if (first) await first;
+    else return (first = run(chunk));
+    return run(chunk);
+  });
 }
 
 interface RunClock {

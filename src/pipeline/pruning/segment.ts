@@ -12,6 +12,7 @@ import { writeModel } from '../../onnx/write.js';
 import { usedOutputs } from '../../passes/constants.js';
 import { removeNode } from '../../passes/edit.js';
 import type { RuntimeHost } from '../../runtime/host.js';
+import { oneAhead } from '../../runtime/one-ahead.js';
 import type { TensorMap } from '../../runtime/wire-tensor.js';
 import type { Workspace } from '../workspace.js';
 
@@ -84,7 +85,7 @@ export interface SegmentResult {
  * caller works on the present one.
  * @throws what `RuntimeHost.run` throws and what `samples` throws
  */
-export async function* runSegment(
+export function runSegment(
   host: RuntimeHost,
   { path, inputs }: Segment,
   samples: AsyncIterable<TensorMap>,
@@ -97,13 +98,5 @@ export async function* runSegment(
     });
     return { sample, outputs: await host.run(path, new Map(feeds), { signal }) };
   };
-  let running: Promise<SegmentResult> | undefined;
-  for await (const sample of samples) {
-    const next = run(sample);
-    // Whoever stops in between does not wait for it.
-    next.catch(() => undefined);
-    if (running) yield await running;
-    running = next;
-  }
-  if (running) yield await running;
+  return oneAhead(samples, run);
 }
