@@ -45,8 +45,8 @@ const CASES = {
       'drop 2': [deepen(...drop(2))],
       'drop 10': [deepen(...drop(10))],
       'with factorization and int8': [
-        deepen(...drop(3)),
-        ['factorize', ['--macs', '0.8x', '--for', 'latency', ...drop(3), ...SAMPLES]],
+        deepen(...drop(5)),
+        ['factorize', ['--macs', '0.8x', '--for', 'latency', ...drop(5), ...SAMPLES]],
         ['quantize', []],
       ],
     },

@@ -94,6 +94,28 @@ describe('the search', () => {
     expect(later.map(({ kind }) => kind)).toEqual(['deepen']);
   });
 
+  it('takes what pays with integers behind it, and not what saves more in float alone', async () => {
+    const once = (kind: ChangeKind, part: number) => (limit: number, on: Variant) =>
+      on.step.name.includes(kind) ? undefined : ([part * on.step.latencyRatio, limit] as const);
+    // Chains are slow on integers; all else takes half.
+    const int8 = (_: number, { step }: Variant) =>
+      [step.latencyRatio * (step.name.includes('factorize') ? 0.9 : 0.5), step.loss.value] as const;
+    const { found, tried } = await search({ factorize: once('factorize', 0.6), prune: once('prune', 0.8), int8 });
+    expect(names(found)).toContain('prune + int8');
+    expect(tried.some(({ on }) => on.startsWith('factorize + prune'))).toBe(false);
+    // Measured once for each kind: after that, it is taken to be so again.
+    expect(tried.filter(({ kind, on }) => kind === 'int8' && on === 'factorize')).toHaveLength(1);
+  });
+
+  it('goes on in float where nothing pays with integers behind it', async () => {
+    const int8 = (_: number, { step }: Variant) =>
+      [step.kind === 'slim' ? 0.5 : step.latencyRatio, step.loss.value] as const;
+    const { found } = await search({ prune: greedy(0.3), int8 });
+    expect(names(found).filter((name) => name.startsWith('prune')).length).toBeGreaterThan(2);
+    const best = Math.min(...found.variants.map(({ step }) => step.latencyRatio));
+    expect(best).toBeLessThan(0.5);
+  });
+
   it('raises the limit in steps, and keeps what integers lose', async () => {
     const { tried } = await search({
       prune: greedy(0.1),
