@@ -1,5 +1,6 @@
 // Bars, without training: AlexNet without its normalizations at least 2 times as fast at most 1.5 points lost; GoogLeNet 2 times as fast at
-// most 4 points lost with peak activations at least 1.5 times lower, and 3 times as fast at most 5 with factorization and int8 behind it;
+// most 4 points lost with peak activations at least 1.5 times lower, and 3 times as fast at most 5 with factorization (or pruning) and int8
+// behind it;
 // ResNet-56 and MobileNetV2 by depth merging 1.15 times as fast at most 2 points lost.
 //   npm run bench -- deepen-accuracy [--budget SECONDS] [--levels all|bars|NAME,..] [--json FILE] [NAME...]
 // CIFAR nets: 2,000 training images without labels fit and choose, the 10,000 test images score; MobileNetV2: 600 of the sample images with
@@ -31,6 +32,8 @@ const drop = (points) => ['--max-drop', String(points)];
 /** Runs one after the other: a verb and its flags. The limits are those of disagreement where there are no labels. */
 const deepen = (...flags) => ['deepen', [...flags, ...SAMPLES]];
 
+const prune = (...flags) => ['prune', [...flags, ...SAMPLES]];
+
 /** `levels`: the first is the one that the bar is about, a second bar names its level. */
 const CASES = {
   'alexnet-lrn-cifar10': {
@@ -41,7 +44,7 @@ const CASES = {
   'googlenet-lrn-cifar10': {
     data: CIFAR,
     levels: {
-      bar: [deepen(...drop(5)), ['prune', ['--memory', '0.66x', ...SAMPLES]]],
+      bar: [deepen(...drop(5)), prune(...drop(1.5)), prune('--memory', '0.66x', '--widths', '4')],
       'drop 2': [deepen(...drop(2))],
       'drop 10': [deepen(...drop(10))],
       'with factorization and int8': [
@@ -49,8 +52,13 @@ const CASES = {
         ['factorize', ['--macs', '0.8x', '--for', 'latency', ...drop(5), ...SAMPLES]],
         ['quantize', []],
       ],
+      'with pruning and int8': [deepen(...drop(5)), prune(...drop(1.5)), prune('--memory', '0.66x'), ['quantize', []]],
     },
-    bars: { bar: { drop: 4, speed: 2, memory: 1.5 }, 'with factorization and int8': { drop: 5, speed: 3 } },
+    bars: {
+      bar: { drop: 4, speed: 2, memory: 1.5 },
+      'with factorization and int8': { drop: 5, speed: 3 },
+      'with pruning and int8': { drop: 5, speed: 3 },
+    },
   },
   'resnet56-cifar10': {
     levels: {
