@@ -85,8 +85,8 @@ function runAhead(
     clock.during(async () => ({ chunk, outputs: await runner.run(chunk) }));
   return oneAhead(chunks, async (chunk) => {
     // The first run tells whether samples can go together.
-    if (first) await first;
-    else return (first = run(chunk));
+    if (!first) return (first = run(chunk));
+    await first;
     return run(chunk);
   });
 }

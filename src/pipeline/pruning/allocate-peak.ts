@@ -2,25 +2,22 @@
 // that are alive then. Greedy by the error per byte that is saved of what is too much, then groups grow again while they fit, and
 // change places in pairs: a local optimum, where exact allocation has one bound alone.
 import { invariant } from '../../base/errors.js';
-import type { AllocationLevels } from './allocate.js';
-import type { WidthForm } from './costs.js';
+import { costOfPicks, type AllocationLevels, type AllocationProblem } from './allocate.js';
 
 export interface PeakProblem {
   readonly groups: readonly AllocationLevels[];
   /** Over the same groups; none of their figures is negative. */
-  readonly bounds: readonly PeakBound[];
+  readonly bounds: readonly AllocationProblem['cost'][];
   /** What each of them may be at most. */
   readonly most: number;
 }
-
-export type PeakBound = Pick<WidthForm, 'constant' | 'linear' | 'whole' | 'products'>;
 
 /** Level by group. `infeasible`: even the least widths need `least`. */
 export type PeakResult =
   | { readonly kind: 'found'; readonly picks: readonly number[]; readonly error: number }
   | { readonly kind: 'infeasible'; readonly least: number };
 
-/** Widths of little error with which every bound is at most `most`. */
+/** Widths of little error with which every bound is at most `most`; the bounds have the unit of `most`, the errors any. */
 export function allocatePeak(given: PeakProblem): PeakResult {
   const { groups, most } = given;
   const least = peakOf(
@@ -41,17 +38,11 @@ function peakOf(problem: PeakProblem, picks: readonly number[]): number {
   return problem.bounds.reduce((peak, bound) => Math.max(peak, boundAt(problem, bound, picks)), 0);
 }
 
-function boundAt({ groups }: PeakProblem, bound: PeakBound, picks: readonly number[]): number {
-  const { constant, linear, whole, products } = bound;
-  let sum = constant;
-  const width = (at: number): number => groups[at]?.kept[picks[at] ?? 0] ?? 0;
-  for (let at = 0; at < groups.length; at++) {
-    const units = width(at);
-    if (units > 0) sum += (linear[at] ?? 0) * units + (whole[at] ?? 0);
-  }
-  for (const { a, b, factor } of products) sum += factor * width(a) * width(b);
-  return sum;
-}
+const boundAt = (
+  { groups }: Pick<PeakProblem, 'groups'>,
+  cost: AllocationProblem['cost'],
+  picks: readonly number[],
+): number => costOfPicks({ groups, cost }, picks);
 
 /** By how much bounds are passed, all together. */
 const excess = (problem: PeakProblem, picks: readonly number[]): number =>

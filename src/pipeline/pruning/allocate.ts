@@ -171,7 +171,8 @@ function scored(problem: AllocationProblem, picks: readonly number[]): Allocatio
   return { picks, cost: costOfPicks(problem, picks), error };
 }
 
-function costOfPicks({ groups, cost }: AllocationProblem, picks: readonly number[]): number {
+/** What the widths of these levels cost. */
+export function costOfPicks({ groups, cost }: AllocationProblem, picks: readonly number[]): number {
   const widths = groups.map(({ kept }, at) => kept[picks[at] ?? 0] ?? 0);
   const own = widths.reduce((sum, width, at) => sum + ownCost(cost, at, width), cost.constant);
   return cost.products.reduce((sum, { a, b, factor }) => sum + factor * (widths[a] ?? 0) * (widths[b] ?? 0), own);

@@ -39,7 +39,7 @@ function beyondReach(
   least: number,
 ): GateError {
   const narrowest = new Map(study.studied.map(({ group, curve }) => [group, curve.kept[0] ?? group.width]));
-  const at = memory.find((form) => costAt(form, narrowest) === least)?.node;
+  const at = memory.toSorted((a, b) => costAt(b, narrowest) - costAt(a, narrowest))[0]?.node;
   // Rounded up, so that what is named can be had.
   const part = `${(Math.ceil((100 * least) / of) / 100).toFixed(2)}x`;
   const isTied = study.left.some(({ group }) => group.frozen?.code === 'mixes-channels');
